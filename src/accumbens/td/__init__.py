@@ -1,0 +1,1 @@
+"""What the error is: targets, losses and the exploration that produces the data."""

@@ -1,0 +1,136 @@
+"""What both learners share: building the stack, acting, one optimiser per cell, and the per-cell update."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from accumbens.agents.protocol import Decision, LearningMetrics, Memory
+from accumbens.agents.settings import CommonSettings
+from accumbens.cells import AttentionCell, Carry, DotCell, MLPCell, Stack
+from accumbens.td.exploration import epsilon_greedy, no_repeat
+from accumbens.td.losses import LOSSES
+
+Rows = Float[Array, "batch observation"]
+
+
+def build_stack(
+    settings: CommonSettings, observation_shape: tuple[int, ...], num_actions: int, key: PRNGKeyArray
+) -> Stack:
+    """Return an untrained stack for flattened observations."""
+    options: dict[str, Any] = {"value_scale": settings.value_scale}
+    if settings.cell != "dot":
+        options["layer_norm"] = settings.layer_norm
+    if settings.cell == "attention":
+        options |= {"rank": settings.rank, "standardise": settings.standardise}
+    cell = {"attention": AttentionCell, "dot": DotCell, "mlp": MLPCell}[settings.cell]
+    return Stack(
+        partial(cell, **options),
+        math.prod(observation_shape),
+        settings.net_arch,
+        num_actions,
+        key=key,
+        input_skip=settings.input_skip,
+        forward_gain=settings.forward_gain,
+        recurrent_gain=settings.recurrent_gain,
+        every_cell_predicts=settings.every_cell_predicts,
+    )
+
+
+def flatten(observation: Array, batch_axes: int = 1) -> Float[Array, "..."]:
+    """Return observations as float32 vectors, keeping the leading axes."""
+    return observation.reshape(*observation.shape[:batch_axes], -1).astype(jnp.float32)
+
+
+def evaluate(stack: Stack, observation: Rows, carry: Carry, credit: str) -> tuple[Array, Carry]:
+    """Return values [batch, cells, actions] and new carries of a batch."""
+    return jax.vmap(lambda o, c: stack(o, c, credit))(observation, carry)
+
+
+def init_memory(settings: CommonSettings, num_envs: int) -> Memory:
+    """Return the memory of `num_envs` environments at their episodes' start."""
+    carry = tuple(jnp.zeros((num_envs, hidden)) for hidden in settings.net_arch)
+    return Memory(carry, no_repeat(num_envs))
+
+
+def make_act(settings: CommonSettings, network: Callable[[Any], Stack]) -> Callable[..., Decision]:
+    """Return `act`: ε-greedy on the mean over cells. The carry advances on every step, random actions included."""
+
+    def act(state, memory: Memory, observation, epsilon, key: PRNGKeyArray, num_cells: int | None = None) -> Decision:
+        values, carry = evaluate(network(state), flatten(observation), memory.carry, settings.credit)
+        q = values[:, :num_cells].mean(axis=1)
+        action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, settings.duration_exponent)
+        return Decision(action, values, Memory(carry, repeat))
+
+    return act
+
+
+def learning_rate_schedule(settings: CommonSettings, total_updates: int) -> Callable[[Int[Array, ""]], Array]:
+    """Return the learning rate as a function of the number of updates done."""
+    rate, end = settings.learning_rate, settings.learning_rate_end
+    if settings.learning_rate_schedule == "constant":
+        return optax.constant_schedule(rate)
+    if settings.learning_rate_schedule == "linear":
+        return optax.linear_schedule(rate, end, total_updates)
+    warmup = min(max(1, round(settings.warmup_fraction * total_updates)), total_updates - 1)
+    return optax.warmup_cosine_decay_schedule(0.0, rate, warmup, total_updates, end)
+
+
+def make_optimiser(settings: CommonSettings, schedule: Callable) -> optax.GradientTransformation:
+    """Return the optimiser each cell gets its own copy of; the clip sees one cell's gradient only."""
+    scale = {"adam": optax.scale_by_adam, "radam": optax.scale_by_radam}[settings.optimiser]
+    return optax.chain(
+        optax.clip_by_global_norm(settings.max_gradient_norm),
+        scale(b1=settings.adam_b1, b2=settings.adam_b2, eps=1e-8),
+        optax.scale_by_learning_rate(schedule),
+    )
+
+
+def make_update(settings: CommonSettings, optimiser: optax.GradientTransformation) -> Callable:
+    """Return one update of every cell from its own TD error.
+
+    `update(stack, optimiser_states, observation [B, n], carry, action [B], targets [B, cells])
+    -> (stack, optimiser_states, LearningMetrics)`.
+    """
+    element_loss = LOSSES[settings.loss]
+
+    def losses(cells, stack: Stack, observation, carry, action, targets):
+        stack = _with_cells(stack, cells)
+        values, _ = evaluate(stack, observation, carry, settings.credit)
+        q = jnp.take_along_axis(values, action[:, None, None], axis=-1)[..., 0]
+        td_error = targets - q
+        loss = element_loss(td_error).mean(axis=0)
+        # With local credit no path leads from one cell's loss to another cell's parameters, so the gradient of the
+        # sum is every cell's own gradient.
+        return loss.sum(), (loss, jnp.abs(td_error).mean(axis=0), q.mean(axis=0))
+
+    def update(stack: Stack, optimiser_states, observation, carry, action, targets):
+        gradients, (loss, td_error, value) = jax.grad(losses, has_aux=True)(
+            stack.cells, stack, observation, carry, action, targets
+        )
+        cells, states, norms = [], [], []
+        for cell, state, gradient in zip(stack.cells, optimiser_states, gradients, strict=True):
+            changes, state = optimiser.update(gradient, state, cell)
+            cells.append(optax.apply_updates(cell, changes))
+            states.append(state)
+            norms.append(optax.tree.norm(gradient))
+        metrics = LearningMetrics(loss, td_error, value, jnp.stack(norms), jnp.ones((), jnp.int32))
+        return _with_cells(stack, tuple(cells)), tuple(states), metrics
+
+    return update
+
+
+def mean_over_updates(metrics: LearningMetrics) -> LearningMetrics:
+    """Return the means of metrics stacked along the first axis, and the number of updates."""
+    means = jax.tree.map(lambda x: x.mean(axis=0), metrics._replace(updates=jnp.zeros(metrics.updates.shape)))
+    return means._replace(updates=metrics.updates.sum())
+
+
+def _with_cells(stack: Stack, cells: tuple) -> Stack:
+    return eqx.tree_at(lambda s: s.cells, stack, cells)

@@ -1,0 +1,99 @@
+"""The parallel learner: Q(λ) per cell over many environments, without replay and without target network.
+
+Reference: Gallici et al. (2025), "Simplifying Deep Temporal Difference Learning" (PQN), algorithm 1, with one TD error
+per cell in place of one per network.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from accumbens.agents import network
+from accumbens.agents.protocol import Agent, LearningMetrics, Rollout
+from accumbens.agents.settings import ParallelSettings
+from accumbens.cells import Stack
+from accumbens.td.exploration import linear_epsilon
+from accumbens.td.targets import q_lambda
+
+
+class ParallelState(NamedTuple):
+    """Parameters and one optimiser state per cell."""
+
+    stack: Stack
+    optimiser_states: tuple[Any, ...]
+
+
+def make_parallel_q(
+    settings: ParallelSettings, observation_shape: tuple[int, ...], num_actions: int, total_steps: int
+) -> Agent:
+    """Return the agent; `total_steps` are environment steps, all environments counted."""
+    steps_per_block = settings.num_envs * settings.rollout_length
+    updates_per_block = settings.epochs * settings.num_minibatches
+    total_updates = max(1, -(-total_steps // steps_per_block) * updates_per_block)
+    schedule = network.learning_rate_schedule(settings, total_updates)
+    optimiser = network.make_optimiser(settings, schedule)
+    update = network.make_update(settings, optimiser)
+
+    def init(key: PRNGKeyArray) -> ParallelState:
+        stack = network.build_stack(settings, observation_shape, num_actions, key)
+        return ParallelState(stack, tuple(optimiser.init(cell) for cell in stack.cells))
+
+    def targets_of(stack: Stack, rollout: Rollout) -> Array:
+        """Q(λ) targets of every cell, all with the parameters that acted."""
+        last_values, _ = network.evaluate(
+            stack, network.flatten(rollout.last_observation), rollout.last_carry, settings.credit
+        )
+        next_values = jnp.concatenate([rollout.values[1:], last_values[None]])
+        if rollout.final_observation is not None:
+            rows = jax.tree.map(_merge_time, (rollout.final_observation, rollout.next_carry))
+            final_values, _ = network.evaluate(stack, network.flatten(rows[0]), rows[1], settings.credit)
+            final_values = final_values.reshape(next_values.shape)
+            next_values = jnp.where(rollout.truncated[..., None, None], final_values, next_values)
+        return q_lambda(
+            settings.reward_scale * rollout.reward,
+            rollout.terminated,
+            rollout.truncated,
+            next_values,
+            settings.discount,
+            settings.trace_decay,
+        )
+
+    def learn(
+        state: ParallelState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
+    ) -> tuple[ParallelState, LearningMetrics]:
+        del iteration
+        rows = (rollout.observation, rollout.carry, rollout.action, targets_of(state.stack, rollout))
+        rows = jax.tree.map(_merge_time, rows)
+
+        def minibatch(state: ParallelState, index: Int[Array, " batch"]):
+            observation, carry, action, targets = jax.tree.map(lambda x: x[index], rows)
+            stack, optimiser_states, metrics = update(
+                state.stack, state.optimiser_states, network.flatten(observation), carry, action, targets
+            )
+            return ParallelState(stack, optimiser_states), metrics
+
+        order = jax.vmap(lambda k: jax.random.permutation(k, steps_per_block))(jax.random.split(key, settings.epochs))
+        state, metrics = jax.lax.scan(minibatch, state, order.reshape(updates_per_block, -1))
+        return state, network.mean_over_updates(metrics)
+
+    return Agent(
+        init=init,
+        init_memory=lambda num_envs: network.init_memory(settings, num_envs),
+        act=network.make_act(settings, lambda state: state.stack),
+        learn=learn,
+        epsilon=lambda step: linear_epsilon(
+            step, settings.epsilon_start, settings.epsilon_end, 0, round(settings.epsilon_fraction * total_steps)
+        ),
+        learning_rate=schedule,
+        network=lambda state: state.stack,
+        num_envs=settings.num_envs,
+        rollout_length=settings.rollout_length,
+        num_cells=len(settings.net_arch) if settings.every_cell_predicts else 1,
+        updates_at=lambda iteration: iteration * updates_per_block,
+    )
+
+
+def _merge_time(x: Array) -> Array:
+    return x.reshape(-1, *x.shape[2:])

@@ -1,0 +1,103 @@
+"""What an agent is: a NamedTuple of pure functions, batched over environments."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
+
+from accumbens.cells import Carry
+from accumbens.td.exploration import Repeat
+
+AgentState = Any
+
+
+class Memory(NamedTuple):
+    """What the acting agent remembers from one step to the next, per environment; zeros at an episode's start."""
+
+    carry: Carry
+    repeat: Repeat
+
+
+class Decision(NamedTuple):
+    """What the agent decided in one step, per environment."""
+
+    action: Int[Array, " envs"]
+    values: Float[Array, "envs cells actions"]
+    memory: Memory
+
+
+class Rollout(NamedTuple):
+    """What happened in one block of steps, time first.
+
+    Attributes:
+        observation: what was acted on.
+        carry: hidden activity before the step, as the cells saw it.
+        next_carry: hidden activity after the step, before any reset.
+        values: values of every cell for `observation`.
+        action, reward, terminated, truncated: as the environment gave them.
+        final_observation: the true next observation; None if episodes are never truncated.
+        last_observation: what will be acted on next, without the time axis.
+        last_carry: the carry that goes with it.
+    """
+
+    observation: Shaped[Array, "time envs ..."]
+    carry: Carry
+    next_carry: Carry | None
+    values: Float[Array, "time envs cells actions"]
+    action: Int[Array, "time envs"]
+    reward: Float[Array, "time envs"]
+    terminated: Bool[Array, "time envs"]
+    truncated: Bool[Array, "time envs"]
+    final_observation: Shaped[Array, "time envs ..."] | None
+    last_observation: Shaped[Array, "envs ..."]
+    last_carry: Carry
+
+
+class LearningMetrics(NamedTuple):
+    """Means over the updates of one learning phase, per cell; zeros (and no updates) before learning starts."""
+
+    loss: Float[Array, " cells"]
+    td_error: Float[Array, " cells"]
+    value: Float[Array, " cells"]
+    gradient_norm: Float[Array, " cells"]
+    updates: Int[Array, ""]
+
+
+class Agent(NamedTuple):
+    """An agent as pure functions. Everything static is closed over; nothing here does I/O or compiles.
+
+    Attributes:
+        init: `init(key) -> state`.
+        init_memory: `init_memory(num_envs) -> memory`.
+        act: `act(state, memory, observation, epsilon, key, num_cells=None) -> Decision`; `num_cells` = l acts on the
+            mean over cells 1..l only.
+        learn: `learn(state, rollout, iteration, key) -> (state, LearningMetrics)`, once per block; `iteration` counts
+            blocks from 0 and is shared by all seeds.
+        epsilon: `epsilon(step) -> ε` used for acting at environment step `step`.
+        learning_rate: `learning_rate(updates) -> rate`, for the log.
+        network: `network(state)`: the stack that acts.
+        num_envs: environments stepped side by side.
+        rollout_length: steps of each environment in one block.
+        num_cells: number of predicting cells.
+        updates_at: `updates_at(iteration) -> int`: updates done after that many blocks.
+    """
+
+    init: Callable[[PRNGKeyArray], AgentState]
+    init_memory: Callable[[int], Memory]
+    act: Callable[..., Decision]
+    learn: Callable[[AgentState, Rollout, Int[Array, ""], PRNGKeyArray], tuple[AgentState, LearningMetrics]]
+    epsilon: Callable[[Int[Array, ""]], Float[Array, ""]]
+    learning_rate: Callable[[Int[Array, ""]], Float[Array, ""]]
+    network: Callable[[AgentState], Any]
+    num_envs: int
+    rollout_length: int
+    num_cells: int
+    updates_at: Callable[[int], int]
+
+
+def reset_memory(memory: Memory, ended: Bool[Array, " envs"]) -> Memory:
+    """Return the memory with zeros where an episode ended."""
+    carry = tuple(jnp.where(ended[:, None], 0.0, hidden) for hidden in memory.carry)
+    repeat = memory.repeat._replace(remaining=jnp.where(ended, 0, memory.repeat.remaining))
+    return Memory(carry, repeat)

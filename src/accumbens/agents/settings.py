@@ -1,0 +1,109 @@
+"""Every setting of an agent, with its meaning beside it. Importing this needs neither JAX nor NumPy."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonSettings:
+    """The cell, the readout, the credit, and what both learners share."""
+
+    # cell, readout and wiring
+    cell: Literal["attention", "dot", "mlp"] = "attention"
+    """What one layer computes: attention (AD as released), dot (AD as in the paper's equations), mlp (linear readout)."""
+    net_arch: tuple[int, ...] = (128, 96)
+    """Hidden units of every cell, from the observation upward."""
+    rank: int = 8
+    """Rank of the attention matrix of an attention cell."""
+    standardise: bool = True
+    """Standardise each row of the attention matrix before the tanh."""
+    layer_norm: bool = True
+    """Normalise the hidden activity (attention and mlp cells)."""
+    value_scale: float = 1.0
+    """Factor on every value a cell reads out."""
+    input_skip: bool = True
+    """Give the observation to every cell."""
+    forward_gain: float | None = 1.0
+    """Gain of the connection from the cell above, one step ago; none leaves it out."""
+    recurrent_gain: float | None = 1.0
+    """Gain of the connection from the cell itself, one step ago; none leaves it out."""
+    every_cell_predicts: bool = True
+    """Every cell predicts the value and learns from its own error; otherwise only the top cell does."""
+    # credit
+    credit: Literal["local", "backprop"] = "local"
+    """Where the gradient stops: at every cell, or nowhere."""
+    # TD error
+    discount: float = 0.99
+    """γ."""
+    reward_scale: float = 1.0
+    """Factor on the rewards the learner sees; returns are always reported unscaled."""
+    loss: Literal["squared", "huber"] = "squared"
+    """Loss of one TD error."""
+    # optimiser, one per cell
+    optimiser: Literal["adam", "radam"] = "adam"
+    """Optimiser of every cell."""
+    learning_rate: float = 2.5e-4
+    """Learning rate, at its peak if it is scheduled."""
+    learning_rate_end: float = 0.0
+    """Learning rate at the end of a linear or warmup_cosine schedule."""
+    learning_rate_schedule: Literal["constant", "linear", "warmup_cosine"] = "constant"
+    """How the learning rate changes over the run."""
+    warmup_fraction: float = 0.1
+    """Part of the run over which a warmup_cosine schedule rises."""
+    adam_b1: float = 0.9
+    """Decay of the optimiser's first moment."""
+    adam_b2: float = 0.99
+    """Decay of the optimiser's second moment."""
+    max_gradient_norm: float = 1.0
+    """Global norm that each cell's own gradient is clipped to."""
+    # exploration
+    epsilon_start: float = 1.0
+    """ε at the start."""
+    epsilon_end: float = 0.01
+    """ε after the decay."""
+    epsilon_fraction: float = 0.1
+    """Part of the run over which ε decays linearly."""
+    duration_exponent: float | None = None
+    """Repeat exploratory actions for n steps with probability ∝ n^-μ (εz-greedy); none explores single steps."""
+    # environments
+    num_envs: int = 1
+    """Environments stepped side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParallelSettings(CommonSettings):
+    """The parallel learner: Q(λ) over many environments, no replay, no target network."""
+
+    rollout_length: int = 32
+    """Steps of every environment between learning phases (T)."""
+    trace_decay: float = 0.65
+    """λ of the Q(λ) return."""
+    epochs: int = 2
+    """Passes over the collected steps (E)."""
+    num_minibatches: int = 32
+    """Minibatches of one pass (M)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplaySettings(CommonSettings):
+    """The replay learner: double-Q inside each cell, target network, uniform replay with a replayed context."""
+
+    replay_capacity: int = 1_000_000
+    """Steps the replay buffer holds."""
+    batch_size: int = 512
+    """Transitions of one update."""
+    train_every: int = 4
+    """Environment steps between learning phases (all environments counted)."""
+    updates_per_phase: int = 1
+    """Updates of one learning phase."""
+    target_every: int = 1000
+    """Environment steps between copies into the target network."""
+    learning_starts: int = 50_000
+    """Environment steps before the first update; ε decays from here on."""
+    context_length: int = 10
+    """Earlier steps of the episode replayed from zeros to recover the carry (K)."""
+    stored_carry: bool = False
+    """Store the carry with every step instead of replaying the context."""
+
+
+AgentSettings = ParallelSettings | ReplaySettings

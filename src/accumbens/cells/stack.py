@@ -1,0 +1,115 @@
+"""The stack: how cells are wired, and the only place where gradients stop."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from accumbens.cells.protocol import Cell
+
+Credit = Literal["local", "backprop"]
+Carry = tuple[Float[Array, " hidden"], ...]
+
+
+class Stack(eqx.Module):
+    """Cells wired upward in the same step, and downward and to themselves one step later.
+
+    The inputs of a cell are, in this order: the activity of the cell below (the observation for the first cell), the
+    observation again (`input_skip`, cells after the first), its own activity one step ago (`recurrent`), and the
+    activity of the cell above one step ago (`forward`, all but the top cell).
+
+    Attributes:
+        cells: from the observation upward.
+        input_skip: give the observation to every cell.
+        forward_gain: factor on the forward-in-time connection; None leaves the connection out.
+        recurrent_gain: factor on the recurrent connection; None leaves the connection out.
+        every_cell_predicts: every cell has a value and learns from it; otherwise only the top cell does.
+
+    Reference: Guan et al. (2024), section 3.1; input order and recurrence as in the published code.
+    """
+
+    cells: tuple[Cell, ...]
+    hidden_sizes: tuple[int, ...] = eqx.field(static=True)
+    input_skip: bool = eqx.field(static=True)
+    forward_gain: float | None = eqx.field(static=True)
+    recurrent_gain: float | None = eqx.field(static=True)
+    every_cell_predicts: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        make_cell: Callable[..., Cell],
+        observation_size: int,
+        hidden_sizes: tuple[int, ...],
+        num_actions: int,
+        *,
+        key: PRNGKeyArray,
+        input_skip: bool = True,
+        forward_gain: float | None = 1.0,
+        recurrent_gain: float | None = 1.0,
+        every_cell_predicts: bool = True,
+    ):
+        """Make and wire the cells; `make_cell(inputs, hidden, actions, key=...)` builds one."""
+        self.hidden_sizes = hidden_sizes
+        self.input_skip = input_skip
+        self.forward_gain = forward_gain
+        self.recurrent_gain = recurrent_gain
+        self.every_cell_predicts = every_cell_predicts
+        top = len(hidden_sizes) - 1
+        cells = []
+        for index, hidden in enumerate(hidden_sizes):
+            inputs = observation_size if index == 0 else hidden_sizes[index - 1]
+            inputs += observation_size if input_skip and index > 0 else 0
+            inputs += hidden if recurrent_gain is not None else 0
+            inputs += hidden_sizes[index + 1] if forward_gain is not None and index < top else 0
+            actions = num_actions if every_cell_predicts or index == top else 0
+            cells.append(make_cell(inputs, hidden, actions, key=jax.random.fold_in(key, index)))
+        self.cells = tuple(cells)
+
+    def initial_carry(self) -> Carry:
+        """Return the carry at an episode's start: every cell silent."""
+        return tuple(jnp.zeros(hidden) for hidden in self.hidden_sizes)
+
+    def _inputs(self, index: int, observation: Array, below: Array, carry: Carry) -> Float[Array, " inputs"]:
+        parts = [below]
+        if self.input_skip and index > 0:
+            parts.append(observation)
+        if self.recurrent_gain is not None:
+            parts.append(self.recurrent_gain * carry[index])
+        if self.forward_gain is not None and index < len(self.cells) - 1:
+            parts.append(self.forward_gain * carry[index + 1])
+        return jnp.concatenate(parts)
+
+    def __call__(
+        self, observation: Float[Array, " observation"], carry: Carry, credit: Credit = "local"
+    ) -> tuple[Float[Array, "cells actions"], Carry]:
+        """Advance one step.
+
+        Args:
+            observation: flat observation.
+            carry: hidden activity of every cell one step ago; never differentiated through.
+            credit: `local` stops the gradient at every cell, `backprop` nowhere.
+
+        Returns:
+            the values of every predicting cell, and the new carry.
+        """
+        carry = jax.lax.stop_gradient(carry)
+        below, values, activities = observation, [], []
+        for index, cell in enumerate(self.cells):
+            if credit == "local":
+                below = jax.lax.stop_gradient(below)
+            below, value = cell(self._inputs(index, observation, below, carry))
+            activities.append(below)
+            values.append(value)
+        predictions = jnp.stack(values if self.every_cell_predicts else values[-1:])
+        return predictions, jax.lax.stop_gradient(tuple(activities))
+
+    def advance(self, observation: Float[Array, " observation"], carry: Carry) -> Carry:
+        """Return the new carry without computing values, as a replayed context needs."""
+        below, activities = observation, []
+        for index, cell in enumerate(self.cells):
+            below = cell.hidden(self._inputs(index, observation, below, carry))
+            activities.append(below)
+        return jax.lax.stop_gradient(tuple(activities))
