@@ -1,0 +1,52 @@
+"""Our Breakout against the original."""
+
+import jax
+import jax.numpy as jnp
+import minatar_harness as harness
+import numpy as np
+
+from accumbens.envs.minatar.breakout import FULL_WALL, breakout
+
+DIRECTIONS = {(-1, -1): 0, (1, -1): 1, (1, 1): 2, (-1, 1): 3}
+
+
+def attributes(state):
+    bricks = np.zeros((10, 10))
+    bricks[1:4] = [[state.wall >> (10 * row + column) & 1 for column in range(10)] for row in range(3)]
+    return {
+        "pos": state.paddle,
+        "ball_x": state.ball_x,
+        "ball_y": state.ball_y,
+        "ball_dir": DIRECTIONS[int(state.velocity_x), int(state.velocity_y)],
+        "last_x": state.trail_x,
+        "last_y": state.trail_y,
+        "strike": state.striking,
+        "brick_map": bricks,
+    }
+
+
+def answers(draws, original):
+    return [int(draws.right)]
+
+
+def player(state, key):
+    """Go where the falling ball will land, or, so that it takes new ways, to the column before."""
+    fall = 9 - state.ball_y - jax.random.bernoulli(key)
+    reach = (state.ball_x + state.velocity_x * fall) % 20
+    target = jnp.where(state.velocity_y > 0, jnp.minimum(reach, 19 - reach), state.ball_x)
+    return jnp.where(target < state.paddle, 1, jnp.where(target > state.paddle, 2, 0))
+
+
+BREAKOUT = harness.Correspondence(breakout(), attributes, answers, player)
+
+
+def test_follows_the_original_at_random():
+    recording = harness.play_at_random(breakout(), seed=0, num_steps=10_000)
+    assert harness.assert_follows(BREAKOUT, recording) > 500
+
+
+def test_follows_the_original_through_cleared_walls():
+    recording = harness.play_well(BREAKOUT, seed=1, num_steps=20_000)
+    harness.assert_follows(BREAKOUT, recording)
+    rebuilt = (recording.state.game.wall == FULL_WALL)[1:] & (np.diff(recording.state.game.wall) != 0)
+    assert np.sum(rebuilt & ~recording.step.terminated[:-1]) >= 3
