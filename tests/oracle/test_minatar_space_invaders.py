@@ -1,0 +1,78 @@
+"""Our Space Invaders against the original."""
+
+import jax
+import jax.numpy as jnp
+import minatar_harness as harness
+import numpy as np
+
+from accumbens.envs.minatar.space_invaders import FIRE, Draws, advance, space_invaders
+
+COLUMNS = np.arange(10)
+
+
+def board(rows):
+    return (rows[:, None] >> COLUMNS & 1).astype(float)
+
+
+def attributes(state):
+    return {
+        "pos": state.cannon,
+        "f_bullet_map": board(state.shots),
+        "e_bullet_map": board(state.bombs),
+        "alien_map": board(state.aliens),
+        "alien_dir": 1 if state.aliens_go_right else -1,
+        "enemy_move_interval": state.march_interval,
+        "alien_move_timer": state.march_timer,
+        "alien_shot_timer": state.bomb_timer,
+        "ramp_index": 12 - state.march_interval,
+        "shot_timer": state.reload_timer,
+    }
+
+
+def answers(draws, original):
+    return []
+
+
+def player(state, key):
+    """Look ahead: one action, then another one held; prefer survival, then hits, then to stand below aliens."""
+    first, held = jnp.divmod(jnp.arange(16), 4)
+
+    def value(first, held):
+        def frame(carry, t):
+            state, alive, total = carry
+            state, reward, terminated = advance(state, jnp.where(t == 0, first, held), Draws())
+            alive = alive & ~terminated
+            return (state, alive, total + alive * (10 + reward)), None
+
+        (end, _, total), _ = jax.lax.scan(frame, (state, jnp.array(True), 0.0), jnp.arange(9))
+        occupied = jax.lax.reduce_or(end.aliens, (0,)) >> COLUMNS & 1
+        return total - 0.1 * jnp.min(jnp.where(occupied, jnp.abs(end.cannon - COLUMNS), 10))
+
+    return first[jnp.argmax(jax.vmap(value)(first, held))]
+
+
+SPACE_INVADERS = harness.Correspondence(space_invaders(), attributes, answers, player)
+
+
+def test_follows_the_original_at_random():
+    recording = harness.play_at_random(space_invaders(), seed=0, num_steps=10_000)
+    assert harness.assert_follows(SPACE_INVADERS, recording) > 150
+
+
+def test_follows_the_original_through_faster_waves():
+    recording = harness.play_well(SPACE_INVADERS, seed=1, num_steps=12_000)
+    harness.assert_follows(SPACE_INVADERS, recording)
+    assert np.min(recording.state.game.march_interval) == 6
+
+
+def test_follows_the_original_to_the_ground():
+    """Aliens that nobody shoots land, which ends the episode; the cannon avoids their bombs."""
+
+    def pacifist(t, state, key):
+        action = player(state, key)
+        return jnp.where(action == FIRE, 0, action)
+
+    recording = harness.play(space_invaders(), pacifist, seed=2, num_steps=3_000)
+    harness.assert_follows(SPACE_INVADERS, recording)
+    aliens = recording.state.game.aliens[recording.step.terminated]
+    assert np.any(aliens[:, 9] != 0)
