@@ -8,10 +8,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from accumbens.agents.protocol import Decision, LearningMetrics, Memory
+from accumbens.agents.protocol import Decision, EnvironmentFacts, LearningMetrics, Memory
 from accumbens.agents.settings import CommonSettings
 from accumbens.cells import AttentionCell, Carry, DotCell, MLPCell, Stack
 from accumbens.td.exploration import epsilon_greedy, no_repeat
@@ -20,10 +21,8 @@ from accumbens.td.losses import LOSSES
 Rows = Float[Array, "batch observation"]
 
 
-def build_stack(
-    settings: CommonSettings, observation_shape: tuple[int, ...], num_actions: int, key: PRNGKeyArray
-) -> Stack:
-    """Return an untrained stack for flattened observations."""
+def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArray) -> Stack:
+    """Return an untrained stack for encoded observations of `env`."""
     options: dict[str, Any] = {"value_scale": settings.value_scale}
     if settings.cell != "dot":
         options["layer_norm"] = settings.layer_norm
@@ -32,9 +31,9 @@ def build_stack(
     cell = {"attention": AttentionCell, "dot": DotCell, "mlp": MLPCell}[settings.cell]
     return Stack(
         partial(cell, **options),
-        math.prod(observation_shape),
+        math.prod(env.observation_shape),
         settings.net_arch,
-        num_actions,
+        env.num_actions,
         key=key,
         input_skip=settings.input_skip,
         forward_gain=settings.forward_gain,
@@ -43,9 +42,20 @@ def build_stack(
     )
 
 
-def flatten(observation: Array, batch_axes: int = 1) -> Float[Array, "..."]:
-    """Return observations as float32 vectors, keeping the leading axes."""
-    return observation.reshape(*observation.shape[:batch_axes], -1).astype(jnp.float32)
+def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[Array], Rows]:
+    """Return `encode(observation [batch, ...]) -> [batch, n]`: float32 vectors, scaled if the settings say so."""
+    low, high = (
+        np.broadcast_to(bound, env.observation_shape).ravel() for bound in (env.observation_low, env.observation_high)
+    )
+    bounded = np.isfinite(low) & np.isfinite(high) & (high > low) & settings.scale_observations
+    centre = np.where(bounded, (np.where(bounded, high, 0.0) + np.where(bounded, low, 0.0)) / 2, 0.0).astype(np.float32)
+    scale = np.where(bounded, 2.0 / np.where(bounded, high - low, 1.0), 1.0).astype(np.float32)
+
+    def encode(observation: Array) -> Rows:
+        flat = observation.reshape(observation.shape[0], -1).astype(jnp.float32)
+        return (flat - centre) * scale if bounded.any() else flat
+
+    return encode
 
 
 def evaluate(stack: Stack, observation: Rows, carry: Carry, credit: str) -> tuple[Array, Carry]:
@@ -59,11 +69,11 @@ def init_memory(settings: CommonSettings, num_envs: int) -> Memory:
     return Memory(carry, no_repeat(num_envs))
 
 
-def make_act(settings: CommonSettings, network: Callable[[Any], Stack]) -> Callable[..., Decision]:
+def make_act(settings: CommonSettings, encode: Callable, network: Callable[[Any], Stack]) -> Callable[..., Decision]:
     """Return `act`: ε-greedy on the mean over cells. The carry advances on every step, random actions included."""
 
     def act(state, memory: Memory, observation, epsilon, key: PRNGKeyArray, num_cells: int | None = None) -> Decision:
-        values, carry = evaluate(network(state), flatten(observation), memory.carry, settings.credit)
+        values, carry = evaluate(network(state), encode(observation), memory.carry, settings.credit)
         q = values[:, :num_cells].mean(axis=1)
         action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, settings.duration_exponent)
         return Decision(action, values, Memory(carry, repeat))

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from accumbens.agents import network
-from accumbens.agents.protocol import Agent, LearningMetrics, Rollout
+from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ParallelSettings
 from accumbens.cells import Stack
 from accumbens.td.exploration import linear_epsilon
@@ -25,30 +25,27 @@ class ParallelState(NamedTuple):
     optimiser_states: tuple[Any, ...]
 
 
-def make_parallel_q(
-    settings: ParallelSettings, observation_shape: tuple[int, ...], num_actions: int, total_steps: int
-) -> Agent:
+def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_steps: int) -> Agent:
     """Return the agent; `total_steps` are environment steps, all environments counted."""
     steps_per_block = settings.num_envs * settings.rollout_length
     updates_per_block = settings.epochs * settings.num_minibatches
     total_updates = max(1, -(-total_steps // steps_per_block) * updates_per_block)
     schedule = network.learning_rate_schedule(settings, total_updates)
+    encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
     update = network.make_update(settings, optimiser)
 
     def init(key: PRNGKeyArray) -> ParallelState:
-        stack = network.build_stack(settings, observation_shape, num_actions, key)
+        stack = network.build_stack(settings, env, key)
         return ParallelState(stack, tuple(optimiser.init(cell) for cell in stack.cells))
 
     def targets_of(stack: Stack, rollout: Rollout) -> Array:
         """Q(λ) targets of every cell, all with the parameters that acted."""
-        last_values, _ = network.evaluate(
-            stack, network.flatten(rollout.last_observation), rollout.last_carry, settings.credit
-        )
+        last_values, _ = network.evaluate(stack, encode(rollout.last_observation), rollout.last_carry, settings.credit)
         next_values = jnp.concatenate([rollout.values[1:], last_values[None]])
         if rollout.final_observation is not None:
             rows = jax.tree.map(_merge_time, (rollout.final_observation, rollout.next_carry))
-            final_values, _ = network.evaluate(stack, network.flatten(rows[0]), rows[1], settings.credit)
+            final_values, _ = network.evaluate(stack, encode(rows[0]), rows[1], settings.credit)
             final_values = final_values.reshape(next_values.shape)
             next_values = jnp.where(rollout.truncated[..., None, None], final_values, next_values)
         return q_lambda(
@@ -70,7 +67,7 @@ def make_parallel_q(
         def minibatch(state: ParallelState, index: Int[Array, " batch"]):
             observation, carry, action, targets = jax.tree.map(lambda x: x[index], rows)
             stack, optimiser_states, metrics = update(
-                state.stack, state.optimiser_states, network.flatten(observation), carry, action, targets
+                state.stack, state.optimiser_states, encode(observation), carry, action, targets
             )
             return ParallelState(stack, optimiser_states), metrics
 
@@ -81,7 +78,7 @@ def make_parallel_q(
     return Agent(
         init=init,
         init_memory=lambda num_envs: network.init_memory(settings, num_envs),
-        act=network.make_act(settings, lambda state: state.stack),
+        act=network.make_act(settings, encode, lambda state: state.stack),
         learn=learn,
         epsilon=lambda step: linear_epsilon(
             step, settings.epsilon_start, settings.epsilon_end, 0, round(settings.epsilon_fraction * total_steps)

@@ -1,15 +1,45 @@
 """What an agent is: a NamedTuple of pure functions, batched over environments."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from accumbens.cells import Carry
 from accumbens.td.exploration import Repeat
 
 AgentState = Any
+
+
+class EnvironmentFacts(Protocol):
+    """The static facts of an environment that an agent is built from; an `Environment` has them."""
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """Shape of one observation."""
+        ...
+
+    @property
+    def observation_dtype(self) -> np.dtype:
+        """`bool` or `float32`."""
+        ...
+
+    @property
+    def observation_low(self) -> np.ndarray:
+        """Lower bounds."""
+        ...
+
+    @property
+    def observation_high(self) -> np.ndarray:
+        """Upper bounds."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """Number of discrete actions."""
+        ...
 
 
 class Memory(NamedTuple):

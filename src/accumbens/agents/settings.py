@@ -8,9 +8,12 @@ from typing import Literal
 class CommonSettings:
     """The cell, the readout, the credit, and what both learners share."""
 
+    # observation
+    scale_observations: bool = False
+    """Map components with finite bounds to [-1, 1]; boolean observations stay as they are."""
     # cell, readout and wiring
     cell: Literal["attention", "dot", "mlp"] = "attention"
-    """What one layer computes: attention (AD as released), dot (AD as in the paper's equations), mlp (linear readout)."""
+    """What one layer computes: attention (AD as released), dot (AD as in the equations), mlp (linear readout)."""
     net_arch: tuple[int, ...] = (128, 96)
     """Hidden units of every cell, from the observation upward."""
     rank: int = 8

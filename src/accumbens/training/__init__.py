@@ -1,0 +1,1 @@
+"""Training: the loops, and everything a run leaves on disk."""

@@ -1,0 +1,42 @@
+"""From settings to an agent."""
+
+from accumbens.agents.parallel_q import make_parallel_q
+from accumbens.agents.protocol import Agent, EnvironmentFacts
+from accumbens.agents.replay_q import block_length, make_replay_q
+from accumbens.agents.settings import AgentSettings, ParallelSettings, ReplaySettings
+from accumbens.replay.ring import Ring, make_ring
+
+
+def replay_ring(
+    settings: ReplaySettings, env: EnvironmentFacts, total_steps: int, truncation_spacing: int | None
+) -> Ring:
+    """Return the replay buffer of an agent; it is never made larger than the run can fill."""
+    rows_per_block = settings.num_envs * block_length(settings)
+    needed = -(-total_steps // rows_per_block) * rows_per_block
+    return make_ring(
+        min(settings.replay_capacity, max(needed, (settings.context_length + 2) * rows_per_block)),
+        settings.num_envs,
+        block_length(settings),
+        env.observation_shape,
+        env.observation_dtype,
+        0 if settings.stored_carry else settings.context_length,
+        truncation_spacing,
+        settings.net_arch if settings.stored_carry else None,
+    )
+
+
+def make_agent(
+    settings: AgentSettings, env: EnvironmentFacts, total_steps: int, truncation_spacing: int | None
+) -> Agent:
+    """Return the agent of `settings` for `env`.
+
+    Args:
+        settings: which cell, readout, credit and learner.
+        env: an `Environment`, or the facts of a host environment.
+        total_steps: length of the run in environment steps; schedules are relative to it.
+        truncation_spacing: least number of steps between truncations of one environment; None if there are none.
+    """
+    if isinstance(settings, ParallelSettings):
+        return make_parallel_q(settings, env, total_steps)
+    ring = replay_ring(settings, env, total_steps, truncation_spacing)
+    return make_replay_q(settings, env, total_steps, ring)
