@@ -44,16 +44,16 @@ def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArr
 
 def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[Array], Rows]:
     """Return `encode(observation [batch, ...]) -> [batch, n]`: float32 vectors, scaled if the settings say so."""
-    low, high = (
-        np.broadcast_to(bound, env.observation_shape).ravel() for bound in (env.observation_low, env.observation_high)
-    )
-    bounded = np.isfinite(low) & np.isfinite(high) & (high > low) & settings.scale_observations
-    centre = np.where(bounded, (np.where(bounded, high, 0.0) + np.where(bounded, low, 0.0)) / 2, 0.0).astype(np.float32)
-    scale = np.where(bounded, 2.0 / np.where(bounded, high - low, 1.0), 1.0).astype(np.float32)
+    bounds = (env.observation_low, env.observation_high)
+    low, high = (np.broadcast_to(bound, env.observation_shape).ravel().astype(np.float64) for bound in bounds)
+    scaled = settings.scale_observations & np.isfinite(low) & np.isfinite(high) & (high > low)
+    scaled &= np.dtype(env.observation_dtype) != np.bool_
+    low, high = np.where(scaled, low, -1.0), np.where(scaled, high, 1.0)
+    centre, radius = ((high + low) / 2).astype(np.float32), ((high - low) / 2).astype(np.float32)
 
     def encode(observation: Array) -> Rows:
         flat = observation.reshape(observation.shape[0], -1).astype(jnp.float32)
-        return (flat - centre) * scale if bounded.any() else flat
+        return (flat - centre) / radius if scaled.any() else flat
 
     return encode
 
