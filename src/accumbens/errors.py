@@ -1,0 +1,35 @@
+"""Errors that the user's input causes: the command line prints them without a traceback and exits with code 2."""
+
+import difflib
+from collections.abc import Sequence
+
+
+class AccumbensError(Exception):
+    """Input that cannot be used. The message says what is wrong and what to do instead."""
+
+
+class UnknownNameError(AccumbensError):
+    """A name that is not registered. The message offers the nearest one that is."""
+
+    def __init__(self, kind: str, value: str, allowed: Sequence[str], command: str | None = None):
+        """Remember what was asked for.
+
+        Args:
+            kind: what the name should have named, such as `environment`.
+            value: the name that was given.
+            allowed: the names that are registered.
+            command: the command that lists them; without it the message lists them itself.
+        """
+        super().__init__(kind, value, allowed, command)
+        self.kind = kind
+        self.value = value
+        self.allowed = allowed
+        self.command = command
+
+    def __str__(self) -> str:
+        """The message: what is unknown, the nearest name, and where to see all."""
+        folded = {name.casefold(): name for name in self.allowed}
+        nearest = difflib.get_close_matches(self.value.casefold(), folded, n=1)
+        message = f"unknown {self.kind} {self.value!r}"
+        message += f"; did you mean {folded[nearest[0]]!r}? " if nearest else ". "
+        return message + (f"Run {self.command!r} to see all." if self.command else f"Known: {', '.join(self.allowed)}.")
