@@ -1,0 +1,102 @@
+"""The names of all environments. Listing ours imports neither JAX nor Gymnasium, for a quick command line."""
+
+import importlib
+from typing import TYPE_CHECKING, Literal
+
+from accumbens.errors import AccumbensError, UnknownNameError
+
+if TYPE_CHECKING:
+    import accumbens.envs.protocol
+
+_CLASSIC = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
+_MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
+_MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
+# The ids of the MinAtar package; its `-v0` has all six actions in every game and is not ours.
+_ALIASES = {f"MinAtar/{game.title().replace('_', '')}-v1": f"minatar/{game}" for game in _MINATAR_GAMES}
+
+
+def device_environments() -> list[str]:
+    """List the names of the environments that run on the device."""
+    return [*_CLASSIC, *_MINATAR]
+
+
+def gymnasium_environments() -> list[str]:
+    """List the ids in Gymnasium's registry that are not among ours. Only those with discrete actions can be used."""
+    import gymnasium
+
+    return sorted(set(gymnasium.registry) - set(device_environments()))
+
+
+def resolve(name: str) -> str:
+    """Look up the registered name that `name` stands for.
+
+    Args:
+        name: a name of ours, an alias such as `MinAtar/Breakout-v1`, an id of Gymnasium, or `module:id` for an id that
+            importing `module` registers.
+
+    Raises:
+        UnknownNameError: nothing of that name is registered.
+        AccumbensError: `module` cannot be imported.
+    """
+    name = _ALIASES.get(name, name)
+    if name in device_environments() or in_gymnasium(name):
+        return name
+    known = [*device_environments(), *gymnasium_environments()]
+    raise UnknownNameError("environment", name, known, command="accumbens envs")
+
+
+def in_gymnasium(name: str) -> bool:
+    """Whether Gymnasium can make `name`, an id or `module:id`.
+
+    Raises:
+        AccumbensError: `module` cannot be imported.
+    """
+    import gymnasium
+
+    module, colon, environment_id = name.rpartition(":")
+    if colon:
+        try:
+            importlib.import_module(module)
+        except (ImportError, ValueError) as error:
+            raise AccumbensError(f"cannot import the module {module!r} of environment {name!r}: {error}") from error
+    return environment_id in gymnasium.registry
+
+
+def is_on_device(name: str) -> bool:
+    """Whether the environment runs on the device; otherwise it is Gymnasium's and runs on the host.
+
+    Raises:
+        UnknownNameError: nothing of that name is registered.
+    """
+    return resolve(name) in device_environments()
+
+
+def benchmark_of(name: str) -> Literal["classic", "minatar", "gymnasium"]:
+    """Name the benchmark that an environment belongs to, by which presets choose their settings.
+
+    Raises:
+        UnknownNameError: nothing of that name is registered.
+    """
+    name = resolve(name)
+    if name in _CLASSIC:
+        return "classic"
+    return "minatar" if name in _MINATAR else "gymnasium"
+
+
+def make(name: str) -> "accumbens.envs.protocol.Environment":
+    """Make the environment of that name, which must be one that runs on the device.
+
+    Raises:
+        UnknownNameError: nothing of that name is registered.
+        AccumbensError: it runs on the host.
+    """
+    name = resolve(name)
+    if name in _CLASSIC:
+        from accumbens.envs.jax import CLASSIC_CONTROL
+
+        return CLASSIC_CONTROL[name]()
+    if name in _MINATAR:
+        from accumbens.envs.minatar import GAMES
+
+        return GAMES[name]()
+    raise AccumbensError(f"environment {name!r} is Gymnasium's: it runs on the host, not on the device")
