@@ -72,9 +72,9 @@ def init_memory(settings: CommonSettings, num_envs: int) -> Memory:
 def make_act(settings: CommonSettings, encode: Callable, network: Callable[[Any], Stack]) -> Callable[..., Decision]:
     """Return `act`: ε-greedy on the mean over cells. The carry advances on every step, random actions included."""
 
-    def act(state, memory: Memory, observation, epsilon, key: PRNGKeyArray, num_cells: int | None = None) -> Decision:
+    def act(state, memory: Memory, observation, epsilon, key: PRNGKeyArray, cell_weights=None) -> Decision:
         values, carry = evaluate(network(state), encode(observation), memory.carry, settings.credit)
-        q = values[:, :num_cells].mean(axis=1)
+        q = values.mean(axis=1) if cell_weights is None else jnp.einsum("eca,ec->ea", values, cell_weights)
         action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, settings.duration_exponent)
         return Decision(action, values, Memory(carry, repeat))
 

@@ -1,7 +1,7 @@
 """What an agent is: a NamedTuple of pure functions, batched over environments."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +13,7 @@ from accumbens.td.exploration import Repeat
 AgentState = Any
 
 
+@runtime_checkable
 class EnvironmentFacts(Protocol):
     """The static facts of an environment that an agent is built from; an `Environment` has them."""
 
@@ -100,8 +101,8 @@ class Agent(NamedTuple):
     Attributes:
         init: `init(key) -> state`.
         init_memory: `init_memory(num_envs) -> memory`.
-        act: `act(state, memory, observation, epsilon, key, num_cells=None) -> Decision`; `num_cells` = l acts on the
-            mean over cells 1..l only.
+        act: `act(state, memory, observation, epsilon, key, cell_weights=None) -> Decision`; acts on the mean over
+            cells, or with `cell_weights` [envs, cells] on that weighted sum.
         learn: `learn(state, rollout, iteration, key) -> (state, LearningMetrics)`, once per block; `iteration` counts
             blocks from 0 and is shared by all seeds.
         epsilon: `epsilon(step) -> ε` used for acting at environment step `step`.

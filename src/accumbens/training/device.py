@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from accumbens.agents.protocol import Agent, LearningMetrics, Memory, Rollout, reset_memory
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
-from accumbens.training.episodes import Episodes, no_episodes, recent_means, record
+from accumbens.training.episodes import Episodes, no_episodes, record
+from accumbens.training.metrics import ChunkMetrics, add_block, healthy, no_totals, summarise
 from accumbens.training.streams import Stream, stream_key
 
 
@@ -37,28 +38,21 @@ class RunState(NamedTuple):
     iteration: Int[Array, ""]
 
 
-class ChunkMetrics(NamedTuple):
-    """What one chunk reports, per seed.
-
-    Attributes:
-        learning: means over the chunk's updates; `updates` counts them.
-        mean_return, mean_length: of the last 100 training episodes.
-        episodes: training episodes ended so far.
-        first_bad_block: per cell, the first block whose loss or gradient was not finite; -1 if none.
-    """
-
-    learning: LearningMetrics
-    mean_return: Float[Array, " seeds"]
-    mean_length: Float[Array, " seeds"]
-    episodes: Int[Array, " seeds"]
-    first_bad_block: Int[Array, "seeds cells"]
-
-
 class DeviceLoop(NamedTuple):
     """The device loop as pure functions, not yet compiled."""
 
     init: Callable[[Int[Array, " seeds"]], RunState]
     chunk: Callable[[RunState, Int[Array, ""]], tuple[RunState, ChunkMetrics]]
+
+
+def absorb(
+    agent: Agent, state: SeedState, rollout: Rollout, iteration: Int[Array, ""]
+) -> tuple[SeedState, LearningMetrics]:
+    """Record the episodes of one block and learn from it; both loops end a block with this."""
+    episodes = record(state.episodes, rollout.reward, rollout.terminated | rollout.truncated)
+    key = stream_key(state.seed, Stream.LEARNING, iteration)
+    agent_state, metrics = agent.learn(state.agent, rollout, iteration, key)
+    return state._replace(agent=agent_state, episodes=episodes), metrics
 
 
 def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
@@ -107,48 +101,27 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
         running = (state.memory, state.env_states, state.observation)
         (memory, env_states, observation), rollout = jax.lax.scan(step, running, jnp.arange(agent.rollout_length))
         rollout = rollout._replace(last_observation=observation, last_carry=memory.carry)
-        episodes = record(state.episodes, rollout.reward, rollout.terminated | rollout.truncated)
-        state = state._replace(memory=memory, env_states=env_states, observation=observation, episodes=episodes)
-        return state, rollout
+        return state._replace(memory=memory, env_states=env_states, observation=observation), rollout
 
     def block(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, LearningMetrics]:
-        state, rollout = collect(state, iteration)
-        key = stream_key(state.seed, Stream.LEARNING, iteration)
-        agent_state, metrics = agent.learn(state.agent, rollout, iteration, key)
-        return state._replace(agent=agent_state), metrics
+        return absorb(agent, *collect(state, iteration), iteration)
 
     def chunk(run: RunState, blocks: Int[Array, ""]) -> tuple[RunState, ChunkMetrics]:
-        num_seeds = run.seeds.seed.shape[0]
-        per_cell = (num_seeds, agent.num_cells)
-        no_metrics = LearningMetrics(
-            *(jnp.zeros(per_cell) for _ in range(4)), updates=jnp.zeros((num_seeds,), jnp.int32)
-        )
         last = run.iteration + blocks
 
-        def healthy(running):
-            run, _, first_bad = running
-            return (run.iteration < last) & jnp.all(first_bad < 0)
+        def unfinished(running):
+            run, totals = running
+            return (run.iteration < last) & healthy(totals)
 
         def body(running):
-            run, totals, first_bad = running
+            run, totals = running
             seeds, metrics = jax.vmap(block, (0, None))(run.seeds, run.iteration)
-            finite = jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.gradient_norm)
-            first_bad = jnp.where((first_bad < 0) & ~finite, run.iteration, first_bad)
-            weight = metrics.updates[:, None]
-            weighted = metrics._replace(**{name: weight * getattr(metrics, name) for name in PER_CELL})
-            return RunState(seeds, run.iteration + 1), jax.tree.map(jnp.add, totals, weighted), first_bad
+            return RunState(seeds, run.iteration + 1), add_block(totals, metrics, run.iteration)
 
-        start = (run, no_metrics, jnp.full(per_cell, -1, jnp.int32))
-        run, totals, first_bad = jax.lax.while_loop(healthy, body, start)
-        divisor = jnp.maximum(totals.updates, 1)[:, None]
-        means = totals._replace(**{name: getattr(totals, name) / divisor for name in PER_CELL})
-        mean_return, mean_length = jax.vmap(recent_means)(run.seeds.episodes)
-        return run, ChunkMetrics(means, mean_return, mean_length, run.seeds.episodes.completed, first_bad)
+        run, totals = jax.lax.while_loop(unfinished, body, (run, no_totals(run.seeds.seed.size, agent.num_cells)))
+        return run, summarise(totals, run.seeds.episodes)
 
     def init(seeds: Int[Array, " seeds"]) -> RunState:
         return RunState(jax.vmap(init_seed)(seeds), jnp.zeros((), jnp.int32))
 
     return DeviceLoop(init, chunk)
-
-
-PER_CELL = ("loss", "td_error", "value", "gradient_norm")

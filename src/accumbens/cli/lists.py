@@ -1,0 +1,50 @@
+"""`accumbens envs` and `accumbens algos`: what there is."""
+
+
+def envs(*, json: bool = False) -> int:
+    """List the environments.
+
+    Args:
+        json: Print one line of JSON.
+    """
+    from rich.console import Console
+
+    from accumbens.cli.terminal import print_json
+    from accumbens.envs import registry
+
+    ours, others = registry.device_environments(), registry.gymnasium_environments()
+    if json:
+        print_json({"device": ours, "gymnasium": others})
+        return 0
+    console = Console()
+    console.print("[bold]on the device[/] (compiled with the agent, fast)")
+    for name in ours:
+        console.print(f"  {name}", highlight=False)
+    console.print("[bold]Gymnasium, on the host[/] (Box observations and Discrete actions)")
+    console.print("  " + "  ".join(others), highlight=False)
+    return 0
+
+
+def algos(*, json: bool = False) -> int:
+    """List the presets.
+
+    Args:
+        json: Print one line of JSON.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from accumbens.agents.presets import PRESETS
+    from accumbens.agents.settings import ParallelSettings
+    from accumbens.cli.terminal import print_json
+
+    if json:
+        print_json({name: preset.summary for name, preset in PRESETS.items()})
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for column in ("preset", "learner", "what it is"):
+        table.add_column(column)
+    for name, preset in PRESETS.items():
+        table.add_row(name, "parallel" if preset.learner is ParallelSettings else "replay", preset.summary)
+    Console().print(table, highlight=False)
+    return 0

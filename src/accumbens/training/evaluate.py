@@ -1,0 +1,133 @@
+"""Evaluation: the full network and every prefix of cells play the same episodes side by side."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from accumbens.agents.protocol import Agent, Memory, reset_memory
+from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.envs.protocol import Environment
+from accumbens.training.streams import Stream, stream_key
+
+LONGEST_EPISODE = 10_000
+"""Steps after which an evaluation episode is cut where the environment has no time limit."""
+
+EVALUATION_SEED = 0
+"""Seed of the evaluation's own random numbers, the same for every run."""
+
+
+class Evaluation(NamedTuple):
+    """Undiscounted returns and lengths; row l-1 acts on the mean over cells 1..l, the last row is the full network."""
+
+    returns: Float[Array, "prefixes episodes"]
+    lengths: Int[Array, "prefixes episodes"]
+
+
+def prefix_weights(num_cells: int, num_episodes: int) -> Float[np.ndarray, "envs cells"]:
+    """Return one row of cell weights per environment: all episodes of prefix 1, then of prefix 2, …"""
+    weights = np.tril(np.ones((num_cells, num_cells), np.float32))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.repeat(weights, num_episodes, axis=0)
+
+
+class _Playing(NamedTuple):
+    memory: Memory
+    env_states: Any
+    observation: Array
+    ended: Bool[Array, " envs"]
+    returns: Float[Array, " envs"]
+    lengths: Int[Array, " envs"]
+    time: Int[Array, ""]
+
+
+def make_device_evaluation(
+    env: Environment, agent: Agent, num_episodes: int, epsilon: float = 0.0
+) -> Callable[[Any], Evaluation]:
+    """Return `evaluate(agent_state) -> Evaluation`, pure; every prefix meets the same first states and noise."""
+    weights = jnp.asarray(prefix_weights(agent.num_cells, num_episodes))
+    limit = env.max_episode_steps or LONGEST_EPISODE
+
+    def same_for_all_prefixes(keys: Array) -> Array:
+        return jnp.tile(keys, agent.num_cells)
+
+    def evaluate(agent_state: Any) -> Evaluation:
+        def step(playing: _Playing) -> _Playing:
+            key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, playing.time + 1)
+            act_key, env_key = jax.random.split(key)
+            decision = agent.act(agent_state, playing.memory, playing.observation, epsilon, act_key, weights)
+            env_keys = same_for_all_prefixes(jax.random.split(env_key, num_episodes))
+            env_states, outcome = jax.vmap(env.step)(env_keys, playing.env_states, decision.action)
+            running = ~playing.ended
+            return _Playing(
+                decision.memory,
+                env_states,
+                outcome.observation,
+                playing.ended | outcome.terminated | outcome.truncated,
+                playing.returns + jnp.where(running, outcome.reward, 0.0),
+                playing.lengths + running,
+                playing.time + 1,
+            )
+
+        def unfinished(playing: _Playing) -> Bool[Array, ""]:
+            return ~jnp.all(playing.ended) & (playing.time < limit)
+
+        first_key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, 0)
+        keys = same_for_all_prefixes(jax.random.split(first_key, num_episodes))
+        env_states, observation = jax.vmap(env.reset)(keys)
+        num_envs = weights.shape[0]
+        start = _Playing(
+            agent.init_memory(num_envs),
+            env_states,
+            observation,
+            jnp.zeros(num_envs, bool),
+            jnp.zeros(num_envs),
+            jnp.zeros(num_envs, jnp.int32),
+            jnp.zeros((), jnp.int32),
+        )
+        end = jax.lax.while_loop(unfinished, step, start)
+        shape = (agent.num_cells, num_episodes)
+        return Evaluation(end.returns.reshape(shape), end.lengths.reshape(shape))
+
+    return evaluate
+
+
+def make_host_evaluation(
+    name: str, agent: Agent, num_episodes: int, epsilon: float = 0.0
+) -> Callable[[Any], Evaluation]:
+    """Return `evaluate(agent_state) -> Evaluation` for an environment on the host."""
+    weights = jnp.asarray(prefix_weights(agent.num_cells, num_episodes))
+    num_envs = weights.shape[0]
+
+    @jax.jit
+    def act(agent_state, memory, observation, ended, time):
+        key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, time)
+        return agent.act(agent_state, reset_memory(memory, ended), observation, epsilon, key, weights)
+
+    def evaluate(agent_state: Any) -> Evaluation:
+        envs = HostEnvironments(name, num_envs, EVALUATION_SEED)
+        limit = envs.spec.max_episode_steps or LONGEST_EPISODE
+        try:
+            observation = envs.reset()
+            memory = agent.init_memory(num_envs)
+            finished = just_ended = np.zeros(num_envs, bool)
+            returns, lengths = np.zeros(num_envs, np.float32), np.zeros(num_envs, np.int32)
+            for time in range(limit):
+                decision = act(agent_state, memory, observation, just_ended, time)
+                memory = decision.memory
+                observation, outcome = envs.step(np.asarray(decision.action))
+                returns += np.where(finished, 0.0, outcome.reward)
+                lengths += ~finished
+                just_ended = outcome.terminated | outcome.truncated
+                finished = finished | just_ended
+                if finished.all():
+                    break
+        finally:
+            envs.close()
+        shape = (agent.num_cells, num_episodes)
+        return Evaluation(returns.reshape(shape), lengths.reshape(shape))
+
+    return evaluate
