@@ -57,5 +57,5 @@ def _environment(name: str, gymnax: Any, low: np.ndarray, high: np.ndarray, max_
 
 
 def _strongly_typed(state: State) -> State:
-    """Fix the types of all leaves: a Python number in gymnax's first state would make a program compile twice."""
+    """Fix the types of all leaves: with the weak types of Python numbers, a restored run would compile again."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), state)

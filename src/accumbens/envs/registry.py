@@ -53,12 +53,13 @@ def in_gymnasium(name: str) -> bool:
     """
     import gymnasium
 
-    module, colon, environment_id = name.rpartition(":")
-    if colon:
-        try:
-            importlib.import_module(module)
-        except (ImportError, ValueError) as error:
-            raise AccumbensError(f"cannot import the module {module!r} of environment {name!r}: {error}") from error
+    module, _, environment_id = name.rpartition(":")
+    if not module:
+        return name in gymnasium.registry
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        raise AccumbensError(f"cannot import the module {module!r} of environment {name!r}: {error}") from error
     return environment_id in gymnasium.registry
 
 
