@@ -61,40 +61,14 @@ def replay_context(
     return carry
 
 
-def block_length(settings: ReplaySettings) -> int:
-    """Return the steps of every environment between learning phases."""
-    return max(1, round(settings.train_every / settings.num_envs))
+def make_double_q_update(settings: ReplaySettings, encode: Callable, update: Callable) -> Callable:
+    """Return `double_q_update(networks, windows) -> (networks, LearningMetrics)`: one update from a batch of windows.
 
-
-def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: int, ring: Ring) -> Agent:
-    """Return the agent; `total_steps` are environment steps, all environments counted.
-
-    `train_every`, `target_every` and `learning_starts` count environment steps and are rounded to whole blocks.
+    Args:
+        settings: of the agent.
+        encode: from observations to the stack's input, see `network.make_encoder`.
+        update: the per-cell update, see `network.make_update`.
     """
-    rollout_length = block_length(settings)
-    steps_per_block = settings.num_envs * rollout_length
-    total_blocks = -(-total_steps // steps_per_block)
-    # A block learns after its own steps are stored, so the first one to learn is the one that reaches learning_starts;
-    # never the very first, whose last row has no successor yet.
-    first_block = max(1, -(-settings.learning_starts // steps_per_block) - 1)
-    target_period = max(1, round(settings.target_every / steps_per_block))
-    updates = settings.updates_per_phase
-
-    num_cells = len(settings.net_arch) if settings.every_cell_predicts else 1
-
-    def updates_at(iteration: int) -> int:
-        return max(0, iteration - first_block) * updates
-
-    schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
-    encode = network.make_encoder(settings, env)
-    optimiser = network.make_optimiser(settings, schedule)
-    update = network.make_update(settings, optimiser)
-
-    def init(key: PRNGKeyArray) -> ReplayState:
-        stack = network.build_stack(settings, env, key)
-        target = jax.tree.map(jnp.copy, stack)
-        optimiser_states = tuple(optimiser.init(cell) for cell in stack.cells)
-        return ReplayState(Networks(stack, target, optimiser_states), ring.init())
 
     def carry_of(stack: Stack, windows: Windows) -> Carry:
         if settings.stored_carry:
@@ -122,6 +96,44 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
             networks.stack, networks.optimiser_states, observation, carry, windows.action, targets
         )
         return networks._replace(stack=stack, optimiser_states=optimiser_states), metrics
+
+    return double_q_update
+
+
+def block_length(settings: ReplaySettings) -> int:
+    """Return the steps of every environment between learning phases."""
+    return max(1, round(settings.train_every / settings.num_envs))
+
+
+def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: int, ring: Ring) -> Agent:
+    """Return the agent; `total_steps` are environment steps, all environments counted.
+
+    `train_every`, `target_every` and `learning_starts` count environment steps and are rounded to whole blocks.
+    """
+    rollout_length = block_length(settings)
+    steps_per_block = settings.num_envs * rollout_length
+    total_blocks = -(-total_steps // steps_per_block)
+    # A block learns after its own steps are stored, so the first one to learn is the one that reaches learning_starts;
+    # never the very first, whose last row has no successor yet.
+    first_block = max(1, -(-settings.learning_starts // steps_per_block) - 1)
+    target_period = max(1, round(settings.target_every / steps_per_block))
+    updates = settings.updates_per_phase
+
+    num_cells = len(settings.net_arch) if settings.every_cell_predicts else 1
+
+    def updates_at(iteration: int) -> int:
+        return max(0, iteration - first_block) * updates
+
+    schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
+    encode = network.make_encoder(settings, env)
+    optimiser = network.make_optimiser(settings, schedule)
+    double_q_update = make_double_q_update(settings, encode, network.make_update(settings, optimiser))
+
+    def init(key: PRNGKeyArray) -> ReplayState:
+        stack = network.build_stack(settings, env, key)
+        target = jax.tree.map(jnp.copy, stack)
+        optimiser_states = tuple(optimiser.init(cell) for cell in stack.cells)
+        return ReplayState(Networks(stack, target, optimiser_states), ring.init())
 
     def learn(
         state: ReplayState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray

@@ -16,7 +16,7 @@ class AttentionCell(eqx.Module):
 
     With `value_scale` 1 an untrained Q has a standard deviation of about 0.63·√hidden.
 
-    Reference: Guan et al. (2024), the published `AttentionADCell`; the paper's section 3.1 has no norms (see `DotCell`).
+    Reference: Guan et al. (2024), the published `AttentionADCell`. The paper's section 3.1 has no norms: `DotCell`.
     """
 
     activity: Activity

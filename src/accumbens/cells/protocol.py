@@ -1,6 +1,6 @@
 """What a cell is, and the pieces cells share."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -20,6 +20,7 @@ class CellOutput(NamedTuple):
     value: Float[Array, " actions"]
 
 
+@runtime_checkable
 class Cell(Protocol):
     """One layer: an unbatched Equinox module that knows nothing of time, reward or gradients."""
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from accumbens.cells.protocol import Cell
 
 Credit = Literal["local", "backprop"]
-Carry = tuple[Float[Array, " hidden"], ...]
+Carry = tuple[Float[Array, "... _hidden"], ...]
 
 
 class Stack(eqx.Module):
