@@ -8,6 +8,7 @@ the original's calls.
 
 from collections.abc import Callable
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,10 +90,35 @@ class Play(NamedTuple):
     restart_chance: Chance
 
 
+def look_ahead(game: Game, depth: int) -> Callable[[Any, jax.Array], jax.Array]:
+    """A player for any game that tries all plans of `depth` actions, and survives before it earns.
+
+    A first action counts by the best plan it begins and the average one, for an action may stick. The player foresees
+    the rules but not chance. Ties are broken at random.
+    """
+    plans = jnp.array(list(product(range(game.num_actions), repeat=depth)))
+
+    def worth(state: Any, plan: jax.Array, draws: Any) -> jax.Array:
+        total, alive = jnp.float32(0), jnp.bool_(True)
+        for action in plan:
+            state, reward, terminated = game.advance(state, action, draws)
+            total, alive = total + alive * (reward - 100.0 * terminated), alive & ~terminated
+        return total
+
+    def player(state: Any, key: jax.Array) -> jax.Array:
+        chance_key, tie_key = jax.random.split(key)
+        worths = jax.vmap(worth, (None, 0, None))(state, plans, draw_chance(game, chance_key).draws)
+        worths = worths.reshape(game.num_actions, -1)
+        ties = jax.random.uniform(tie_key, (game.num_actions,), maxval=0.1)
+        return jnp.argmax(worths.max(axis=1) + worths.mean(axis=1) + ties)
+
+    return player
+
+
 def play(game: Game, choose: Callable, seed: int, num_steps: int) -> Play:
     """Play our environment; `choose(t, state, key) -> action`.
 
-    `env.reset` gets `key(seed)`, and step t is `auto_reset(env, fold_in(key(seed), t), …)`; recorded actions rely on it.
+    `env.reset` gets `key(seed)` and step t is `auto_reset(env, fold_in(key(seed), t), …)`: recordings rely on it.
     """
     env = make(game)
     key = jax.random.key(seed)

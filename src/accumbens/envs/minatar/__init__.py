@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
-from accumbens.envs.minatar.breakout import breakout
+from accumbens.envs.minatar import asterix, breakout, freeway
 from accumbens.envs.minatar.common import make
 from accumbens.envs.protocol import Environment
 
 GAMES: dict[str, Callable[[], Environment]] = {
-    "minatar/breakout": lambda: make(breakout()),
+    "minatar/breakout": lambda: make(breakout.breakout()),
+    "minatar/freeway": lambda: make(freeway.freeway()),
+    "minatar/asterix": lambda: make(asterix.asterix()),
 }

@@ -38,7 +38,7 @@ class State(NamedTuple):
 
 
 def breakout() -> Game:
-    """The game; actions are nothing, left, right; channels are paddle, ball, trail, brick."""
+    """Describe the game; actions are nothing, left, right; channels are paddle, ball, trail, brick."""
     return Game("breakout", 4, 3, 1, draw, begin, advance, observe)
 
 
@@ -49,18 +49,18 @@ def draw(words: UInt32[Array, "1"]) -> Draws:
 
 def begin(draws: Draws) -> State:
     """A full wall, and the ball just below it in a corner, falling inwards."""
-    x = jnp.where(draws.right, SIZE - 1, 0)
-    y = jnp.full_like(x, WALL_TOP + WALL_ROWS - 1)
+    x = jnp.where(draws.right, jnp.int32(SIZE - 1), 0)
+    y = jnp.int32(WALL_TOP + WALL_ROWS - 1)
     return State(
-        paddle=jnp.full_like(x, 4),
+        paddle=jnp.int32(4),
         ball_x=x,
         ball_y=y,
-        velocity_x=jnp.where(draws.right, -1, 1),
-        velocity_y=jnp.ones_like(x),
+        velocity_x=jnp.where(draws.right, jnp.int32(-1), 1),
+        velocity_y=jnp.int32(1),
         trail_x=x,
         trail_y=y,
-        wall=jnp.full_like(x, FULL_WALL),
-        striking=jnp.zeros((), bool),
+        wall=jnp.int32(FULL_WALL),
+        striking=jnp.bool_(False),
     )
 
 
