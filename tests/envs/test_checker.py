@@ -67,8 +67,11 @@ def branching(key, state, out):
 BROKEN = {
     "no actions": (walk()._replace(num_actions=0), "num_actions is 0"),
     "dtype": (walk()._replace(observation_dtype=np.dtype(np.float64)), "observation_dtype is float64, not bool or"),
-    "bounds": (walk()._replace(observation_low=np.zeros(3)), r"observation_low has shape \(3,\), which does not"),
-    "wide bounds": (walk()._replace(observation_high=np.ones((2, 1))), r"observation_high has shape \(2, 1\), which"),
+    "bounds": (walk()._replace(observation_low=np.zeros(3)), "observation_low does not fit the observations"),
+    "wide bounds": (
+        walk()._replace(observation_high=np.ones((2, 1))),
+        "observation_high does not fit the observations",
+    ),
     "observation shape": (
         outcome(observation=lambda out: out.observation[0]),
         r"step's observation is float32\(\), not",

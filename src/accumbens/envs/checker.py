@@ -42,12 +42,10 @@ def _check_facts(env: Environment) -> None:
     dtypes = np.dtype(bool), np.dtype(np.float32)
     _require(env.observation_dtype in dtypes, env, f"observation_dtype is {env.observation_dtype}, not bool or float32")
     for field in ("observation_low", "observation_high"):
-        shape = np.shape(getattr(env, field))
         try:
-            fits = np.broadcast_shapes(shape, env.observation_shape) == env.observation_shape
-        except ValueError:
-            fits = False
-        _require(fits, env, f"{field} has shape {shape}, which does not broadcast to {env.observation_shape}")
+            np.broadcast_to(getattr(env, field), env.observation_shape)
+        except ValueError as error:
+            raise AccumbensError(f"environment {env.name!r}: {field} does not fit the observations: {error}") from error
 
 
 def _check_types(env: Environment) -> None:
