@@ -28,7 +28,7 @@ def walk() -> Environment:
 
 
 def check(env):
-    check_environment(env, num_envs=4, num_steps=60)
+    check_environment(env, num_steps=300)
 
 
 def stepping(change):

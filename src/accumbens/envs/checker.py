@@ -10,7 +10,7 @@ from accumbens.envs.wrappers import auto_reset
 from accumbens.errors import AccumbensError
 
 
-def check_environment(env: Environment, num_envs: int = 16, num_steps: int = 1000) -> None:
+def check_environment(env: Environment, num_steps: int = 10_000) -> None:
     """Check an environment by its types and by random play.
 
     It finds wrong static facts, shapes and types, code that JAX cannot compile, states whose type changes, random
@@ -20,8 +20,7 @@ def check_environment(env: Environment, num_envs: int = 16, num_steps: int = 100
 
     Args:
         env: the environment.
-        num_envs: the number of copies that play.
-        num_steps: the number of random steps of each.
+        num_steps: the number of random steps.
 
     Raises:
         AccumbensError: the first promise that is broken, in words.
@@ -29,7 +28,7 @@ def check_environment(env: Environment, num_envs: int = 16, num_steps: int = 100
     _check_facts(env)
     _check_types(env)
     _check_that_keys_decide(env)
-    _check_random_play(env, num_envs, num_steps)
+    _check_random_play(env, num_steps)
 
 
 def _require(promise: bool | np.bool_, env: Environment, broken: str) -> None:
@@ -83,8 +82,8 @@ def _check_that_keys_decide(env: Environment) -> None:
     _require(all(jax.tree.leaves(same)), env, "the same key gives different results; all randomness must come from it")
 
 
-def _check_random_play(env: Environment, num_envs: int, num_steps: int) -> None:
-    """Play at random and look at the outcomes, `[num_envs, num_steps]`."""
+def _check_random_play(env: Environment, num_steps: int) -> None:
+    """Play at random and look at the outcomes, `[num_steps]`."""
 
     def play(carry: tuple[State, Array], key: PRNGKeyArray):
         state, elapsed = carry
@@ -102,8 +101,7 @@ def _check_random_play(env: Environment, num_envs: int, num_steps: int) -> None:
         state, _ = env.reset(key)
         return jax.lax.scan(play, (state, jnp.zeros((), jnp.int32)), jax.random.split(key, num_steps))[1]
 
-    keys = jax.random.split(jax.random.key(0), num_envs)
-    outcome, elapsed, firsts = jax.tree.map(np.asarray, jax.jit(jax.vmap(episodes))(keys))
+    outcome, elapsed, firsts = jax.tree.map(np.asarray, jax.jit(episodes)(jax.random.key(0)))
 
     _require(np.all(np.isfinite(outcome.reward)), env, "some rewards are not finite")
     _require(np.all(np.isfinite(outcome.observation)), env, "some observations are not finite")
