@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.agents.protocol import Decision, EnvironmentFacts, LearningMetrics, Memory
 from accumbens.agents.settings import CommonSettings
-from accumbens.cells import AttentionCell, Carry, DotCell, MLPCell, Stack
+from accumbens.cells import AttentionCell, Carry, Credit, DotCell, MLPCell, Stack
 from accumbens.td.exploration import epsilon_greedy, no_repeat
 from accumbens.td.losses import LOSSES
 
@@ -58,7 +58,7 @@ def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[A
     return encode
 
 
-def evaluate(stack: Stack, observation: Rows, carry: Carry, credit: str) -> tuple[Array, Carry]:
+def evaluate(stack: Stack, observation: Rows, carry: Carry, credit: Credit) -> tuple[Array, Carry]:
     """Return values [batch, cells, actions] and new carries of a batch."""
     return jax.vmap(lambda o, c: stack(o, c, credit))(observation, carry)
 
@@ -81,7 +81,7 @@ def make_act(settings: CommonSettings, encode: Callable, network: Callable[[Any]
     return act
 
 
-def learning_rate_schedule(settings: CommonSettings, total_updates: int) -> Callable[[Int[Array, ""]], Array]:
+def learning_rate_schedule(settings: CommonSettings, total_updates: int) -> optax.Schedule:
     """Return the learning rate as a function of the number of updates done."""
     rate, end = settings.learning_rate, settings.learning_rate_end
     if settings.learning_rate_schedule == "constant":
@@ -102,36 +102,54 @@ def make_optimiser(settings: CommonSettings, schedule: Callable) -> optax.Gradie
     )
 
 
+def init_optimiser_states(optimiser: optax.GradientTransformation, stack: Stack) -> tuple[Any, ...]:
+    """Return one optimiser state per cell."""
+    return tuple(optimiser.init(eqx.filter(cell, eqx.is_array)) for cell in stack.cells)
+
+
+def make_losses(settings: CommonSettings) -> Callable:
+    """Return the loss of every predicting cell, as a function of the stack's parameters.
+
+    `losses(stack, observation [B, n], carry, action [B], targets [B, cells]) -> (loss, (td_error, value))`, each
+    [cells]: the mean loss, the mean size of the TD error, and the mean value of the actions taken.
+    """
+    element_loss = LOSSES[settings.loss]
+
+    def losses(stack: Stack, observation, carry, action, targets):
+        values, _ = evaluate(stack, observation, carry, settings.credit)
+        q = jnp.take_along_axis(values, action[:, None, None], axis=-1)[..., 0]
+        td_error = targets - q
+        return element_loss(td_error).mean(axis=0), (jnp.abs(td_error).mean(axis=0), q.mean(axis=0))
+
+    return losses
+
+
 def make_update(settings: CommonSettings, optimiser: optax.GradientTransformation) -> Callable:
     """Return one update of every cell from its own TD error.
 
     `update(stack, optimiser_states, observation [B, n], carry, action [B], targets [B, cells])
     -> (stack, optimiser_states, LearningMetrics)`.
     """
-    element_loss = LOSSES[settings.loss]
+    losses = make_losses(settings)
 
-    def losses(cells, stack: Stack, observation, carry, action, targets):
-        stack = _with_cells(stack, cells)
-        values, _ = evaluate(stack, observation, carry, settings.credit)
-        q = jnp.take_along_axis(values, action[:, None, None], axis=-1)[..., 0]
-        td_error = targets - q
-        loss = element_loss(td_error).mean(axis=0)
+    def summed(stack: Stack, *batch):
         # With local credit no path leads from one cell's loss to another cell's parameters, so the gradient of the
         # sum is every cell's own gradient.
-        return loss.sum(), (loss, jnp.abs(td_error).mean(axis=0), q.mean(axis=0))
+        loss, statistics = losses(stack, *batch)
+        return loss.sum(), (loss, *statistics)
 
     def update(stack: Stack, optimiser_states, observation, carry, action, targets):
-        gradients, (loss, td_error, value) = jax.grad(losses, has_aux=True)(
-            stack.cells, stack, observation, carry, action, targets
-        )
-        cells, states, norms = [], [], []
-        for cell, state, gradient in zip(stack.cells, optimiser_states, gradients, strict=True):
-            changes, state = optimiser.update(gradient, state, cell)
-            cells.append(optax.apply_updates(cell, changes))
+        gradients, (loss, td_error, value) = jax.grad(summed, has_aux=True)(stack, observation, carry, action, targets)
+        cells, states = [], []
+        for cell, state, gradient in zip(stack.cells, optimiser_states, gradients.cells, strict=True):
+            changes, state = optimiser.update(gradient, state)
+            cells.append(eqx.apply_updates(cell, changes))
             states.append(state)
-            norms.append(optax.tree.norm(gradient))
-        metrics = LearningMetrics(loss, td_error, value, jnp.stack(norms), jnp.ones((), jnp.int32))
-        return _with_cells(stack, tuple(cells)), tuple(states), metrics
+        # An error that is the top cell's alone has its gradient in all cells.
+        of_one_error = gradients.cells if settings.every_cell_predicts else [gradients.cells]
+        norms = jnp.stack([optax.tree.norm(gradient) for gradient in of_one_error])
+        metrics = LearningMetrics(loss, td_error, value, norms, jnp.ones((), jnp.int32))
+        return eqx.tree_at(lambda s: s.cells, stack, tuple(cells)), tuple(states), metrics
 
     return update
 
@@ -140,7 +158,3 @@ def mean_over_updates(metrics: LearningMetrics) -> LearningMetrics:
     """Return the means of metrics stacked along the first axis, and the number of updates."""
     means = jax.tree.map(lambda x: x.mean(axis=0), metrics._replace(updates=jnp.zeros(metrics.updates.shape)))
     return means._replace(updates=metrics.updates.sum())
-
-
-def _with_cells(stack: Stack, cells: tuple) -> Stack:
-    return eqx.tree_at(lambda s: s.cells, stack, cells)

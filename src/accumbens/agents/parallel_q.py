@@ -37,7 +37,7 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
 
     def init(key: PRNGKeyArray) -> ParallelState:
         stack = network.build_stack(settings, env, key)
-        return ParallelState(stack, tuple(optimiser.init(cell) for cell in stack.cells))
+        return ParallelState(stack, network.init_optimiser_states(optimiser, stack))
 
     def targets_of(stack: Stack, rollout: Rollout) -> Array:
         """Q(λ) targets of every cell, all with the parameters that acted."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from accumbens.cells import Carry
@@ -86,7 +87,15 @@ class Rollout(NamedTuple):
 
 
 class LearningMetrics(NamedTuple):
-    """Means over the updates of one learning phase, per cell; zeros (and no updates) before learning starts."""
+    """Means over the updates of one learning phase, per predicting cell; zeros (and no updates) before learning starts.
+
+    Attributes:
+        loss: of one TD error.
+        td_error: its size.
+        value: of the actions taken.
+        gradient_norm: before clipping; of the cell's own gradient, or of all cells' if only the top cell predicts.
+        updates: number of updates.
+    """
 
     loss: Float[Array, " cells"]
     td_error: Float[Array, " cells"]
@@ -119,7 +128,7 @@ class Agent(NamedTuple):
     act: Callable[..., Decision]
     learn: Callable[[AgentState, Rollout, Int[Array, ""], PRNGKeyArray], tuple[AgentState, LearningMetrics]]
     epsilon: Callable[[Int[Array, ""]], Float[Array, ""]]
-    learning_rate: Callable[[Int[Array, ""]], Float[Array, ""]]
+    learning_rate: optax.Schedule
     network: Callable[[AgentState], Any]
     num_envs: int
     rollout_length: int

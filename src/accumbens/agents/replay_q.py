@@ -71,7 +71,7 @@ def make_double_q_update(settings: ReplaySettings, encode: Callable, update: Cal
     """
 
     def carry_of(stack: Stack, windows: Windows) -> Carry:
-        if settings.stored_carry:
+        if windows.carry is not None:
             return windows.carry
         silent = network.init_memory(settings, settings.batch_size).carry
         return replay_context(stack, encode, windows.context, windows.context_valid, silent)
@@ -132,8 +132,8 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     def init(key: PRNGKeyArray) -> ReplayState:
         stack = network.build_stack(settings, env, key)
         target = jax.tree.map(jnp.copy, stack)
-        optimiser_states = tuple(optimiser.init(cell) for cell in stack.cells)
-        return ReplayState(Networks(stack, target, optimiser_states), ring.init())
+        networks = Networks(stack, target, network.init_optimiser_states(optimiser, stack))
+        return ReplayState(networks, ring.init())
 
     def learn(
         state: ReplayState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
