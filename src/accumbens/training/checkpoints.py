@@ -230,7 +230,7 @@ def _plain(leaf: Any) -> jax.Array | np.ndarray:
 def _pieces(array: jax.Array | np.ndarray) -> Iterator[memoryview]:
     """The array's bytes in row-major order, a bounded number at a time.
 
-    Slices are copied, not the whole: a view of all of a JAX array would stay in its cache and spoil its later donation.
+    Slices are fetched, not the whole: a whole array fetched from an accelerator would stay cached in host memory.
     """
     axis = 0
     while (row_bytes := math.prod(array.shape[axis + 1 :]) * array.dtype.itemsize) > _PIECE_BYTES:
