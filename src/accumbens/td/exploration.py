@@ -25,7 +25,7 @@ def no_repeat(num_envs: int) -> Repeat:
 def epsilon_greedy(
     key: PRNGKeyArray,
     q: Float[Array, "envs actions"],
-    epsilon: Float[Array, ""],
+    epsilon: Float[Array, ""] | float,
     repeat: Repeat,
     duration_exponent: float | None = None,
 ) -> tuple[Int[Array, " envs"], Repeat]:
@@ -61,9 +61,7 @@ def epsilon_greedy(
     return action, Repeat(exploratory, jnp.maximum(remaining, 0))
 
 
-def linear_epsilon(
-    step: Int[Array, ""], start: float, end: float, begin_step: int, duration: int
-) -> Float[Array, ""]:
+def linear_epsilon(step: Int[Array, ""], start: float, end: float, begin_step: int, duration: int) -> Float[Array, ""]:
     """Return ε: `start` until `begin_step`, then linear to `end` over `duration` steps (at once if 0)."""
     fraction = jnp.clip((step - begin_step) / max(duration, 1), 0.0, 1.0)
     return start + fraction * (end - start)

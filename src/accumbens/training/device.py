@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Int, Integer
 
 from accumbens.agents.protocol import Agent, LearningMetrics, Memory, Rollout, reset_memory
 from accumbens.envs.protocol import Environment
@@ -23,7 +23,7 @@ from accumbens.training.streams import Stream, stream_key
 class SeedState(NamedTuple):
     """Everything that belongs to one seed."""
 
-    seed: Int[Array, ""]
+    seed: Integer[Array, ""]
     agent: Any
     memory: Memory
     env_states: Any
@@ -41,7 +41,7 @@ class RunState(NamedTuple):
 class DeviceLoop(NamedTuple):
     """The device loop as pure functions, not yet compiled."""
 
-    init: Callable[[Int[Array, " seeds"]], RunState]
+    init: Callable[[Integer[Array, " seeds"]], RunState]
     chunk: Callable[[RunState, Int[Array, ""]], tuple[RunState, ChunkMetrics]]
 
 
@@ -59,7 +59,7 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
     """Return the loop of `agent` on `env`."""
     truncates = env.max_episode_steps is not None
 
-    def init_seed(seed: Int[Array, ""]) -> SeedState:
+    def init_seed(seed: Integer[Array, ""]) -> SeedState:
         keys = jax.random.split(stream_key(seed, Stream.FIRST_STATES, 0), agent.num_envs)
         env_states, observation = jax.vmap(env.reset)(keys)
         return SeedState(
@@ -121,7 +121,7 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
         run, totals = jax.lax.while_loop(unfinished, body, (run, no_totals(run.seeds.seed.size, agent.num_cells)))
         return run, summarise(totals, run.seeds.episodes)
 
-    def init(seeds: Int[Array, " seeds"]) -> RunState:
+    def init(seeds: Integer[Array, " seeds"]) -> RunState:
         return RunState(jax.vmap(init_seed)(seeds), jnp.zeros((), jnp.int32))
 
     return DeviceLoop(init, chunk)

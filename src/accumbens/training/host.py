@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Integer
 
 from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
@@ -34,7 +34,7 @@ class HostLoop:
         self._learn = jax.jit(self._learn_all, donate_argnums=0)
         self._summarise = jax.jit(summarise)
 
-    def init(self, seeds: Int[Array, " seeds"]) -> RunState:
+    def init(self, seeds: Integer[Array, " seeds"]) -> RunState:
         """Return the run before its first step, and begin every environment's first episode."""
         observation = jnp.asarray(self._reset(0))
         return RunState(jax.jit(jax.vmap(self._init_one))(seeds, observation), jnp.zeros((), jnp.int32))
@@ -70,13 +70,13 @@ class HostLoop:
         self._observation = np.stack([envs.reset(seed=int(seed)) for envs, seed in zip(self._envs, seeds, strict=True)])
         return self._observation
 
-    def _init_one(self, seed: Int[Array, ""], observation: Array) -> SeedState:
+    def _init_one(self, seed: Integer[Array, ""], observation: Array) -> SeedState:
         agent = self._agent
         parameters = agent.init(stream_key(seed, Stream.PARAMETERS, 0))
         episodes = no_episodes(agent.num_envs)
         return SeedState(seed, parameters, agent.init_memory(agent.num_envs), (), observation, episodes)
 
-    def _act_one(self, seed: Int[Array, ""], agent_state: Any, memory: Memory, observation: Array, time):
+    def _act_one(self, seed: Integer[Array, ""], agent_state: Any, memory: Memory, observation: Array, time):
         epsilon = self._agent.epsilon(time * self._agent.num_envs)
         key = stream_key(seed, Stream.EXPLORATION, time)
         return self._agent.act(agent_state, memory, observation, epsilon, key)

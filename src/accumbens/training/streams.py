@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 import jax
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int, Integer, PRNGKeyArray
 
 
 class Stream(IntEnum):
@@ -17,6 +17,6 @@ class Stream(IntEnum):
     EVALUATION = 5
 
 
-def stream_key(seed: Int[Array, ""], stream: Stream, step: Int[Array, ""] | int) -> PRNGKeyArray:
+def stream_key(seed: Integer[Array, ""], stream: Stream, step: Int[Array, ""] | int) -> PRNGKeyArray:
     """Return the key of (seed, stream, step)."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), step)
