@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import minatar
 import minatar_harness as harness
 import numpy as np
 
@@ -50,3 +51,27 @@ def test_follows_the_original_through_cleared_walls():
     harness.assert_follows(BREAKOUT, recording)
     rebuilt = (recording.state.game.wall == FULL_WALL)[1:] & (np.diff(recording.state.game.wall) != 0)
     assert np.sum(rebuilt & ~recording.step.terminated[:-1]) >= 3
+
+
+def test_actions_stick_as_in_the_original():
+    game = breakout()
+    recording = harness.play(game, lambda t, state, key: t * t // 3 % 3, seed=2, num_steps=2_000)
+    original = minatar.Environment("breakout")
+    original.random = original.env.random = harness.Dictated()
+
+    def reset(chance):
+        original.random.answers = answers(chance.draws, original)
+        original.reset()
+        original.last_action = 0  # the one deviation: the original remembers the last episode's last action
+
+    reset(recording.first_chance)
+    names = original.minimal_action_set()
+    for t in range(2_000):
+        original.random.answers = [0.05 if recording.chance.sticks[t] else 0.5]
+        reward, terminal = original.act(names[t * t // 3 % 3])
+        assert original.last_action == names[recording.state.last_action[t]]
+        assert (reward, terminal) == (recording.step.reward[t], recording.step.terminated[t])
+        np.testing.assert_array_equal(original.state(), recording.step.observation[t])
+        if terminal:
+            reset(harness.at(recording.restart_chance, t))
+    assert np.sum(recording.chance.sticks) > 100

@@ -101,7 +101,8 @@ def make(game: Game, sticky_action_probability: float = 0.1) -> Environment:
 
 def happens(word: UInt32[Array, "*shape"], probability: float) -> Bool[Array, "*shape"]:
     """An event of the given probability, exact to 2⁻³², read from a random word."""
-    return word < np.uint32(probability * 2**32)
+    threshold = round(probability * 2**32)
+    return word <= np.uint32(threshold - 1) if threshold > 0 else jnp.zeros(word.shape, bool)
 
 
 def below(word: UInt32[Array, "*shape"], bound: int | Int[Array, "*shape"]) -> Int[Array, "*shape"]:
