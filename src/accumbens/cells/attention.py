@@ -8,6 +8,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from accumbens.cells.protocol import Activity, CellOutput, dense
 
 
+def standardise_rows(W: Float[Array, "rows columns"]) -> Float[Array, "rows columns"]:
+    """Return W with rows of zero mean and unit standard deviation; constant rows become zero."""
+    centred = W - W.mean(-1, keepdims=True)
+    variance = jnp.square(centred).mean(-1, keepdims=True)
+    # The square root has no derivative at zero, where a silent cell that sees nothing would be.
+    return centred / (jnp.sqrt(jnp.maximum(variance, 1e-30)) + 1e-6)
+
+
 class AttentionCell(eqx.Module):
     """The released cell: the weights that read the value from h are themselves computed from x.
 
@@ -56,7 +64,7 @@ class AttentionCell(eqx.Module):
         z2 = (x @ self.W_z2).reshape(self.rank, -1)
         W = z2.T @ z1
         if self.standardise:
-            W = (W - W.mean(-1, keepdims=True)) / (W.std(-1, keepdims=True) + 1e-6)
+            W = standardise_rows(W)
         return CellOutput(hidden=h, value=self.value_scale * (jnp.tanh(W) @ h))
 
 
