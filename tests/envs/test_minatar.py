@@ -133,8 +133,10 @@ def test_draws_are_uniform():
     drawn = jax.vmap(lambda key: draw_chance(breakout.breakout(), key).draws)(keys)
     fair(drawn.right, 2)
     drawn = jax.vmap(lambda key: draw_chance(freeway.freeway(), key).draws)(keys)
-    for car in range(freeway.NUM_CARS):
-        fair(5 * drawn.rightward[:, car] + drawn.period[:, car] - 1, 10)
+    kinds = 5 * drawn.rightward + drawn.period - 1
+    for car in range(4):  # cars that share a word, and neighbours
+        fair(10 * kinds[:, car] + kinds[:, car + 4], 100)
+        fair(10 * kinds[:, 2 * car] + kinds[:, 2 * car + 1], 100)
     drawn = jax.vmap(lambda key: draw_chance(asterix.asterix(), key).draws)(keys)
     third = np.where(drawn.kind == asterix.GOLD, 0, 1 + (drawn.place >> 8) % 2)
     fair(3 * drawn.direction + third, 6)

@@ -40,12 +40,14 @@ class State(NamedTuple):
 
 def freeway() -> Game:
     """Describe the game; actions are nothing, up, down; channels are chicken, car, and a trail for each speed."""
-    return Game("freeway", 2 + SLOWEST, 3, NUM_CARS, draw, begin, advance, observe)
+    return Game("freeway", 2 + SLOWEST, 3, NUM_CARS // 2, draw, begin, advance, observe)
 
 
-def draw(words: UInt32[Array, "8"]) -> Draws:
-    """Read each car's period and direction from one word."""
-    kind = below(words, 2 * SLOWEST)
+def draw(words: UInt32[Array, "4"]) -> Draws:
+    """Read the periods and directions of two cars from each word."""
+    kinds = 2 * SLOWEST
+    pair = below(words, kinds**2)
+    kind = jnp.concatenate([pair // kinds, pair % kinds])
     return Draws(period=1 + kind % SLOWEST, rightward=kind >= SLOWEST)
 
 

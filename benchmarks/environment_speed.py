@@ -1,0 +1,149 @@
+"""Measure how many environment steps per second the environments on the device make, beside their originals.
+
+Ours: many copies under `jax.vmap`, with automatic resets and random actions, inside one compiled `lax.scan` whose carry
+holds the observations, so that none is optimised away. The original: MinAtar's or Gymnasium's, one instance in one
+process, with random actions, observing after every step. Compilation is timed apart.
+
+Usage: `python benchmarks/environment_speed.py --envs minatar/breakout minatar/freeway --num-envs 512`
+"""
+
+import csv
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import minatar
+import numpy as np
+import tyro
+
+from accumbens.envs import registry
+from accumbens.envs.protocol import Environment
+from accumbens.envs.wrappers import auto_reset
+
+RESULTS = Path(__file__).parent / "results" / "environment_speed.csv"
+
+
+def random_rollout(env: Environment, num_envs: int, num_steps: int, key: jax.Array):
+    """Play at random; return the last states and observations, and the rewards' sum."""
+    states, observations = jax.vmap(env.reset)(jax.random.split(key, num_envs))
+
+    def step(running, t):
+        states, observations, total = running
+        action_key, step_key = jax.random.split(jax.random.fold_in(key, t))
+        actions = jax.random.randint(action_key, (num_envs,), 0, env.num_actions)
+        keys = jax.random.split(step_key, num_envs)
+        states, observations, outcome = jax.vmap(partial(auto_reset, env))(keys, states, actions)
+        return (states, observations, total + jnp.sum(outcome.reward)), None
+
+    return jax.lax.scan(step, (states, observations, jnp.float32(0)), jnp.arange(num_steps))[0]
+
+
+def device_speed(env: Environment, num_envs: int, num_steps: int, repeats: int) -> tuple[float, float, float]:
+    """Median and greatest steps per second, and seconds to compile."""
+    begin = time.perf_counter()
+    rollout = jax.jit(partial(random_rollout, env, num_envs, num_steps)).lower(jax.random.key(0)).compile()
+    compile_seconds = time.perf_counter() - begin
+    speeds = []
+    for repeat in range(repeats):
+        key = jax.random.key(repeat)
+        begin = time.perf_counter()
+        jax.block_until_ready(rollout(key))
+        speeds.append(num_envs * num_steps / (time.perf_counter() - begin))
+    return statistics.median(speeds), max(speeds), compile_seconds
+
+
+def original_step(name: str, seed: int = 0) -> Callable[[], None]:
+    """Make the original environment; the result plays one step of it at random, and resets it where needed."""
+    choose = np.random.default_rng(seed)
+    if name.startswith("minatar/"):
+        game = minatar.Environment(name.removeprefix("minatar/"))
+        game.seed(seed)
+        actions = game.minimal_action_set()
+
+        def step() -> None:
+            _, terminated = game.act(actions[choose.integers(len(actions))])
+            if terminated:
+                game.reset()
+            game.state()
+
+        return step
+
+    env = gymnasium.make(name)
+    env.reset(seed=seed)
+    num_actions = env.action_space.n
+
+    def step() -> None:
+        _, _, terminated, truncated, _ = env.step(choose.integers(num_actions))
+        if terminated or truncated:
+            env.reset()
+
+    return step
+
+
+def original_speed(name: str, num_steps: int, repeats: int) -> float:
+    """Median steps per second of the original."""
+    step = original_step(name)
+    speeds = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        for _ in range(num_steps):
+            step()
+        speeds.append(num_steps / (time.perf_counter() - begin))
+    return statistics.median(speeds)
+
+
+def main(
+    envs: tuple[str, ...] = (),
+    num_envs: int = 512,
+    num_steps: int = 1_000,
+    original_steps: int = 5_000,
+    repeats: int = 7,
+) -> None:
+    """Print a table and write it to `results/environment_speed.csv` beside this file.
+
+    Args:
+        envs: names of environments on the device; all of them if none is given.
+        num_envs: copies that run side by side.
+        num_steps: steps of every copy in one repeat.
+        original_steps: steps of the original in one repeat.
+        repeats: how often each is timed; the median counts.
+    """
+    rows = []
+    for name in envs or registry.device_environments():
+        median, greatest, compile_seconds = device_speed(registry.make(name), num_envs, num_steps, repeats)
+        original = original_speed(name, original_steps, repeats)
+        rows.append(
+            {
+                "environment": name,
+                "num_envs": num_envs,
+                "median_steps_per_second": round(median),
+                "greatest_steps_per_second": round(greatest),
+                "compile_seconds": round(compile_seconds, 2),
+                "original_steps_per_second": round(original),
+                "ratio": round(median / original, 1),
+                "repeats": repeats,
+                "device": jax.devices()[0].device_kind,
+                "machine": platform.machine(),
+                "jax": jax.__version__,
+            }
+        )
+        print(
+            f"{name:24} {median:12,.0f} steps/s (best {greatest:,.0f}), compiled in {compile_seconds:.1f} s; "
+            f"original {original:,.0f} steps/s, ratio {median / original:.1f}",
+            flush=True,
+        )
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
