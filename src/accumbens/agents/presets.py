@@ -89,29 +89,34 @@ _PLAIN = group(
 
 _AD_PQN = {
     "all": [
-        group("ours: Artificial Dopamine's cell", cell="attention", rank=8, forward_gain=0.1, recurrent_gain=None),
-        group("ours: keeps untrained values small beside the rewards", value_scale=0.1, reward_scale=0.1),
-        group("ours", optimiser="radam", adam_b2=0.999, learning_rate=5e-4, learning_rate_schedule="linear"),
-        group(CODE, max_gradient_norm=1.0),
+        group("ours: Artificial Dopamine's cell", cell="attention", forward_gain=0.1, recurrent_gain=None),
+        group("ours", optimiser="radam", adam_b2=0.999, learning_rate_schedule="linear"),
     ],
     "classic": [
-        group(OURS, net_arch=(128, 96), num_envs=32, rollout_length=64, trace_decay=0.95),
+        group("ours: keeps untrained values small beside the returns", value_scale=0.1, reward_scale=0.1),
+        group(OURS, net_arch=(128, 96), num_envs=32, rollout_length=64, trace_decay=0.95, learning_rate=5e-4),
         group(OURS, epochs=4, num_minibatches=16, epsilon_end=0.02, epsilon_fraction=0.2),
+        group(CODE, max_gradient_norm=1.0),
         group("ours", total_timesteps=500_000),
     ],
     "CartPole-v1": [group("ours", total_timesteps=250_000)],
-    "minatar": [
-        group(OURS, net_arch=(128, 96, 96)),
-        group(PQN, num_envs=128, rollout_length=32, trace_decay=0.65, epochs=2, num_minibatches=32),
-        group(PQN, epsilon_end=0.05, epsilon_fraction=0.1),
-        group(f"{AD}, figure of MinAtar", total_timesteps=5_000_000),
-    ],
-    "gymnasium": [
-        group("as for the classic tasks", net_arch=(128, 96), num_envs=32, rollout_length=64, trace_decay=0.95),
-        group("as for the classic tasks", epochs=4, num_minibatches=16, epsilon_end=0.02, epsilon_fraction=0.2),
+    "MountainCar-v0": [
+        group("ours: the velocity is 20 times smaller than the position", scale_observations=True),
+        group("ours: untrained values that differ between states explore", value_scale=1.0),
         group("ours", total_timesteps=1_000_000),
     ],
+    "minatar": [
+        group(f"{AD}, section 4: no input skip", input_skip=False),
+        group("ours: small, for two cores", net_arch=(128, 96, 96), rank=4),
+        group("ours: a standardised row cannot be small, so nor can the noise of a value", standardise=False),
+        group(OURS, value_scale=0.1, learning_rate=2e-3),
+        group(PQN, num_envs=128, rollout_length=32, trace_decay=0.65, epochs=2, num_minibatches=32),
+        group(PQN, max_gradient_norm=10.0, epsilon_fraction=0.1),
+        group(f"{AD}, appendix G", epsilon_end=0.01),
+        group(f"{AD}, figure of MinAtar", total_timesteps=5_000_000),
+    ],
 }
+_AD_PQN["gymnasium"] = [*_AD_PQN["classic"], group("ours", total_timesteps=1_000_000)]
 
 PRESETS: dict[str, Preset] = {
     "ad_pqn": Preset("Artificial Dopamine, parallel Q(λ): fast, the default", ParallelSettings, _AD_PQN),
@@ -124,7 +129,9 @@ PRESETS: dict[str, Preset] = {
                 group(f"{CODE}, scripts/train.py", net_arch=(128, 96, 96), learning_rate=2.5e-4, batch_size=512),
                 group(f"{CODE}, scripts/train.py", train_every=2, target_every=1000, learning_starts=50_000),
                 group(f"{CODE}, scripts/train.py", epsilon_end=0.01, epsilon_fraction=0.1, replay_capacity=4_000_000),
-                group(f"{CODE}, scripts/train.py", input_skip=True, forward_gain=1.0, recurrent_gain=1.0, discount=0.99),
+                group(
+                    f"{CODE}, scripts/train.py", input_skip=True, forward_gain=1.0, recurrent_gain=1.0, discount=0.99
+                ),
                 group(f"{CODE}, ad_dqn.py", optimiser="adam", adam_b2=0.99, max_gradient_norm=1.0, context_length=10),
                 group(f"{CODE}, ad_layers.py", cell="attention", rank=8, standardise=True, value_scale=1.0),
                 group(f"{CODE}, scripts/train.py", total_timesteps=4_000_000),
