@@ -3,7 +3,7 @@
     uv run python benchmarks/learning_curves.py minatar
     uv run python benchmarks/record_play.py
 
-Writes `tests/oracle/play/<game>.npz` with `seed` and `actions` (uint8, one per step). The game is reset with
+Writes `tests/oracle/play/<game>.npz` with `key` (the seed) and `actions` (uint8, one per step). The game is reset with
 `key(seed)`, and step t gets `fold_in(key(seed), t)`, as the test harness replays it; the agent acts greedily.
 """
 
@@ -64,7 +64,7 @@ def main() -> None:
             print(f"{game}: no run at {run}, skipped")
             continue
         actions = record(run, arguments.seed, arguments.steps)
-        np.savez_compressed(PLAY / f"{game}.npz", actions=actions, seed=np.uint32(arguments.seed))
+        np.savez_compressed(PLAY / f"{game}.npz", actions=actions, key=np.uint32(arguments.seed))
         print(f"{game}: {len(actions)} actions recorded")
 
 
