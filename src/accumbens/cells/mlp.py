@@ -32,7 +32,7 @@ class MLPCell(eqx.Module):
         """Draw the weights of a cell with `inputs` inputs, `hidden` units and `actions` values."""
         activity_key, value_key = jax.random.split(key)
         self.activity = Activity(inputs, hidden, layer_norm=layer_norm, key=activity_key)
-        self.W_q = dense(value_key, hidden, actions) if actions else jnp.zeros((hidden, 0))
+        self.W_q = dense(value_key, hidden, actions)
         self.b_q = jnp.zeros(actions)
         self.value_scale = value_scale
 

@@ -35,6 +35,8 @@ class Cell(Protocol):
 
 def dense(key: PRNGKeyArray, inputs: int, outputs: int) -> Float[Array, "{inputs} {outputs}"]:
     """Return LeCun-normal weights, the initialiser of the published code; `x @ weights` applies them."""
+    if outputs == 0:  # a cell that predicts nothing
+        return jnp.zeros((inputs, 0))
     return jax.nn.initializers.lecun_normal()(key, (inputs, outputs), jnp.float32)
 
 

@@ -1,0 +1,112 @@
+"""What every cell must do, in every wiring; a new cell is tested by being a choice of the settings."""
+
+import itertools
+import math
+import typing
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from accumbens.agents import ParallelSettings, network
+from accumbens.agents.settings import CommonSettings
+from accumbens.envs.protocol import Environment
+
+CELLS = typing.get_args(typing.get_type_hints(CommonSettings)["cell"])
+WIRINGS = {
+    "all connections": {},
+    "no connections": {"input_skip": False, "forward_gain": None, "recurrent_gain": None},
+    "forward and skip": {"recurrent_gain": None, "forward_gain": 0.5},
+    "recurrent": {"input_skip": False, "forward_gain": None, "recurrent_gain": 0.5},
+    "one cell": {"net_arch": (6,)},
+    "top cell predicts": {"every_cell_predicts": False, "layer_norm": False},
+}
+ACTIONS, SHAPE, BATCH = 3, (2, 2), 4
+FACTS = Environment(
+    "facts",
+    reset=lambda key: None,
+    step=lambda key, state, action: None,
+    observation_shape=SHAPE,
+    observation_dtype=np.dtype(np.float32),
+    observation_low=np.array(-1.0, np.float32),
+    observation_high=np.array(1.0, np.float32),
+    num_actions=ACTIONS,
+    max_episode_steps=None,
+)
+
+
+class Outcome(typing.NamedTuple):
+    values: jax.Array
+    carry: tuple
+    gradient: typing.Any
+
+
+def everything(settings):
+    """A function of a batch that tells all there is to know about an untrained stack."""
+
+    def summed(stack, observation, carry, credit):
+        values, after = network.evaluate(stack, observation, carry, credit)
+        return jnp.square(values - 1).sum(), (values, after)
+
+    def outcome(stack, observation, carry, credit):
+        gradient, (values, after) = jax.grad(summed, has_aux=True)(stack, observation, carry, credit)
+        return Outcome(values, after, gradient)
+
+    def tell(observation, carry):
+        stack = network.build_stack(settings, FACTS, jax.random.key(0))
+        inputs = [jax.random.normal(jax.random.key(1), jax.tree.leaves(cell)[0].shape[:1]) for cell in stack.cells]
+        return {
+            "local": outcome(stack, observation, carry, "local"),
+            "backprop": outcome(stack, observation, carry, "backprop"),
+            "advanced": jax.vmap(stack.advance)(observation, carry),
+            "alone": stack(observation[0], tuple(h[0] for h in carry)),
+            "hidden": [cell.hidden(x) for cell, x in zip(stack.cells, inputs, strict=True)],
+            "called": [cell(x) for cell, x in zip(stack.cells, inputs, strict=True)],
+        }
+
+    return tell
+
+
+def batches(settings):
+    """Observations and carries: random, constant, and nothing at all."""
+    rng = np.random.default_rng(0)
+    silent = [np.zeros((BATCH, hidden), np.float32) for hidden in settings.net_arch]
+    size = math.prod(SHAPE)
+    yield rng.normal(size=(BATCH, size)).astype(np.float32), tuple(h + np.float32(rng.normal()) for h in silent)
+    yield np.ones((BATCH, size), np.float32), tuple(silent)
+    yield np.zeros((BATCH, size), np.float32), tuple(silent)
+
+
+@pytest.mark.parametrize(("cell", "wiring"), list(itertools.product(CELLS, WIRINGS)))
+def test_cells_in_every_wiring(cell, wiring, quick_jit):
+    settings = ParallelSettings(**{"cell": cell, "net_arch": (6, 5, 4)} | WIRINGS[wiring])
+    predicting = len(settings.net_arch) if settings.every_cell_predicts else 1
+    tell = quick_jit(everything(settings))
+    for observation, carry in batches(settings):
+        told = tell(observation, carry)
+        local, backprop = told["local"], told["backprop"]
+        assert local.values.shape == (BATCH, predicting, ACTIONS)
+        assert local.values.dtype == jnp.float32
+        assert tuple(h.shape for h in local.carry) == tuple((BATCH, hidden) for hidden in settings.net_arch)
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(told))
+
+        # The credit changes gradients only, and the top cell's not at all.
+        np.testing.assert_array_equal(local.values, backprop.values)
+        assert same(local.gradient.cells[-1], backprop.gradient.cells[-1])
+        if len(settings.net_arch) > 1 and observation.std() > 0:
+            assert not same(local.gradient.cells[0], backprop.gradient.cells[0])
+
+        # Replaying a context, which needs no values, leads to the same activity; so does a step without a batch.
+        values, after = told["alone"]
+        np.testing.assert_allclose(values, local.values[0], rtol=1e-4, atol=1e-5)
+        for h, advanced, alone in zip(local.carry, told["advanced"], after, strict=True):
+            np.testing.assert_array_equal(h, advanced)
+            np.testing.assert_allclose(h[0], alone, rtol=1e-4, atol=1e-5)
+        for hidden, called in zip(told["hidden"], told["called"], strict=True):
+            np.testing.assert_array_equal(hidden, called.hidden)
+
+
+def same(one, other):
+    leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
+    return all(np.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in leaves)
