@@ -166,7 +166,32 @@ def assert_same(ours: dict[str, Any], theirs: dict[str, Any], t: int) -> None:
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
         same = np.array_equal(ours[name], value) if isinstance(value, np.ndarray) else ours[name] == value
-        assert same, f"step {t}: {name} is {ours[name]} in ours, {value} in the original"
+        assert same, f"at {t}: {name} is {ours[name]} in ours, {value} in the original"
+
+
+def assert_steps_follow(correspondence: Correspondence, states: Any, key: jax.Array) -> Step:
+    """Put each of a batch of game states, reachable or not, into the original, and compare one random action's step."""
+    game, attributes, answers, _, original_attributes, options = correspondence
+    batch = len(jax.tree.leaves(states)[0])
+
+    def advance(state: Any, key: jax.Array):
+        chance_key, action_key = jax.random.split(key)
+        draws, action = draw_chance(game, chance_key).draws, jax.random.randint(action_key, (), 0, game.num_actions)
+        following, reward, terminated = game.advance(state, action, draws)
+        return draws, action, following, Step(game.observe(following), reward, terminated, jnp.bool_(False))
+
+    stepped = jax.jit(jax.vmap(advance))(states, jax.random.split(key, batch))
+    states, draws, action, following, step = jax.tree.map(np.asarray, (states, *stepped))
+    original = import_module(f"minatar.environments.{game.name}").Env(**options)
+    dictated = original.random = Dictated()
+    for i in range(batch):
+        vars(original).update(attributes(at(states, i)), terminal=False)
+        dictated.answers = answers(at(draws, i), original)
+        outcome = original.act(original.minimal_action_set()[action[i]])
+        assert_same(attributes(at(following, i)), original_attributes(original), i)
+        np.testing.assert_array_equal(step.observation[i], original.state(), err_msg=f"state {i}: observation")
+        assert (step.reward[i], step.terminated[i]) == outcome, f"state {i}: reward, terminated"
+    return step
 
 
 def assert_follows(correspondence: Correspondence, recording: Play) -> int:

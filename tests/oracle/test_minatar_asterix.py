@@ -1,10 +1,12 @@
 """Our Asterix against the original."""
 
+import jax
+import jax.numpy as jnp
 import minatar_harness as harness
 import numpy as np
 import pytest
 
-from accumbens.envs.minatar.asterix import GOLD, RIGHTWARD, asterix
+from accumbens.envs.minatar.asterix import DIRECTIONS, GOLD, KINDS, RIGHTWARD, State, asterix
 
 
 def attributes(state):
@@ -58,3 +60,34 @@ def test_follows_the_original_with_and_without_ramping(ramping):
     recording = harness.play(game, lambda t, state, key: ASTERIX.player(state, key), seed=2, num_steps=3_000)
     harness.assert_follows(correspondence, recording)
     assert (np.max(recording.state.game.ramp) > 0) == ramping
+
+
+@pytest.mark.parametrize("density", [0.5, 1.0])
+def test_follows_the_original_from_any_state(density):
+    """Such as a screen without an empty row, or gold and enemies that come from either side."""
+    keys = jax.random.split(jax.random.key(4), 10)
+
+    def integers(i, low, high):
+        return jax.random.randint(keys[i], (5_000,), low, high)
+
+    def rows(values):
+        return jnp.pad(values, ((0, 0), (1, 1)))
+
+    cells = rows(1 << jax.random.randint(keys[0], (5_000, 8), 0, 10))
+    present = rows(jax.random.bernoulli(keys[1], density, (5_000, 8)))
+    direction, kind = (rows(jax.random.randint(key, (5_000, 8), 0, 2)) for key in jax.random.split(keys[2]))
+    direction, kind = direction[:, None, None], kind[:, None, None]
+    states = State(
+        player_x=integers(3, 0, 10),
+        player_y=integers(4, 1, 9),
+        things=jnp.where((direction == DIRECTIONS) & (kind == KINDS) & present[:, None, None], cells[:, None, None], 0),
+        spawn_timer=integers(5, 0, 3),
+        spawn_interval=integers(6, 1, 11),
+        move_timer=integers(7, 0, 3),
+        move_interval=integers(8, 1, 6),
+        ramp_timer=integers(9, -1, 3),
+        ramp=integers(9, 0, 12),
+    )
+    step = harness.assert_steps_follow(ASTERIX, states, jax.random.key(5))
+    assert np.sum(step.terminated) > 100
+    assert np.sum(step.reward) > 100

@@ -6,7 +6,7 @@ import minatar
 import minatar_harness as harness
 import numpy as np
 
-from accumbens.envs.minatar.breakout import FULL_WALL, breakout
+from accumbens.envs.minatar.breakout import FULL_WALL, State, breakout
 
 DIRECTIONS = {(-1, -1): 0, (1, -1): 1, (1, 1): 2, (-1, 1): 3}
 
@@ -51,6 +51,28 @@ def test_follows_the_original_through_cleared_walls():
     harness.assert_follows(BREAKOUT, recording)
     rebuilt = (recording.state.game.wall == FULL_WALL)[1:] & (np.diff(recording.state.game.wall) != 0)
     assert np.sum(rebuilt & ~recording.step.terminated[:-1]) >= 3
+
+
+def test_follows_the_original_from_any_state():
+    """Such as the rebuilding of a wall in the very frame in which the ball is missed."""
+    keys = jax.random.split(jax.random.key(3), 10)
+    x, y, trail_x, trail_y, paddle = (jax.random.randint(key, (5_000,), 0, 10) for key in keys[:5])
+    walls = jax.random.bits(keys[5], (5_000,), jnp.uint32).astype(jnp.int32) & FULL_WALL
+    sparse = jax.random.randint(keys[6], (5_000,), 0, 3)
+    states = State(
+        paddle=paddle,
+        ball_x=x,
+        ball_y=jnp.minimum(y, 8),
+        velocity_x=jax.random.choice(keys[7], jnp.array([-1, 1]), (5_000,)),
+        velocity_y=jax.random.choice(keys[8], jnp.array([-1, 1]), (5_000,)),
+        trail_x=trail_x,
+        trail_y=trail_y,
+        wall=jnp.where(sparse == 0, 0, jnp.where(sparse == 1, FULL_WALL, walls)),
+        striking=jax.random.bernoulli(keys[9], shape=(5_000,)),
+    )
+    step = harness.assert_steps_follow(BREAKOUT, states, jax.random.key(4))
+    assert np.sum(step.terminated) > 100
+    assert np.sum(step.reward) > 100
 
 
 def test_actions_stick_as_in_the_original():

@@ -6,7 +6,7 @@ import minatar_harness as harness
 import numpy as np
 import pytest
 
-from accumbens.envs.minatar.freeway import freeway
+from accumbens.envs.minatar.freeway import State, freeway
 
 
 def attributes(state):
@@ -40,6 +40,24 @@ def test_follows_the_original_across_the_road():
     recording = harness.play_well(FREEWAY, seed=1, num_steps=4 * 2501)
     harness.assert_follows(FREEWAY, recording)
     assert np.sum(recording.step.reward) > 50
+
+
+def test_follows_the_original_from_any_state():
+    """Such as an arrival in the last frame, or a car that comes where the chicken goes."""
+    keys = jax.random.split(jax.random.key(2), 7)
+    period = jax.random.randint(keys[0], (5_000, 8), 1, 6)
+    states = State(
+        chicken=jax.random.randint(keys[1], (5_000,), 1, 10),
+        pause=jax.random.randint(keys[2], (5_000,), 0, 3),
+        frame=jax.random.randint(keys[3], (5_000,), 2490, 2501),
+        car_x=jax.random.randint(keys[4], (5_000, 8), 0, 10),
+        car_wait=jax.random.randint(keys[5], (5_000, 8), 0, 6) % (period + 1),
+        period=period,
+        rightward=jax.random.bernoulli(keys[6], shape=(5_000, 8)),
+    )
+    step = harness.assert_steps_follow(FREEWAY, states, jax.random.key(3))
+    assert np.sum(step.terminated) > 100
+    assert np.sum(step.reward) > 50
 
 
 @pytest.mark.parametrize("frame", [2499, 2500])
