@@ -10,7 +10,7 @@ def double_q(
     terminated: Bool[Array, "*batch"],
     online_next: Float[Array, "*batch cells actions"],
     target_next: Float[Array, "*batch cells actions"],
-    discount: float,
+    discount: Float[Array, ""] | float,
 ) -> Float[Array, "*batch cells"]:
     """Return r + γ Q_target(s', argmax_a Q_online(s', a)), cell by cell.
 
@@ -28,8 +28,8 @@ def q_lambda(
     terminated: Bool[Array, "time *batch"],
     truncated: Bool[Array, "time *batch"],
     next_values: Float[Array, "time *batch cells actions"],
-    discount: float,
-    trace_decay: float,
+    discount: Float[Array, ""] | float,
+    trace_decay: Float[Array, ""] | float,
 ) -> Float[Array, "time *batch cells"]:
     """Return the Q(λ) return of every cell: G_t = r_t + γ [(1-λ) max_a Q(s_{t+1}, a) + λ G_{t+1}].
 
