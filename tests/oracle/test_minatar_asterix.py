@@ -65,7 +65,7 @@ def test_follows_the_original_with_and_without_ramping(ramping):
 @pytest.mark.parametrize("density", [0.5, 1.0])
 def test_follows_the_original_from_any_state(density):
     """Such as a screen without an empty row, or gold and enemies that come from either side."""
-    keys = jax.random.split(jax.random.key(4), 10)
+    keys = jax.random.split(jax.random.key(4), 11)
 
     def integers(i, low, high):
         return jax.random.randint(keys[i], (5_000,), low, high)
@@ -86,7 +86,7 @@ def test_follows_the_original_from_any_state(density):
         move_timer=integers(7, 0, 3),
         move_interval=integers(8, 1, 6),
         ramp_timer=integers(9, -1, 3),
-        ramp=integers(9, 0, 12),
+        ramp=integers(10, 0, 12),
     )
     step = harness.assert_steps_follow(ASTERIX, states, jax.random.key(5))
     assert np.sum(step.terminated) > 100
