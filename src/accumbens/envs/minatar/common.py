@@ -83,6 +83,8 @@ def make(game: Game, sticky_action_probability: float = 0.1) -> Environment:
         chance = draw_chance(game, key, sticky_action_probability)
         executed = jnp.where(chance.sticks, state.last_action, action.astype(jnp.int32))
         following, reward, terminated = game.advance(state.game, executed, chance.draws)
+        # With 64-bit types switched on, sums are wider than what they came from.
+        following = jax.tree.map(lambda new, old: new.astype(old.dtype), following, state.game)
         outcome = Step(game.observe(following), reward, terminated, truncated=jnp.bool_(False))
         return StickyState(following, executed), outcome
 
