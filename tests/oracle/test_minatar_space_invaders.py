@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import minatar_harness as harness
 import numpy as np
+import pytest
 
-from accumbens.envs.minatar.space_invaders import FIRE, Draws, advance, space_invaders
+from accumbens.envs.minatar.space_invaders import FIRE, Draws, State, space_invaders
 
+GAME = space_invaders()
 COLUMNS = np.arange(10)
 
 
@@ -40,7 +42,7 @@ def player(state, key):
     def value(first, held):
         def frame(carry, t):
             state, alive, total = carry
-            state, reward, terminated = advance(state, jnp.where(t == 0, first, held), Draws())
+            state, reward, terminated = GAME.advance(state, jnp.where(t == 0, first, held), Draws())
             alive = alive & ~terminated
             return (state, alive, total + alive * (10 + reward)), None
 
@@ -51,11 +53,11 @@ def player(state, key):
     return first[jnp.argmax(jax.vmap(value)(first, held))]
 
 
-SPACE_INVADERS = harness.Correspondence(space_invaders(), attributes, answers, player)
+SPACE_INVADERS = harness.Correspondence(GAME, attributes, answers, player)
 
 
 def test_follows_the_original_at_random():
-    recording = harness.play_at_random(space_invaders(), seed=0, num_steps=10_000)
+    recording = harness.play_at_random(GAME, seed=0, num_steps=10_000)
     assert harness.assert_follows(SPACE_INVADERS, recording) > 150
 
 
@@ -72,7 +74,45 @@ def test_follows_the_original_to_the_ground():
         action = player(state, key)
         return jnp.where(action == FIRE, 0, action)
 
-    recording = harness.play(space_invaders(), pacifist, seed=2, num_steps=3_000)
+    recording = harness.play(GAME, pacifist, seed=2, num_steps=3_000)
     harness.assert_follows(SPACE_INVADERS, recording)
     aliens = recording.state.game.aliens[recording.step.terminated]
     assert np.any(aliens[:, 9] != 0)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.4])
+def test_follows_the_original_from_any_state(density):
+    """Such as two hits at once, aliens on the ground, or a last alien shot while the others' bomb hits the cannon."""
+    num_states = 3_000
+    rng = np.random.default_rng(3)
+
+    def rows(density):
+        return np.sum((rng.random((num_states, 10, 10)) < density) << COLUMNS, axis=-1, dtype=np.int32)
+
+    def integers(low, high):
+        return rng.integers(low, high, num_states, np.int32)
+
+    aliens = rows(density)
+    aliens[:, 0] |= np.where(np.any(aliens, axis=1), 0, 1 << integers(0, 10))
+    states = State(
+        cannon=integers(0, 10),
+        aliens=aliens,
+        aliens_go_right=rng.random(num_states) < 0.5,
+        shots=rows(0.2),
+        bombs=rows(0.05),
+        march_interval=integers(6, 13),
+        march_timer=integers(0, 2),
+        bomb_timer=integers(0, 2),
+        reload_timer=integers(0, 2),
+    )
+    step = harness.assert_steps_follow(SPACE_INVADERS, states, jax.random.key(4))
+    assert np.sum(step.terminated) > 100
+    assert np.max(step.reward) > 1
+
+
+def test_follows_the_original_without_ramping():
+    game = space_invaders(difficulty_ramping=False)
+    correspondence = SPACE_INVADERS._replace(game=game, options={"ramping": False})
+    recording = harness.play(game, lambda t, state, key: player(state, key), seed=1, num_steps=3_000)
+    harness.assert_follows(correspondence, recording)
+    assert np.sum(recording.step.reward) > 24, "no wave was cleared"

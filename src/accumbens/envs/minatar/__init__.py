@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from accumbens.envs.minatar import asterix, breakout, freeway
+from accumbens.envs.minatar import asterix, breakout, freeway, seaquest, space_invaders
 from accumbens.envs.minatar.common import make
 from accumbens.envs.protocol import Environment
 
@@ -10,4 +10,6 @@ GAMES: dict[str, Callable[[], Environment]] = {
     "minatar/breakout": lambda: make(breakout.breakout()),
     "minatar/freeway": lambda: make(freeway.freeway()),
     "minatar/asterix": lambda: make(asterix.asterix()),
+    "minatar/space_invaders": lambda: make(space_invaders.space_invaders()),
+    "minatar/seaquest": lambda: make(seaquest.seaquest()),
 }

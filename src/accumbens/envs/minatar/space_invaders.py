@@ -1,5 +1,6 @@
 """Space Invaders: shoot the aliens, which drop bombs and come nearer, before they hit the cannon."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -40,12 +41,14 @@ class State(NamedTuple):
     reload_timer: Int[Array, ""]
 
 
-def space_invaders() -> Game:
-    """The game; actions are nothing, left, right, fire.
+def space_invaders(difficulty_ramping: bool = True) -> Game:
+    """Describe the game; actions are nothing, left, right, fire.
 
     Channels are cannon, aliens, aliens if they go left, aliens if they go right, shots, bombs.
     """
-    return Game("space_invaders", 6, 4, 0, draw, begin, advance, observe)
+    return Game(
+        "space_invaders", 6, 4, 0, draw, begin, partial(advance, difficulty_ramping=difficulty_ramping), observe
+    )
 
 
 def draw(words: UInt32[Array, "0"]) -> Draws:
@@ -58,19 +61,21 @@ def begin(draws: Draws) -> State:
     """The first wave, on its way to the left."""
     del draws
     return State(
-        cannon=jnp.array(5),
+        cannon=jnp.int32(5),
         aliens=jnp.array(WAVE),
-        aliens_go_right=jnp.array(False),
+        aliens_go_right=jnp.bool_(False),
         shots=jnp.zeros(SIZE, jnp.int32),
         bombs=jnp.zeros(SIZE, jnp.int32),
-        march_interval=jnp.array(SLOWEST_MARCH),
-        march_timer=jnp.array(SLOWEST_MARCH),
-        bomb_timer=jnp.array(BOMB_FRAMES),
-        reload_timer=jnp.array(0),
+        march_interval=jnp.int32(SLOWEST_MARCH),
+        march_timer=jnp.int32(SLOWEST_MARCH),
+        bomb_timer=jnp.int32(BOMB_FRAMES),
+        reload_timer=jnp.int32(0),
     )
 
 
-def advance(state: State, action: Int[Array, ""], draws: Draws) -> tuple[State, Float[Array, ""], Bool[Array, ""]]:
+def advance(
+    state: State, action: Int[Array, ""], draws: Draws, *, difficulty_ramping: bool
+) -> tuple[State, Float[Array, ""], Bool[Array, ""]]:
     """Move the cannon, shots, bombs and aliens, in this order; then count the hits."""
     del draws
     fires = (action == FIRE) & (state.reload_timer == 0)
@@ -95,15 +100,14 @@ def advance(state: State, action: Int[Array, ""], draws: Draws) -> tuple[State, 
     hits = aliens & shots
     aliens = aliens ^ hits
     cleared = jnp.all(aliens == 0)
+    faster = jnp.maximum(state.march_interval - 1, FASTEST_FULL_MARCH)
     following = State(
         cannon=cannon,
         aliens=jnp.where(cleared, WAVE, aliens),
         aliens_go_right=state.aliens_go_right ^ descends,
         shots=shots ^ hits,
         bombs=bombs,
-        march_interval=jnp.where(
-            cleared, jnp.maximum(state.march_interval - 1, FASTEST_FULL_MARCH), state.march_interval
-        ),
+        march_interval=jnp.where(cleared, faster, state.march_interval) if difficulty_ramping else state.march_interval,
         march_timer=march_timer - 1,
         bomb_timer=jnp.where(drops, BOMB_FRAMES, state.bomb_timer) - 1,
         reload_timer=jnp.where(fires, RELOAD_FRAMES - 1, jnp.maximum(state.reload_timer - 1, 0)),
@@ -145,6 +149,6 @@ def lowest_alien_nearest_to(cannon: Int[Array, ""], aliens: Rows) -> Rows:
     at_or_right = occupied >> cannon
     right = cannon + jax.lax.population_count((at_or_right & -at_or_right) - 1)
     column = jnp.where((left >= 0) & ((cannon - left <= right - cannon) | (at_or_right == 0)), left, right)
-    rows = jnp.arange(SIZE)
+    rows = np.arange(SIZE)
     lowest = jnp.max(jnp.where(aliens >> column & 1 == 1, rows, -1))
     return jnp.where(rows == lowest, 1 << column, 0)
