@@ -100,6 +100,7 @@ _AD_PQN = {
         group("ours", total_timesteps=500_000),
     ],
     "CartPole-v1": [group("ours", total_timesteps=250_000)],
+    "Acrobot-v1": [group("ours", total_timesteps=300_000)],
     "MountainCar-v0": [
         group("ours: the velocity is 20 times smaller than the position", scale_observations=True),
         group("ours: untrained values that differ between states explore", value_scale=1.0),
