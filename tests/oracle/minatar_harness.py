@@ -146,14 +146,15 @@ def play_at_random(game: Game, seed: int, num_steps: int) -> Play:
 
 
 def play_well(correspondence: Correspondence, seed: int, num_steps: int) -> Play:
-    """The actions recorded from a trained agent in `play/<game>.npz` if there are any, else the scripted player's."""
-    game = correspondence.game
-    path = RECORDED_PLAY / f"{game.name}.npz"
-    if path.exists():
-        with np.load(path) as recording:
-            actions = jnp.asarray(recording["actions"], jnp.int32)
-            return play(game, lambda t, state, key: actions[t], int(recording["key"]), len(actions))
-    return play(game, lambda t, state, key: correspondence.player(state, key), seed, num_steps)
+    """The scripted player's game."""
+    return play(correspondence.game, lambda t, state, key: correspondence.player(state, key), seed, num_steps)
+
+
+def play_trained(correspondence: Correspondence) -> Play:
+    """A trained agent's game: the actions that `benchmarks/record_play.py` wrote to `play/<game>.npz`."""
+    with np.load(RECORDED_PLAY / f"{correspondence.game.name}.npz") as recording:
+        actions, seed = jnp.asarray(recording["actions"], jnp.int32), int(recording["key"])
+    return play(correspondence.game, lambda t, state, key: actions[t], seed, len(actions))
 
 
 def at(tree: Any, t: int) -> Any:

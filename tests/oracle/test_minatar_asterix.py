@@ -91,3 +91,9 @@ def test_follows_the_original_from_any_state(density):
     step = harness.assert_steps_follow(ASTERIX, states, jax.random.key(5))
     assert np.sum(step.terminated) > 100
     assert np.sum(step.reward) > 100
+
+
+def test_follows_the_original_in_trained_play():
+    recording = harness.play_trained(ASTERIX)
+    assert len(recording.step.reward) >= 10_000
+    harness.assert_follows(ASTERIX, recording)

@@ -97,3 +97,9 @@ def test_actions_stick_as_in_the_original():
         if terminal:
             reset(harness.at(recording.restart_chance, t))
     assert np.sum(recording.chance.sticks) > 100
+
+
+def test_follows_the_original_in_trained_play():
+    recording = harness.play_trained(BREAKOUT)
+    assert len(recording.step.reward) >= 10_000
+    harness.assert_follows(BREAKOUT, recording)

@@ -67,3 +67,9 @@ def test_ends_after_2501_frames(frame):
     state = game.begin(draws)._replace(frame=jnp.int32(frame))
     _, _, terminated = game.advance(state, jnp.int32(0), draws)
     assert terminated == (frame == 2500)
+
+
+def test_follows_the_original_in_trained_play():
+    recording = harness.play_trained(FREEWAY)
+    assert len(recording.step.reward) >= 10_000
+    harness.assert_follows(FREEWAY, recording)

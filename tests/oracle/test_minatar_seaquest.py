@@ -241,3 +241,9 @@ def test_follows_the_original_without_ramping():
     recording = harness.play(game, lambda t, state, key: player(state, key), seed=2, num_steps=1_500)
     harness.assert_follows(correspondence, recording)
     assert np.any(np.diff(recording.state.game.oxygen) > 0), "the player never surfaced"
+
+
+def test_follows_the_original_in_trained_play():
+    recording = harness.play_trained(CORRESPONDENCE)
+    assert len(recording.step.reward) >= 10_000
+    harness.assert_follows(CORRESPONDENCE, recording)

@@ -116,3 +116,9 @@ def test_follows_the_original_without_ramping():
     recording = harness.play(game, lambda t, state, key: player(state, key), seed=1, num_steps=3_000)
     harness.assert_follows(correspondence, recording)
     assert np.sum(recording.step.reward) > 24, "no wave was cleared"
+
+
+def test_follows_the_original_in_trained_play():
+    recording = harness.play_trained(SPACE_INVADERS)
+    assert len(recording.step.reward) >= 10_000
+    harness.assert_follows(SPACE_INVADERS, recording)
