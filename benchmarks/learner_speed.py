@@ -13,7 +13,7 @@ import statistics
 from pathlib import Path
 
 from accumbens.training.config import resolve_config
-from accumbens.training.train import Trainer
+from accumbens.training.trainer import Trainer
 
 RESULTS = Path(__file__).parent / "results" / "learner_speed.csv"
 

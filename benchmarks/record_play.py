@@ -15,11 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from accumbens.agents.protocol import reset_memory
-from accumbens.cli.terminal import TerminalReport
 from accumbens.envs import registry
 from accumbens.envs.wrappers import auto_reset
 from accumbens.training.runs import open_run
-from accumbens.training.train import Trainer
+from accumbens.training.trainer import Trainer
 
 GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
 PLAY = Path(__file__).parents[1] / "tests" / "oracle" / "play"
@@ -27,11 +26,9 @@ PLAY = Path(__file__).parents[1] / "tests" / "oracle" / "play"
 
 def record(run_path: Path, seed: int, num_steps: int) -> np.ndarray:
     """Return the actions of the run's newest checkpoint over `num_steps` steps."""
-    from rich.console import Console
-
     run, config = open_run(run_path)
     trainer = Trainer(config)
-    state = trainer.restore(run, TerminalReport(Console(), quiet=True))
+    state = trainer.restore(run, print)
     trained = jax.tree.map(lambda leaf: leaf[0], state.seeds.agent)
     env, agent, key = registry.make(config.env), trainer.agent, jax.random.key(seed)
 

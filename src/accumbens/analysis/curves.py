@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
 
 from accumbens.training.runs import read_table
 
 
 def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str) -> None:
     """Draw training return per seed, and the greedy evaluation of every prefix of cells, over environment steps."""
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    # Not pyplot, which would choose a window system for the whole process.
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
     training = read_table(metrics)
     for seed in sorted({row["seed"] for row in training}, key=int):
         rows = [row for row in training if row["seed"] == seed and row["mean_return"] != "nan"]
@@ -21,7 +21,7 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str) -> N
         axes.plot(*_columns(rows, "step", "mean_return"), color="black", alpha=0.6, lw=1.2, label=label)
     evaluated = read_table(evaluations)
     prefixes = sorted({int(row["cells"]) for row in evaluated})
-    colours = plt.get_cmap("viridis")(np.linspace(0.15, 0.85, max(len(prefixes), 1)))
+    colours = colormaps["viridis"](np.linspace(0.15, 0.85, max(len(prefixes), 1)))
     for cells, colour in zip(prefixes, colours, strict=False):
         rows = [row for row in evaluated if int(row["cells"]) == cells]
         steps = sorted({int(row["step"]) for row in rows})
@@ -33,7 +33,6 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str) -> N
     if axes.has_data():
         axes.legend(frameon=False, fontsize=8)
     figure.savefig(picture, dpi=130)
-    plt.close(figure)
 
 
 def _columns(rows: list[dict[str, str]], *names: str) -> list[list[float]]:

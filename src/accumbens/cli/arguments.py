@@ -1,58 +1,57 @@
 """Kinds of arguments that several commands share."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from accumbens.errors import AccumbensError
 
-
-def _whole_number(words: list[str]) -> int:
-    number = float(words[0])
-    if number != int(number):
-        raise ValueError(f"{words[0]} is not a whole number")
-    return int(number)
+Flag = tyro.conf.FlagCreatePairsOff[bool]
+"""A flag that is given or not; there is no --no-flag."""
 
 
-Count = Annotated[
-    int,
-    tyro.constructors.PrimitiveConstructorSpec(
+def parsed(key: str, kind: Any, metavar: str) -> Any:
+    """Return an annotation: the argument is one word, of which `kind` is made; see `parse_value` of the settings."""
+
+    def parse(words: list[str]) -> Any:
+        from accumbens.training.config import parse_value
+
+        return parse_value(key, kind, words[0])
+
+    return tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
-        metavar="N",
-        instance_from_str=_whole_number,
-        is_instance=lambda value: isinstance(value, int),
+        metavar=metavar,
+        instance_from_str=parse,
+        is_instance=lambda value: True,
         str_from_instance=lambda value: [str(value)],
-    ),
-]
-"""A whole number, which may be written 300000 or 3e5."""
-
-RunPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN", help="The run's directory.")]
+    )
 
 
-def parse_pairs(pairs: list[str]) -> dict[str, str]:
-    """Return the pairs of `key=value` words.
+def default(text: str) -> Any:
+    """Return an annotation: what the help says of the value that an argument has when it is not given."""
+    return tyro.conf.arg(help_behavior_hint=f"(default: {text})")
+
+
+RUN = tyro.conf.arg(metavar="RUN", help="The run's directory.")
+RunPath = Annotated[Path, tyro.conf.Positional, RUN]
+
+
+def parse_pairs(groups: Iterable[Iterable[str]]) -> dict[str, str]:
+    """Return the pairs of `key=value` words, of which every --set gave a group.
 
     Raises:
-        AccumbensError: a word without `=`, or the same key twice.
+        AccumbensError: an empty group, a word without `=`, or the same key twice.
     """
     changes: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key or not value:
-            raise AccumbensError(f"--set {pair!r} cannot be used: expected key=value")
-        if key in changes:
-            raise AccumbensError(f"--set gives {key} twice: {changes[key]!r} and {value!r}")
-        changes[key] = value
+    for group in groups:
+        words = list(group)
+        for word in words or [""]:
+            key, equals, value = word.partition("=")
+            if not equals or not key or not value:
+                raise AccumbensError(f"--set {word!r} cannot be used: expected key=value")
+            if key in changes:
+                raise AccumbensError(f"--set gives {key} twice: {changes[key]!r} and {value!r}")
+            changes[key] = value
     return changes
-
-
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """Return cell sizes from `128,96`.
-
-    Raises:
-        AccumbensError: not whole numbers.
-    """
-    from accumbens.training.config import parse_value
-
-    return parse_value("net_arch", tuple[int, ...], text)

@@ -1,7 +1,9 @@
 """`accumbens envs` and `accumbens algos`: what there is."""
 
+from accumbens.cli.arguments import Flag
 
-def envs(*, json: bool = False) -> int:
+
+def envs(*, json: Flag = False) -> int:
     """List the environments.
 
     Args:
@@ -9,12 +11,12 @@ def envs(*, json: bool = False) -> int:
     """
     from rich.console import Console
 
-    from accumbens.cli.terminal import print_json
     from accumbens.envs import registry
+    from accumbens.training.runs import to_json
 
     ours, others = registry.device_environments(), registry.gymnasium_environments()
     if json:
-        print_json({"device": ours, "gymnasium": others})
+        print(to_json({"device": ours, "gymnasium": others}))
         return 0
     console = Console()
     console.print("[bold]on the device[/] (compiled with the agent, fast)")
@@ -25,7 +27,7 @@ def envs(*, json: bool = False) -> int:
     return 0
 
 
-def algos(*, json: bool = False) -> int:
+def algos(*, json: Flag = False) -> int:
     """List the presets.
 
     Args:
@@ -36,10 +38,10 @@ def algos(*, json: bool = False) -> int:
 
     from accumbens.agents.presets import PRESETS
     from accumbens.agents.settings import ParallelSettings
-    from accumbens.cli.terminal import print_json
+    from accumbens.training.runs import to_json
 
     if json:
-        print_json({name: preset.summary for name, preset in PRESETS.items()})
+        print(to_json({name: preset.summary for name, preset in PRESETS.items()}))
         return 0
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "learner", "what it is"):

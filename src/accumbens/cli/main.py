@@ -8,23 +8,30 @@ from accumbens.cli.evaluate import evaluate
 from accumbens.cli.lists import algos, envs
 from accumbens.cli.resume import resume
 from accumbens.cli.train import train
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, UnknownNameError
 
 COMMANDS = {"train": train, "resume": resume, "evaluate": evaluate, "envs": envs, "algos": algos}
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; exits with 0, 2 for bad input, 130 for a run stopped by Ctrl-C."""
+    """Run the command line.
+
+    Exits with 0; 2 for input that cannot be used; 1 for a run that failed: a number stopped being finite, a file could
+    not be written; 130 for a run stopped by Ctrl-C.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+            raise UnknownNameError("command", arguments[0], list(COMMANDS))
         code = tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
             prog="accumbens",
             description="Deep networks in which every layer learns from its own error signal.",
             args=arguments,
         )
-    except AccumbensError as error:
+    except (AccumbensError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        code = 2
+        code = 1 if isinstance(error, FloatingPointError | OSError) else 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         code = 130

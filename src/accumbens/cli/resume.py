@@ -1,40 +1,34 @@
 """`accumbens resume`: continue a run."""
 
-from typing import Literal
+from typing import Annotated
 
-from accumbens.cli.arguments import RunPath
+from accumbens.cli.arguments import Flag, RunPath, default, parsed
+from accumbens.cli.train import TRACKERS
 
 
 def resume(
     run: RunPath,
     /,
     *,
-    json: bool = False,
-    quiet: bool = False,
-    track: Literal["tensorboard", "wandb"] | None = None,
-    checkpoint_seconds: float = 60.0,
+    json: Flag = False,
+    quiet: Flag = False,
+    track: Annotated[str | None, parsed("track", TRACKERS, "{tensorboard,wandb}"), default("CSV only")] = None,
+    checkpoint_seconds: Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")] = 60.0,
 ) -> int:
     """Continue a run from its newest good checkpoint, as if it had never stopped.
 
     Args:
         run: the run's directory.
-        json: Print one line of JSON on standard output, last.
-        quiet: Print nothing but warnings.
-        track: Also log to TensorBoard or Weights & Biases.
+        json: Print one line of JSON on standard output, last; everything else goes to standard error.
+        quiet: Print nothing but warnings, and those on standard error.
+        track: Log to TensorBoard or Weights & Biases too.
         checkpoint_seconds: Seconds between checkpoints.
     """
-    from rich.console import Console
-
     from accumbens.cli.terminal import TerminalReport, print_json, result_document
     from accumbens.training import train as training
-    from accumbens.training.runs import open_run
 
-    report = TerminalReport(Console(stderr=json), quiet)
-    report.preparing(open_run(run)[1])
-    try:
+    with TerminalReport(json, quiet) as report:
         result = training.resume(run, report, track=track, checkpoint_seconds=checkpoint_seconds)
-    finally:
-        report.stop()
     report.summary(result)
     if json:
         print_json(result_document(result))

@@ -1,19 +1,21 @@
 """How a run looks in the terminal: the live progress bar, evaluations, and the summary at the end."""
 
 import dataclasses
-import json
 import math
+import shlex
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.train import Result
+from accumbens.training.runs import to_json
+from accumbens.training.session import Result
 
 FASTER = {"ad_dqn": "ad_pqn", "ad_dqn_released": "ad_pqn", "dqn": "pqn"}
 
@@ -24,56 +26,63 @@ class _Steps(ProgressColumn):
 
 
 class TerminalReport:
-    """Shows a run on a console; `quiet` shows nothing but warnings."""
+    """Shows a run on a console, which within `with` has a live bar at the bottom.
 
-    def __init__(self, console: Console, quiet: bool):
+    Everything goes to standard output; to standard error if that is kept for JSON, or if only warnings are left.
+    """
+
+    def __init__(self, json: bool, quiet: bool):
         """Prepare; the bar appears at `start`."""
-        self._console, self._quiet = console, quiet
+        self._quiet = quiet
+        self._console = Console(stderr=json or quiet, highlight=False)
         self._progress = Progress(
             BarColumn(bar_width=28),
             _Steps(),
             TextColumn("return {task.fields[mean_return]}"),
             TextColumn("{task.fields[speed]} steps/s"),
             TimeRemainingColumn(),
-            console=console,
+            console=self._console,
             disable=quiet,
         )
         self._task = self._progress.add_task("", mean_return="–", speed="–", start=False)
         self._config: RunConfig | None = None
 
-    def preparing(self, config: RunConfig) -> None:
+    def __enter__(self) -> "TerminalReport":
+        """Nothing appears yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the bar as it is."""
+        if self._progress.live.is_started:
+            self._progress.stop()
+
+    def preparing(self, config: RunConfig, run: Path) -> None:
         """Say what is about to be compiled."""
         self._config = config
         if not self._quiet:
-            seeds = (
-                f"seed {config.seed}"
-                if config.seeds == 1
-                else f"seeds {config.seed} to {config.seed + config.seeds - 1}"
-            )
-            self._console.print(
-                f"[bold]{config.env}[/]  {config.algo}  {config.settings.credit} credit  {seeds}", highlight=False
-            )
+            last = config.seed + config.seeds - 1
+            seeds = f"seed {config.seed}" if config.seeds == 1 else f"seeds {config.seed} to {last}"
+            self._console.print(f"{_title(config)}  {seeds}")
+            self._console.print(f"run directory: {escape(str(run))}", soft_wrap=True)
             self._console.print("compiling …", style="dim")
-
-    def start(self, config: RunConfig, run: Path, step: int) -> None:
-        """Show the bar, at the step the run stands."""
-        if not self._quiet:
-            self._console.print(f"run directory: {run}", highlight=False, soft_wrap=True)
-        self._progress.update(self._task, total=config.total_timesteps, completed=step)
-        self._progress.start()
-        self._progress.start_task(self._task)
 
     def projected(self, seconds: float, steps_per_second: float) -> None:
         """Warn of a long run, and name a faster preset."""
         if seconds < 3600 or self._config is None:
             return
-        hours = f"{seconds / 3600:.1f} hours"
-        self.message(f"this run is expected to take {hours} at {steps_per_second:,.0f} steps/s")
+        self.message(f"this run is expected to take {seconds / 3600:.1f} hours, at {steps_per_second:,.0f} steps/s")
         faster = FASTER.get(self._config.algo)
         if faster:
             self.message(f"a faster preset: accumbens train {self._config.env} {faster}")
         else:
             self.message("fewer steps: --total-timesteps N")
+
+    def start(self, step: int) -> None:
+        """Show the bar, at the step the run stands."""
+        total = self._config.total_timesteps if self._config else None
+        self._progress.update(self._task, total=total, completed=step)
+        self._progress.start()
+        self._progress.start_task(self._task)
 
     def progress(self, step: int, mean_return: np.ndarray, steps_per_second: float) -> None:
         """Move the bar."""
@@ -87,37 +96,61 @@ class TerminalReport:
             return
         means = np.asarray(evaluation.returns).mean(axis=(0, 2))
         cells = "  ".join(
-            f"cells 1–{l}: {mean:.1f}" if l > 1 else f"cell 1: {mean:.1f}" for l, mean in enumerate(means, 1)
+            f"cells 1–{cell}: {mean:.1f}" if cell > 1 else f"cell 1: {mean:.1f}" for cell, mean in enumerate(means, 1)
         )
-        self._progress.console.print(f"[dim]step {step:,}  greedy return  {cells}[/]", highlight=False)
+        self._console.print(f"step {step:,}  greedy return  {cells}", style="dim")
 
     def message(self, text: str) -> None:
         """Print something the user should know, even when quiet."""
-        self._progress.console.print(f"[yellow]note:[/] {text}", highlight=False, soft_wrap=True)
-
-    def stop(self) -> None:
-        """Leave the bar as it is."""
-        self._progress.stop()
+        self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
     def summary(self, result: Result) -> None:
         """Print what the run came to, and how to look at it again."""
         if self._quiet:
             return
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(style="dim")
-        table.add_column(overflow="fold")
-        table.add_row("final return", f"{_mean_and_all(result.final_return)}  mean of the last 100 training episodes")
-        table.add_row("greedy return", f"{_mean_and_all(result.eval_return)}  full network, last evaluation")
-        table.add_row(
-            "steps", f"{result.steps:,} in {result.wall_seconds:.0f} s, {result.steps_per_second:,.0f} steps/s"
-        )
-        table.add_row("run", result.run)
-        table.add_row("picture", f"{result.run}/curve.png")
-        table.add_row("look again", f"accumbens evaluate {result.run}")
+        run = shlex.quote(result.run)
+        speed = f"{result.steps_per_second:,.0f} steps/s"
+        rows = {
+            "final return": f"{_mean_and_all(result.final_return)}  mean of the last 100 training episodes",
+            "greedy return": f"{_mean_and_all(result.eval_return)}  full network, last evaluation",
+            "steps": f"{result.steps:,} in {result.wall_seconds:.0f} s, {speed}",
+            "run": result.run,
+            "picture": f"{result.run}/curve.png",
+            "look again": f"accumbens evaluate {run}",
+        }
         if result.interrupted:
-            table.add_row("continue", f"accumbens resume {result.run}")
+            rows["continue"] = f"accumbens resume {run}"
         self._console.print("[bold]stopped, nothing is lost[/]" if result.interrupted else "[bold]done[/]")
-        self._console.print(table, highlight=False, soft_wrap=True)
+        for name, text in rows.items():
+            # Not a table, which would break paths into pieces that cannot be copied.
+            self._console.print(f"[dim]{name:<15}[/]{escape(text)}", soft_wrap=True)
+
+    def evaluation(self, config: RunConfig, run: Path, step: int, epsilon: float, evaluation: Evaluation) -> None:
+        """Print a table of an evaluation: one row per prefix of cells."""
+        if self._quiet:
+            return
+        returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
+        num_seeds, num_cells, num_episodes = returns.shape
+        how = "greedy" if epsilon == 0 else f"ε = {epsilon:g}"
+        self._console.print(
+            f"{_title(config)}  step {step:,}  {how}, {num_episodes} episodes × {num_seeds} seed(s)", soft_wrap=True
+        )
+        table = Table(box=None, pad_edge=False)
+        for column in ("acting cells", "mean return", "std", "min", "max", "mean length"):
+            table.add_column(column, justify="left" if column == "acting cells" else "right")
+        for cells in range(num_cells):
+            name = "full network" if cells == num_cells - 1 else f"1 to {cells + 1}" if cells else "1"
+            mine, length = returns[:, cells], lengths[:, cells].mean()
+            row = (mine.mean(), mine.std(), mine.min(), mine.max(), length)
+            table.add_row(name, *(f"{value:.1f}" for value in row))
+        self._console.print(table)
+        picture = run / "curve.png"
+        if picture.exists():
+            self._console.print(f"[dim]picture of the training: {escape(str(picture))}[/]", soft_wrap=True)
+
+
+def _title(config: RunConfig) -> str:
+    return f"[bold]{escape(config.env)}[/]  {config.algo}  {config.settings.credit} credit"
 
 
 def _mean_and_all(values: list[float]) -> str:
@@ -128,32 +161,9 @@ def _mean_and_all(values: list[float]) -> str:
     return f"{np.mean(values):.1f}  (seeds: {', '.join(f'{value:.1f}' for value in values)})"
 
 
-def evaluation_table(evaluation: Evaluation) -> Table:
-    """Return a table of an evaluation: one row per prefix of cells."""
-    returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
-    table = Table(box=None, pad_edge=False)
-    for column in ("acting cells", "mean return", "std", "min", "max", "mean length"):
-        table.add_column(column, justify="left" if column == "acting cells" else "right")
-    num_cells = returns.shape[1]
-    for cells in range(num_cells):
-        name = "full network" if cells == num_cells - 1 else f"1 to {cells + 1}" if cells else "1"
-        mine, length = returns[:, cells], lengths[:, cells].mean()
-        row = (mine.mean(), mine.std(), mine.min(), mine.max(), length)
-        table.add_row(name, *(f"{value:.1f}" for value in row))
-    return table
-
-
 def print_json(document: dict) -> None:
-    """Print one line of JSON on standard output; a number that is not finite becomes null."""
-
-    def clean(value):
-        if isinstance(value, dict):
-            return {key: clean(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [clean(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    print(json.dumps(clean(document)), flush=True)
+    """Print one line of JSON on standard output."""
+    print(to_json(document), flush=True)
 
 
 def result_document(result: Result) -> dict:

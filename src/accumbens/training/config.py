@@ -1,22 +1,24 @@
 """What a run is asked to do: resolved, checked, and written to and read from `config.toml`."""
 
 import dataclasses
+import math
 import tomllib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 
-from accumbens.agents.presets import PRESETS, resolve_preset
-from accumbens.agents.settings import AgentSettings, ParallelSettings, ReplaySettings
+from accumbens.agents.presets import resolve_preset
+from accumbens.agents.settings import AgentSettings, ParallelSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 
 FORMAT_VERSION = 1
+_NONE = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +92,28 @@ def resolve_config(
 
 
 def apply_changes(settings: AgentSettings, changes: Mapping[str, str]) -> AgentSettings:
-    """Return the settings with some fields replaced by the values that texts stand for."""
+    """Return the settings with some fields replaced by the values that texts stand for.
+
+    Raises:
+        UnknownNameError: no such setting, or not one of its words.
+        AccumbensError: a value of another type, or a number of the run and not of the agent.
+    """
+    numbers_of_the_run = [field.name for field in dataclasses.fields(RunConfig) if field.type is int]
+    for key in changes:
+        if key in numbers_of_the_run:
+            raise AccumbensError(f"{key} is not a setting of the agent: give it as --{key.replace('_', '-')}")
     hints = _hints(settings)
-    values = {}
-    for key, text in changes.items():
-        if key not in hints:
-            raise UnknownNameError("setting", key, list(hints))
-        values[key] = parse_value(key, hints[key], text)
-    return dataclasses.replace(settings, **values)
+    return dataclasses.replace(settings, **{key: _parse_field(hints, key, text) for key, text in changes.items()})
+
+
+def _hints(settings: AgentSettings) -> dict[str, Any]:
+    return typing.get_type_hints(type(settings))
+
+
+def _parse_field(hints: Mapping[str, Any], key: str, text: str) -> Any:
+    if key not in hints:
+        raise UnknownNameError("setting", key, list(hints))
+    return parse_value(key, hints[key], text)
 
 
 def parse_value(key: str, kind: Any, text: str) -> Any:
@@ -108,12 +124,14 @@ def parse_value(key: str, kind: Any, text: str) -> Any:
         AccumbensError: not of that type.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is str:
+        return text
     if origin is Literal:
         if text not in arguments:
             raise UnknownNameError(f"value of {key}", text, arguments)
         return text
     if origin in (types.UnionType, typing.Union):  # a number or none
-        if text.lower() in ("none", "off"):
+        if text.lower() in (_NONE, "off"):
             return None
         return parse_value(key, next(argument for argument in arguments if argument is not type(None)), text)
     try:
@@ -127,15 +145,21 @@ def parse_value(key: str, kind: Any, text: str) -> Any:
         raise AccumbensError(f"{key}={text!r} cannot be used: expected {expected}") from None
 
 
+def format_value(value: Any) -> str:
+    """Return a text that `parse_value` takes for this value."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return _NONE if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _whole_number(text: str) -> int:
-    number = float(text)
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)  # 3e5
     if number != int(number):
         raise ValueError(text)
     return int(number)
-
-
-def _hints(settings: AgentSettings) -> dict[str, Any]:
-    return typing.get_type_hints(type(settings))
 
 
 def check(config: RunConfig) -> None:
@@ -144,47 +168,58 @@ def check(config: RunConfig) -> None:
     Raises:
         AccumbensError: names the value and what is allowed.
     """
-    settings = config.settings
-    positive = ["total_timesteps", "seeds", "num_eval_episodes"]
-    for name in positive:
+    # Environment steps are counted in 32 bits, and the last block may overshoot.
+    _require(
+        "total_timesteps", config.total_timesteps, "from 1 to 2000000000", 1 <= config.total_timesteps <= 2 * 10**9
+    )
+    for name in ("seeds", "num_eval_episodes"):
         _require(name, getattr(config, name), ">= 1", getattr(config, name) >= 1)
-    _require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and config.seed + config.seeds <= 2**32)
+    last_seed = config.seed + config.seeds - 1
+    _require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
     _require("eval_frequency", config.eval_frequency, ">= 0", config.eval_frequency >= 0)
-    _require("net_arch", settings.net_arch, "at least one number >= 1", all(size >= 1 for size in settings.net_arch))
-    at_least_one = ["rank", "num_envs"]
-    at_least_one += (
+    check_settings(config.settings)
+
+
+def check_settings(settings: AgentSettings) -> None:
+    """Refuse values that no agent could use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+
+    def require(names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:
+        for name in names:
+            value = getattr(settings, name)
+            _require(name, value, allowed, holds(value))
+
+    parallel = isinstance(settings, ParallelSettings)
+    require(["net_arch"], "at least one number >= 1", lambda sizes: min(sizes, default=0) >= 1)
+    counts = ["rank", "num_envs"]
+    counts += (
         ["rollout_length", "epochs", "num_minibatches"]
-        if isinstance(settings, ParallelSettings)
+        if parallel
         else ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "target_every"]
     )
-    for name in at_least_one:
-        _require(name, getattr(settings, name), ">= 1", getattr(settings, name) >= 1)
+    require(counts, ">= 1", lambda value: value >= 1)
     fractions = ["discount", "epsilon_start", "epsilon_end", "epsilon_fraction", "warmup_fraction"]
-    fractions += ["trace_decay"] if isinstance(settings, ParallelSettings) else []
-    for name in fractions:
-        _require(name, getattr(settings, name), "from 0 to 1", 0 <= getattr(settings, name) <= 1)
-    for name in ("adam_b1", "adam_b2"):
-        _require(name, getattr(settings, name), "from 0 to below 1", 0 <= getattr(settings, name) < 1)
-    for name in ("learning_rate", "max_gradient_norm", "reward_scale", "value_scale"):
-        _require(name, getattr(settings, name), "> 0", getattr(settings, name) > 0)
-    _require("learning_rate_end", settings.learning_rate_end, ">= 0", settings.learning_rate_end >= 0)
-    exponent = settings.duration_exponent
-    _require("duration_exponent", exponent, "> 1 or none", exponent is None or exponent > 1)
-    if isinstance(settings, ParallelSettings):
+    require([*fractions, "trace_decay"] if parallel else fractions, "from 0 to 1", lambda value: 0 <= value <= 1)
+    require(["adam_b1", "adam_b2"], "from 0 to below 1", lambda value: 0 <= value < 1)
+    require(["learning_rate", "reward_scale", "value_scale"], "> 0 and finite", lambda value: 0 < value < math.inf)
+    require(["max_gradient_norm"], "> 0; inf never clips", lambda value: value > 0)
+    require(["learning_rate_end"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
+    require(["forward_gain", "recurrent_gain"], "finite, or none", lambda value: value is None or math.isfinite(value))
+    require(["duration_exponent"], "> 1 and finite, or none", lambda value: value is None or 1 < value < math.inf)
+    if parallel:
         rows = settings.num_envs * settings.rollout_length
         allowed = f"a divisor of num_envs * rollout_length = {rows}"
-        _require("num_minibatches", settings.num_minibatches, allowed, rows % settings.num_minibatches == 0)
-    if isinstance(settings, ReplaySettings):
-        for name in ("learning_starts", "context_length"):
-            _require(name, getattr(settings, name), ">= 0", getattr(settings, name) >= 0)
+        require(["num_minibatches"], allowed, lambda value: rows % value == 0)
+    else:
+        require(["learning_starts", "context_length"], ">= 0", lambda value: value >= 0)
 
 
 def _require(name: str, value: Any, allowed: str, holds: bool) -> None:
     if not holds:
         raise AccumbensError(f"{name}={value} cannot be used: it must be {allowed}")
-
-
-_NONE = "none"
 
 
 def to_document(config: RunConfig) -> dict[str, Any]:
@@ -205,20 +240,35 @@ def read_config(path: Path) -> RunConfig:
     """Read what `write_config` wrote.
 
     Raises:
-        AccumbensError: the file is missing, is not TOML, or is of another format version.
+        AccumbensError: the file is missing, is not TOML, is of another format version, or holds what no run could use.
     """
     try:
-        document = tomllib.loads(path.read_text())
-        if document.get("format_version") != FORMAT_VERSION:
-            found = document.get("format_version")
-            raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")
-        learner = PRESETS[document["run"]["algo"]].learner
-        agent = {key: None if value == _NONE else value for key, value in document["agent"].items()}
-        agent["net_arch"] = tuple(agent["net_arch"])
-        config = RunConfig(settings=learner(**agent), **document["run"])
-    except FileNotFoundError:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
         raise AccumbensError(f"{path} does not exist: not a run directory") from None
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except ValueError as error:
+        raise AccumbensError(f"{path} cannot be read as a run's configuration: {error}") from None
+    found = document.get("format_version")
+    if found != FORMAT_VERSION:
+        raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")
+    try:
+        run = _read_table(document, "run", RunConfig)
+        missing = [field.name for field in dataclasses.fields(RunConfig) if field.name not in (*run, "settings")]
+        if missing:
+            raise AccumbensError(f"{missing[0]} is missing")
+        learner = type(resolve_preset(run["algo"], run["env"], registry.benchmark_of(run["env"])).settings)
+        # A setting that is younger than the file has its default.
+        config = RunConfig(settings=learner(**_read_table(document, "agent", learner)), **run)
+        check(config)
+    except AccumbensError as error:
         raise AccumbensError(f"{path} cannot be read as a run's configuration: {error}") from error
-    check(config)
     return config
+
+
+def _read_table(document: Mapping[str, Any], name: str, kind: type) -> dict[str, Any]:
+    """The fields of a dataclass that a table holds, checked as if they had been given as texts."""
+    table = document.get(name)
+    if not isinstance(table, dict):
+        raise AccumbensError(f"the table [{name}] is missing")
+    hints = {key: hint for key, hint in typing.get_type_hints(kind).items() if key != "settings"}
+    return {key: _parse_field(hints, key, str(value)) for key, value in table.items()}

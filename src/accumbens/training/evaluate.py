@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from accumbens.agents.protocol import Agent, Memory, reset_memory
-from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.envs.gymnasium import HostEnvironments, HostStep
 from accumbens.envs.protocol import Environment
 from accumbens.training.streams import Stream, stream_key
 
@@ -98,7 +98,10 @@ def make_device_evaluation(
 def make_host_evaluation(
     name: str, agent: Agent, num_episodes: int, epsilon: float = 0.0
 ) -> Callable[[Any], Evaluation]:
-    """Return `evaluate(agent_state) -> Evaluation` for an environment on the host."""
+    """Return `evaluate(agent_state) -> Evaluation` for an environment on the host.
+
+    Every prefix meets the same first states; what an environment draws later may differ.
+    """
     weights = jnp.asarray(prefix_weights(agent.num_cells, num_episodes))
     num_envs = weights.shape[0]
 
@@ -108,17 +111,20 @@ def make_host_evaluation(
         return agent.act(agent_state, reset_memory(memory, ended), observation, epsilon, key, weights)
 
     def evaluate(agent_state: Any) -> Evaluation:
-        envs = HostEnvironments(name, num_envs, EVALUATION_SEED)
-        limit = envs.spec.max_episode_steps or LONGEST_EPISODE
+        all_envs = [HostEnvironments(name, num_episodes, EVALUATION_SEED) for _ in range(agent.num_cells)]
+        limit = all_envs[0].spec.max_episode_steps or LONGEST_EPISODE
         try:
-            observation = envs.reset()
+            observation = np.concatenate([envs.reset() for envs in all_envs])
             memory = agent.init_memory(num_envs)
             finished = just_ended = np.zeros(num_envs, bool)
             returns, lengths = np.zeros(num_envs, np.float32), np.zeros(num_envs, np.int32)
             for time in range(limit):
                 decision = act(agent_state, memory, observation, just_ended, time)
                 memory = decision.memory
-                observation, outcome = envs.step(np.asarray(decision.action))
+                actions = np.split(np.asarray(decision.action), agent.num_cells)
+                steps = [envs.step(action) for envs, action in zip(all_envs, actions, strict=True)]
+                observation = np.concatenate([following for following, _ in steps])
+                outcome = HostStep(*(np.concatenate(part) for part in zip(*(step for _, step in steps), strict=True)))
                 returns += np.where(finished, 0.0, outcome.reward)
                 lengths += ~finished
                 just_ended = outcome.terminated | outcome.truncated
@@ -126,8 +132,9 @@ def make_host_evaluation(
                 if finished.all():
                     break
         finally:
-            envs.close()
+            for envs in all_envs:
+                envs.close()
         shape = (agent.num_cells, num_episodes)
-        return Evaluation(returns.reshape(shape), lengths.reshape(shape))
+        return Evaluation(jnp.asarray(returns.reshape(shape)), jnp.asarray(lengths.reshape(shape)))
 
     return evaluate

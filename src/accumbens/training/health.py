@@ -1,13 +1,17 @@
 """What to say when something stops being finite."""
 
+from typing import Any
+
+import equinox as eqx
+import jax
 import numpy as np
 
 from accumbens.errors import AccumbensError
 from accumbens.training.metrics import ChunkMetrics
 
 
-class NotFiniteError(AccumbensError):
-    """A loss or gradient became NaN or infinite."""
+class NotFiniteError(AccumbensError, FloatingPointError):
+    """A loss, a gradient or a parameter became NaN or infinite."""
 
 
 def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int) -> None:
@@ -21,7 +25,30 @@ def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int
         return
     block = first_bad[first_bad >= 0].min()
     seed, cell = np.argwhere(first_bad == block)[0]
-    raise NotFiniteError(
-        f"cell {cell + 1} of seed {seeds[seed]} is no longer finite (NaN or Inf) in the block that ends at step "
-        f"{(int(block) + 1) * steps_per_block}; a lower learning_rate or max_gradient_norm often helps"
+    step = (int(block) + 1) * steps_per_block
+    raise _error(int(cell), seeds[seed], f"the loss or gradient of the block that ends at step {step}")
+
+
+def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: int) -> None:
+    """Raise if a parameter is not finite: the last update of a chunk may break what its own loss does not show yet.
+
+    Args:
+        cells: of the network; arrays have a leading axis of seeds.
+        seeds: for the message.
+        step: environment step, for the message.
+
+    Raises:
+        NotFiniteError: names the first cell, its seed and the environment step.
+    """
+    for cell, parameters in enumerate(cells):
+        for leaf in jax.tree.leaves(eqx.filter(parameters, eqx.is_array)):
+            finite = np.isfinite(leaf).reshape(len(seeds), -1).all(axis=1)
+            if not finite.all():
+                raise _error(cell, seeds[int(np.argmin(finite))], f"the parameters at step {step}")
+
+
+def _error(cell: int, seed: int, where: str) -> NotFiniteError:
+    return NotFiniteError(
+        f"cell {cell + 1} of seed {seed} is no longer finite (NaN or Inf) in {where}; a lower learning_rate or "
+        "max_gradient_norm often helps"
     )

@@ -1,19 +1,24 @@
 """The run directory: `config.toml`, `meta.json`, `metrics.csv`, `evaluations.csv`, `curve.png`, `checkpoints/`.
 
-A run is never overwritten: a directory that exists is only ever continued.
+A run is never overwritten: a directory that exists is only ever continued, and by one process at a time.
 """
 
 import csv
 import json
+import math
 import os
 import platform
+import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from accumbens.errors import AccumbensError
 from accumbens.training.config import RunConfig, read_config, write_config
@@ -39,13 +44,37 @@ class RunDirectory:
         return str(self.path)
 
     def read_meta(self) -> dict[str, Any]:
-        """Return what `meta.json` holds."""
-        return json.loads(self.meta.read_text())
+        """Return what `meta.json` holds.
+
+        Raises:
+            AccumbensError: the file is missing or is not JSON.
+        """
+        try:
+            return json.loads(self.meta.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise AccumbensError(f"{self.meta} cannot be read: {error}") from error
 
     def write_meta(self, **changes: Any) -> None:
         """Add to `meta.json`, atomically."""
         meta = self.read_meta() if self.meta.exists() else {}
-        _write_atomically(self.meta, json.dumps(meta | changes, indent=2) + "\n")
+        _write_atomically(self.meta, to_json(meta | changes, indent=2) + "\n")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from continuing the run; the lock ends with the process, however that ends.
+
+        Raises:
+            AccumbensError: another process is at it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise AccumbensError(f"the run {self.path} is being trained by another process") from None
+            yield
 
 
 def create(config: RunConfig, out: Path, name: str | None) -> RunDirectory:
@@ -54,30 +83,46 @@ def create(config: RunConfig, out: Path, name: str | None) -> RunDirectory:
     Raises:
         AccumbensError: a run of that name exists already.
     """
-    parent = out / config.env / config.algo
-    stem = name or f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
     if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
+    parent = out / config.env / config.algo
+    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}" if name is None else name
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(1, 1000):
-            path = parent / (stem if attempt == 1 else f"{stem}-{attempt}")
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:
-                if name is not None:
-                    raise AccumbensError(
-                        f"the run {path} exists already; choose another --name, or continue it with "
-                        f"'accumbens resume {path}'"
-                    ) from None
+        staging = parent / f".{uuid.uuid4().hex}"  # complete before it gets its name
+        staging.mkdir()
+        try:
+            _fill(RunDirectory(staging), config)
+            return RunDirectory(_move(staging, parent / stem, numbered=name is None))
+        except BaseException:
+            shutil.rmtree(staging)
+            raise
     except OSError as error:
         raise AccumbensError(f"cannot make a run directory in {parent}: {error}") from error
-    run = RunDirectory(path)
+
+
+def _fill(run: RunDirectory, config: RunConfig) -> None:
     run.checkpoints.mkdir()
     write_config(config, run.config)
     run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0)
-    return run
+
+
+def _move(staging: Path, path: Path, numbered: bool) -> Path:
+    """Give the directory its name; of two processes that want the same one, one gets it."""
+    attempt = 1
+    while True:
+        target = path if attempt == 1 else path.with_name(f"{path.name}-{attempt}")
+        try:
+            return staging.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+            if not numbered:
+                raise AccumbensError(
+                    f"the run {path} exists already; choose another --name, or continue it with "
+                    f"'accumbens resume {path}'"
+                ) from None
+        attempt += 1
 
 
 def open_run(path: Path) -> tuple[RunDirectory, RunConfig]:
@@ -94,7 +139,7 @@ def open_run(path: Path) -> tuple[RunDirectory, RunConfig]:
 
 def command_line() -> str:
     """Return the command of this process, as a user would type it."""
-    return " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def describe_machine() -> dict[str, Any]:
@@ -129,37 +174,61 @@ def _commit() -> str | None:
 
 
 class Table:
-    """A CSV file that rows are appended to; every batch of rows reaches the disk before `append` returns."""
+    """A CSV file that rows are appended to; every batch of rows is on the disk before `append` returns."""
 
     def __init__(self, path: Path, columns: list[str]):
-        """Open or begin the file."""
-        self.path, self.columns = path, columns
+        """Open or begin the file.
+
+        Raises:
+            AccumbensError: it exists with other columns.
+        """
+        self.path, self._columns = path, columns
+        header = ",".join(columns) + "\n"
         if not path.exists():
-            _write_atomically(path, ",".join(columns) + "\n")
+            _write_atomically(path, header)
+        elif not path.read_text(encoding="utf-8").startswith(header):
+            raise AccumbensError(f"{path} has other columns than this accumbens writes")
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows."""
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.columns).writerows(rows)
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+            _sync(file)
 
     def forget_after(self, step: int) -> None:
-        """Drop rows later than `step` (and a last line cut short): a resumed run writes them again."""
-        lines = self.path.read_text().splitlines()
-        kept = [lines[0]]
-        for line in lines[1:]:
-            cells = line.split(",")
-            if len(cells) == len(self.columns) and int(cells[0]) <= step:
-                kept.append(line)
-        _write_atomically(self.path, "\n".join(kept) + "\n")
+        """Drop rows later than `step` and a last line cut short; a resumed run writes them again."""
+        header, *lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= step]
+        _write_atomically(self.path, "".join([header, *kept]))
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
     """Return the rows of a CSV file."""
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def to_json(document: Any, indent: int | None = None) -> str:
+    """Return JSON that any reader takes: a number that is not finite becomes null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(document), indent=indent)
 
 
 def _write_atomically(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        file.write(text)
+        _sync(file)
     os.replace(partial, path)
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

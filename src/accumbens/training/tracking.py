@@ -1,11 +1,15 @@
 """Optional trackers beside the CSV files: TensorBoard and Weights & Biases. They get host numbers between chunks."""
 
+import importlib
+import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from accumbens.errors import AccumbensError
+
+_MODULES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 
 
 class Tracker(Protocol):
@@ -23,16 +27,11 @@ class Tracker(Protocol):
 class TensorBoardTracker:
     """Writes event files to `<run>/tensorboard`, without TensorFlow or PyTorch."""
 
-    def __init__(self, run: Path):
-        """Open the event file."""
-        try:
-            from tensorboardX import SummaryWriter
-        except ImportError:
-            raise AccumbensError(
-                "--track tensorboard needs a package that is not installed: run 'uv sync --extra tensorboard' or "
-                """'pip install "accumbens[tensorboard]"'"""
-            ) from None
-        self._writer = SummaryWriter(str(run / "tensorboard"))
+    def __init__(self, run: Path, first_step: int):
+        """Open an event file; what an earlier session logged after `first_step` is no longer shown."""
+        self._writer = importlib.import_module(_MODULES["tensorboard"]).SummaryWriter(
+            str(run / "tensorboard"), purge_step=first_step + 1
+        )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Log numbers at an environment step."""
@@ -49,13 +48,7 @@ class WandbTracker:
 
     def __init__(self, run: Path, config: Mapping[str, Any]):
         """Start the tracker's own process."""
-        try:
-            import wandb
-        except ImportError:
-            raise AccumbensError(
-                "--track wandb needs a package that is not installed: run 'uv sync --extra wandb' or "
-                """'pip install "accumbens[wandb]"'"""
-            ) from None
+        wandb = importlib.import_module(_MODULES["wandb"])
         mode = os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
         self._run = wandb.init(project="accumbens", name=run.name, dir=str(run), config=dict(config), mode=mode)
 
@@ -68,12 +61,28 @@ class WandbTracker:
         self._run.finish()
 
 
-def make_tracker(kind: str | None, run: Path, config: Mapping[str, Any]) -> Tracker | None:
-    """Return the tracker of that kind, or None.
+def require_tracker(kind: str | None) -> None:
+    """Refuse a tracker whose package is not installed.
 
     Raises:
-        AccumbensError: its package is not installed.
+        AccumbensError: says how to install it.
+    """
+    if kind is not None and importlib.util.find_spec(_MODULES[kind]) is None:
+        raise AccumbensError(
+            f"--track {kind} needs a package that is not installed: run 'uv sync --extra {kind}' or "
+            f"""'pip install "accumbens[{kind}]"'"""
+        )
+
+
+def make_tracker(kind: str | None, run: Path, config: Mapping[str, Any], first_step: int) -> Tracker | None:
+    """Return the tracker of that kind, or None.
+
+    Args:
+        kind: `tensorboard`, `wandb` or None.
+        run: the run's directory.
+        config: what the run was asked to do.
+        first_step: environment step at which this session begins.
     """
     if kind == "tensorboard":
-        return TensorBoardTracker(run)
+        return TensorBoardTracker(run, first_step)
     return WandbTracker(run, config) if kind == "wandb" else None

@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Int, UInt32
 from accumbens.envs.minatar.common import SIZE, Game, happens, render
 
 LEFT, UP, RIGHT, DOWN, FIRE = 1, 2, 3, 4, 5
-FULL_ROW = (1 << SIZE) - 1
+FULL_ROW = np.int32((1 << SIZE) - 1)
+LEFT_EDGE, RIGHT_EDGE = np.int32(1), np.int32(1 << SIZE - 1)
 DEEPEST = SIZE - 2
 FULL_TANK, OXYGEN_PER_CELL = 200, 20
 DIVER_SEATS = 6
@@ -23,7 +24,7 @@ HARDEST = 19
 # Boards have sixteen rows here, the last six always empty, for then XLA fills vector registers; and things that a CPU
 # should compute once and not in every fused loop that reads them are stacked. Together they make a step 8 times faster.
 LANES = 16
-ROWS = np.arange(LANES)
+ROWS = np.arange(LANES, dtype=np.int32)
 Rows = Int[Array, "16"]
 
 # Enemies in one row all go in the same direction, and no two of them share row, column and timer: the tests prove it.
@@ -31,7 +32,7 @@ Rows = Int[Array, "16"]
 # whose timer is `3 * word + i`, that bit of their kind, in its bits from `10 * i`. Kinds from 1 to 11 are submarines
 # that fire when `State.clock` is their kind.
 Enemies = Int[Array, "2 4 16"]
-KIND_BITS = np.arange(4)[:, None]
+KIND_BITS = np.arange(4, dtype=np.int32)[:, None]
 FISH = 0b1100
 EVERY_TIMER = 1 | 1 << SIZE | 1 << 2 * SIZE
 
@@ -205,7 +206,7 @@ def admit_enemy(state: State, draws: Draws, interval: Int[Array, ""]) -> tuple[E
     enters = (state.spawn_timer == 0) & ~jnp.any(opposing != 0)
     submarine = jnp.where(state.clock == SUB_RELOAD_FRAMES, 1, state.clock + 1)  # fires in ten frames
     kind = jnp.where(draws.enemy_is_sub, submarine, FISH)
-    door = row & jnp.where(draws.enemy_goes_right, 1, 1 << SIZE - 1)
+    door = row & jnp.where(draws.enemy_goes_right, LEFT_EDGE, RIGHT_EDGE)
     entering = jnp.where(enters & (kind >> KIND_BITS & 1 == 1), door, 0)
     soon, later = with_timer(interval, entering)
     enemies = jnp.stack([state.enemies[0] | soon, state.enemies[1] | later])
@@ -248,7 +249,7 @@ def launch(enemies: Enemies, rightward: Rows, clock: Int[Array, ""]) -> Int[Arra
     """New torpedoes, by direction, where the submarines whose kind is `clock` are after they have moved."""
     agree = enemies ^ ((clock >> KIND_BITS & 1) - 1)
     ready = agree[:, 0] & agree[:, 1] & agree[:, 2] & agree[:, 3]
-    cells = move(ready[0] & FULL_ROW, rightward) | merge(ready & np.array([[~FULL_ROW], [-1]]))
+    cells = move(ready[0] & FULL_ROW, rightward) | merge(ready & np.array([[~FULL_ROW], [-1]], np.int32))
     return jnp.stack([cells & ~rightward, cells & rightward])
 
 

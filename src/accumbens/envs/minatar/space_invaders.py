@@ -139,7 +139,7 @@ def one_row_down(rows: Rows) -> Rows:
 
 def population(rows: Rows) -> Int[Array, ""]:
     """The number of cells set."""
-    return jax.lax.population_count(rows).sum()
+    return jax.lax.population_count(rows).sum(dtype=jnp.int32)
 
 
 def lowest_alien_nearest_to(cannon: Int[Array, ""], aliens: Rows) -> Rows:

@@ -1,0 +1,368 @@
+import dataclasses
+import math
+import tomllib
+import typing
+
+import pytest
+import tomli_w
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from accumbens.agents.presets import PRESETS
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.envs import registry
+from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.training.config import (
+    RunConfig,
+    apply_changes,
+    check_settings,
+    format_value,
+    parse_value,
+    read_config,
+    resolve_config,
+    to_document,
+    write_config,
+)
+
+counts = st.integers(1, 10**6)
+fractions = st.floats(0, 1)
+positive = st.floats(1e-30, 1e30)
+gains = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+COMMON = {
+    "net_arch": st.lists(counts, min_size=1, max_size=4).map(tuple),
+    "rank": counts,
+    "value_scale": positive,
+    "forward_gain": gains,
+    "recurrent_gain": gains,
+    "discount": fractions,
+    "reward_scale": positive,
+    "learning_rate": positive,
+    "learning_rate_end": st.floats(0, 1e30),
+    "warmup_fraction": fractions,
+    "adam_b1": st.floats(0, 1, exclude_max=True),
+    "adam_b2": st.floats(0, 1, exclude_max=True),
+    "max_gradient_norm": positive | st.just(math.inf),
+    "epsilon_start": fractions,
+    "epsilon_end": fractions,
+    "epsilon_fraction": fractions,
+    "duration_exponent": st.none() | st.floats(1, 10, exclude_min=True),
+}
+words = st.sampled_from
+LITERALS = {
+    "cell": words(["attention", "dot", "mlp"]),
+    "credit": words(["local", "backprop"]),
+    "loss": words(["squared", "huber"]),
+    "optimiser": words(["adam", "radam"]),
+    "learning_rate_schedule": words(["constant", "linear", "warmup_cosine"]),
+}
+FLAGS = ["scale_observations", "standardise", "layer_norm", "input_skip", "every_cell_predicts"]
+common = COMMON | LITERALS | dict.fromkeys(FLAGS, st.booleans())
+
+
+# Values, not settings: beartype checks a tuple by a random sample, which Hypothesis forbids inside strategies.
+parallel_values = st.tuples(counts, counts).flatmap(
+    lambda sizes: st.fixed_dictionaries(
+        {
+            **common,
+            "num_envs": st.just(sizes[0]),
+            "rollout_length": st.just(sizes[1]),
+            "num_minibatches": st.just(sizes[1]),
+            "trace_decay": fractions,
+            "epochs": counts,
+        }
+    )
+)
+replay_values = st.fixed_dictionaries(
+    {
+        **common,
+        **dict.fromkeys(("num_envs", "replay_capacity", "batch_size", "train_every"), counts),
+        **dict.fromkeys(("updates_per_phase", "target_every"), counts),
+        "learning_starts": st.integers(0, 10**9),
+        "context_length": st.integers(0, 100),
+        "stored_carry": st.booleans(),
+    }
+)
+agents = st.tuples(st.just("ad_pqn"), parallel_values) | st.tuples(st.just("ad_dqn"), replay_values)
+run_values = st.fixed_dictionaries(
+    {
+        "env": st.sampled_from(registry.device_environments()),
+        "total_timesteps": st.integers(1, 2 * 10**9),
+        "seed": st.integers(0, 2**32 - 100),
+        "seeds": st.integers(1, 100),
+        "eval_frequency": st.integers(0, 10**9),
+        "num_eval_episodes": counts,
+    }
+)
+many = hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@many
+@given(agent=agents, run=run_values)
+def test_a_configuration_survives_its_file(tmp_path_factory, agent, run):
+    algo, values = agent
+    config = RunConfig(algo=algo, settings=PRESETS[algo].learner(**values), **run)
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    write_config(config, path)
+    assert read_config(path) == config
+
+
+@many
+@given(agent=agents)
+def test_every_setting_survives_its_text(agent):
+    algo, values = agent
+    texts = {name: format_value(value) for name, value in values.items()}
+    assert apply_changes(PRESETS[algo].learner(), texts) == PRESETS[algo].learner(**values)
+
+
+@given(agent=agents)
+@hypothesis_settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_strategies_above_know_every_setting(agent):
+    algo, values = agent
+    assert set(values) == {field.name for field in dataclasses.fields(PRESETS[algo].learner)}
+
+
+@pytest.mark.parametrize("env", [*registry.device_environments(), "LunarLander-v3"])
+@pytest.mark.parametrize("algo", PRESETS)
+def test_every_preset_passes_its_own_checks(env, algo):
+    config = resolve_config(env, algo)
+    assert config.algo == algo
+    assert isinstance(config.settings, PRESETS[algo].learner)
+    assert config.total_timesteps >= 100_000
+
+
+def test_what_is_given_overrides_the_preset():
+    config = resolve_config(
+        "CartPole-v1",
+        "ad_pqn",
+        total_timesteps=1000,
+        seed=5,
+        seeds=3,
+        net_arch=[7, 6, 5],
+        credit="backprop",
+        eval_frequency=10,
+        num_eval_episodes=2,
+        changes={"net_arch": "1,1", "learning_rate": "1e-3", "forward_gain": "none", "input_skip": "off"},
+    )
+    assert config.seed_list() == [5, 6, 7]
+    assert (config.total_timesteps, config.eval_frequency, config.num_eval_episodes) == (1000, 10, 2)
+    settings = config.settings
+    assert (settings.net_arch, settings.credit, settings.learning_rate) == ((7, 6, 5), "backprop", 1e-3)
+    assert settings.forward_gain is None
+    assert settings.input_skip is False
+    untouched = resolve_config("CartPole-v1").settings
+    assert settings.discount == untouched.discount
+
+
+def test_an_alias_is_resolved_and_ten_evaluations_are_the_default():
+    config = resolve_config("MinAtar/SpaceInvaders-v1", total_timesteps=1005)
+    assert config.env == "minatar/space_invaders"
+    assert config.eval_frequency == 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (int, "3e5", 300_000),
+        (int, "9007199254740993", 9007199254740993),
+        (int, "-2", -2),
+        (float, "1e-3", 0.001),
+        (float, "inf", math.inf),
+        (bool, "True", True),
+        (bool, "off", False),
+        (str, "none", "none"),
+        (float | None, "None", None),
+        (float | None, "0.5", 0.5),
+        (typing.Optional[float], "off", None),  # noqa: UP045
+        (tuple[int, ...], "128,96", (128, 96)),
+        (tuple[int, ...], "(128, 96)", (128, 96)),
+        (tuple[int, ...], "[64,]", (64,)),
+        (typing.Literal["a", "b"], "b", "b"),
+    ],
+)
+def test_texts_become_values(kind, text, value):
+    found = parse_value("key", kind, text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        (int, "x", "key='x' cannot be used: expected a whole number"),
+        (int, "1.5", "key='1.5' cannot be used: expected a whole number"),
+        (int, "inf", "key='inf' cannot be used: expected a whole number"),
+        (int, "nan", "key='nan' cannot be used: expected a whole number"),
+        (float, "fast", "key='fast' cannot be used: expected a number"),
+        (float | None, "fast", "key='fast' cannot be used: expected a number"),
+        (bool, "1", "key='1' cannot be used: expected true or false"),
+        (tuple[int, ...], "128;96", "key='128;96' cannot be used: expected numbers such as 128,96"),
+        (tuple[int, ...], "", "key='' cannot be used: expected numbers such as 128,96"),
+        (tuple[int, ...], "1e999", "key='1e999' cannot be used: expected numbers such as 128,96"),
+        (typing.Literal["radam"], "adamm", "unknown value of key 'adamm'; did you mean 'radam'? Known: radam."),
+    ],
+)
+def test_texts_that_stand_for_nothing(kind, text, message):
+    with pytest.raises(AccumbensError) as error:
+        parse_value("key", kind, text)
+    assert str(error.value) == message
+
+
+def test_an_unknown_setting_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="unknown setting 'learning_rat'; did you mean 'learning_rate'"):
+        apply_changes(ParallelSettings(), {"learning_rat": "1"})
+
+
+@pytest.mark.parametrize("name", ["total_timesteps", "seed", "seeds", "eval_frequency", "num_eval_episodes"])
+def test_numbers_of_the_run_are_no_settings(name):
+    flag = "--" + name.replace("_", "-")
+    with pytest.raises(AccumbensError, match=f"{name} is not a setting of the agent: give it as {flag}"):
+        apply_changes(ParallelSettings(), {name: "1"})
+
+
+REFUSED_NUMBERS_OF_THE_RUN = [
+    ("total_timesteps", 0, "from 1 to 2000000000"),
+    ("total_timesteps", 2_000_000_001, "from 1 to 2000000000"),
+    ("seeds", 0, ">= 1"),
+    ("num_eval_episodes", 0, ">= 1"),
+    ("seed", -1, "from 0 to 4294967295"),
+    ("seed", 2**32, "from 0 to 4294967295"),
+    ("eval_frequency", -1, ">= 0"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "allowed"), REFUSED_NUMBERS_OF_THE_RUN)
+def test_numbers_of_the_run_that_cannot_be_used(name, value, allowed):
+    with pytest.raises(AccumbensError) as error:
+        resolve_config("CartPole-v1", **{name: value})
+    assert str(error.value) == f"{name}={value} cannot be used: it must be {allowed}"
+
+
+def test_the_last_of_many_seeds_counts():
+    assert resolve_config("CartPole-v1", seed=2**32 - 2, seeds=2).seed_list() == [2**32 - 2, 2**32 - 1]
+    with pytest.raises(AccumbensError, match="seed=4294967294 cannot be used"):
+        resolve_config("CartPole-v1", seed=2**32 - 2, seeds=3)
+
+
+REFUSED = {
+    "rank": [0],
+    "net_arch": [(), (0,), (8, -1)],
+    "num_envs": [0],
+    "discount": [-0.1, 1.1, math.nan],
+    "epsilon_start": [2.0],
+    "epsilon_end": [-1.0],
+    "epsilon_fraction": [1.5],
+    "warmup_fraction": [-0.5],
+    "adam_b1": [1.0, -0.1],
+    "adam_b2": [1.0],
+    "learning_rate": [0.0, -1.0, math.inf, math.nan],
+    "reward_scale": [0.0],
+    "value_scale": [0.0, math.inf],
+    "max_gradient_norm": [0.0, math.nan],
+    "learning_rate_end": [-1.0, math.inf, math.nan],
+    "forward_gain": [math.inf, math.nan],
+    "recurrent_gain": [-math.inf],
+    "duration_exponent": [1.0, math.inf, math.nan],
+}
+REFUSED_PARALLEL = {"rollout_length": [0], "epochs": [0], "num_minibatches": [0, 7], "trace_decay": [1.1]}
+REFUSED_REPLAY = {
+    "replay_capacity": [0],
+    "batch_size": [0],
+    "train_every": [0],
+    "updates_per_phase": [0],
+    "target_every": [0],
+    "learning_starts": [-1],
+    "context_length": [-1],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        (kind, name, value)
+        for kind, refused in [
+            (ParallelSettings, REFUSED | REFUSED_PARALLEL),
+            (ReplaySettings, REFUSED | REFUSED_REPLAY),
+        ]
+        for name, values in refused.items()
+        for value in values
+    ],
+)
+def test_settings_that_cannot_be_used(kind, name, value):
+    check_settings(kind())
+    with pytest.raises(AccumbensError) as error:
+        check_settings(kind(**{name: value}))
+    assert str(error.value).startswith(f"{name}={value} cannot be used: it must be ")
+
+
+def test_a_gradient_norm_without_limit_never_clips():
+    check_settings(ParallelSettings(max_gradient_norm=math.inf))
+
+
+def test_minibatches_must_divide_what_was_collected():
+    settings = ParallelSettings(num_envs=4, rollout_length=6, num_minibatches=5)
+    with pytest.raises(AccumbensError, match=r"a divisor of num_envs \* rollout_length = 24"):
+        check_settings(settings)
+
+
+@pytest.fixture
+def document():
+    return to_document(resolve_config("CartPole-v1", "ad_dqn"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format_version=99), "has format version 99; this accumbens reads 1"),
+        (lambda d: d.pop("format_version"), "has format version None; this accumbens reads 1"),
+        (lambda d: d.pop("run"), "cannot be read as a run's configuration: the table [run] is missing"),
+        (lambda d: d.update(agent=3), "the table [agent] is missing"),
+        (lambda d: d["run"].pop("seeds"), "seeds is missing"),
+        (lambda d: d["agent"].update(loss="squard"), "unknown value of loss 'squard'; did you mean 'squared'"),
+        (lambda d: d["agent"].update(new_thing=1), "unknown setting 'new_thing'"),
+        (lambda d: d["agent"].update(learning_rate="fast"), "learning_rate='fast' cannot be used"),
+        (lambda d: d["agent"].update(learning_rate=[1]), "cannot be used: expected a number"),
+        (lambda d: d["agent"].update(learning_rate=0), "learning_rate=0.0 cannot be used"),
+        (lambda d: d["run"].update(algo="ad_dqm"), "unknown algorithm 'ad_dqm'; did you mean 'ad_dqn'"),
+        (lambda d: d["run"].update(env="CartPole-v7"), "unknown environment 'CartPole-v7'"),
+        (lambda d: d["run"].update(seed=True), "seed='True' cannot be used"),
+        (lambda d: d["run"].update(seeds=0), "seeds=0 cannot be used"),
+    ],
+)
+def test_a_file_that_no_run_wrote(tmp_path, document, change, message):
+    path = tmp_path / "config.toml"
+    change(document)
+    path.write_bytes(tomli_w.dumps(document).encode())
+    with pytest.raises(AccumbensError) as error:
+        read_config(path)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"seed = = 3", b"\xff\xfe\x00", b"run = 'cut sho"])
+def test_a_file_that_is_not_toml(tmp_path, content):
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(AccumbensError, match="cannot be read as a run's configuration"):
+        read_config(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(AccumbensError, match="does not exist: not a run directory"):
+        read_config(tmp_path / "config.toml")
+
+
+def test_a_setting_younger_than_the_file_has_its_default(tmp_path, document):
+    del document["agent"]["loss"]
+    path = tmp_path / "config.toml"
+    path.write_bytes(tomli_w.dumps(document).encode())
+    assert read_config(path).settings.loss == ReplaySettings().loss
+
+
+def test_the_file_is_plain_toml_with_every_field(tmp_path, document):
+    config = resolve_config("CartPole-v1", "ad_dqn")
+    write_config(config, tmp_path / "config.toml")
+    written = tomllib.loads((tmp_path / "config.toml").read_text())
+    assert written == document
+    assert written["agent"]["recurrent_gain"] == "none"
+    assert set(written["agent"]) == {field.name for field in dataclasses.fields(ReplaySettings)}
