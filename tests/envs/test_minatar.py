@@ -67,7 +67,8 @@ def test_describes_itself_as_the_original_does(env):
 
 def test_observations_are_boolean_boards_with_one_player(env, played):
     for observations in (played.first, played.observation, played.step.observation):
-        assert observations.dtype == env.observation_dtype == bool
+        assert observations.dtype == env.observation_dtype
+        assert env.observation_dtype == np.dtype(bool)
         assert observations.shape[-3:] == env.observation_shape
         assert np.all(observations[..., 0].sum(axis=(-2, -1)) == 1)
 

@@ -1,0 +1,1 @@
+"""Environments: ours on the device, Gymnasium's on the host."""
