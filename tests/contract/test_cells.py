@@ -16,10 +16,9 @@ from accumbens.envs.protocol import Environment
 CELLS = typing.get_args(typing.get_type_hints(CommonSettings)["cell"])
 WIRINGS = {
     "all connections": {},
-    "no connections": {"input_skip": False, "forward_gain": None, "recurrent_gain": None},
     "forward and skip": {"recurrent_gain": None, "forward_gain": 0.5},
     "recurrent": {"input_skip": False, "forward_gain": None, "recurrent_gain": 0.5},
-    "one cell": {"net_arch": (6,)},
+    "one cell": {"net_arch": (6,), "input_skip": False, "forward_gain": None, "recurrent_gain": None},
     "top cell predicts": {"every_cell_predicts": False, "layer_norm": False},
 }
 ACTIONS, SHAPE, BATCH = 3, (2, 2), 4

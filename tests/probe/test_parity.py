@@ -7,9 +7,9 @@ the way depends on where it starts, for each cell follows its own error only.
 
 import numpy as np
 import tables
-from training import make_training
 
 from accumbens.agents import ParallelSettings
+from training import make_training
 
 SETTINGS = ParallelSettings(
     cell="mlp",
