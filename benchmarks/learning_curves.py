@@ -53,7 +53,7 @@ EXPERIMENTS = {
         Curve(env, "ad_pqn", credit, 5, paper) for env, paper in CLASSIC.items() for credit in ("local", "backprop")
     ],
     "minatar": [Curve(f"minatar/{game}", "ad_pqn", "local", 1, paper) for game, paper in MINATAR.items()],
-    "replay": [Curve("CartPole-v1", "ad_dqn", "local", 1, 495.0, ("--total-timesteps", "150000"))],
+    "replay": [Curve("CartPole-v1", "ad_dqn", "local", 1, 495.0, ("--total-timesteps", "80000"))],
 }
 
 
