@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from accumbens.training.tracking import Tracker, make_tracker
 from accumbens.training.trainer import Trainer, has_checkpoint
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """Whoever shows the run to a person; every method may do nothing."""
 

@@ -5,13 +5,14 @@ import importlib.util
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from accumbens.errors import AccumbensError
 
 _MODULES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Something that numbers are logged to."""
 

@@ -1,0 +1,105 @@
+"""What the tests of the command line share: a way to call it, two trained runs, and one compilation of each program."""
+
+import io
+import json
+import os
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+
+from accumbens.cli.main import main
+
+# 128 blocks, so 128 chunks, of 64 and 16 environment steps.
+PARALLEL = ["CartPole-v1", "ad_pqn", "--total-timesteps", 8192, "--net-arch", "6,5", "--num-eval-episodes", 2]
+PARALLEL += ["--set", "num_envs=4", "rollout_length=16", "--set", "num_minibatches=2", "epochs=1"]
+REPLAY = ["CartPole-v1", "ad_dqn", "--total-timesteps", 2048, "--net-arch", "6,5", "--num-eval-episodes", 2]
+REPLAY += ["--set", "num_envs=2", "train_every=16", "batch_size=8", "learning_starts=200", "context_length=2"]
+REPLAY += ["--set", "target_every=64", "replay_capacity=512"]
+
+
+class Outcome(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict:
+        """The last line."""
+        return json.loads(self.out.splitlines()[-1])
+
+
+class Run(NamedTuple):
+    """A trained run, and what its command printed."""
+
+    path: Path
+    outcome: Outcome
+
+
+@pytest.fixture(scope="session")
+def cli():
+    """`cli(*words) -> Outcome`: run the command line in this process."""
+
+    def call(*words):
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        return Outcome(stop.value.code, out.getvalue(), err.getvalue())
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def words():
+    """The words of a small run of each learner."""
+    return {"parallel": PARALLEL, "replay": REPLAY}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def compile_once(tmp_path_factory):
+    """Share compiled programs between all runs of these tests, also those in other processes."""
+    options = {
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    before = {name: getattr(jax.config, name) for name in options}
+    for name, value in options.items():
+        jax.config.update(name, value)
+        os.environ[name.upper()] = str(value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+        del os.environ[name.upper()]
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="package")
+def parallel_run(tmp_path_factory, cli, compile_once):
+    """Two seeds of the parallel learner, uninterrupted."""
+    pytest.importorskip("tensorboardX")
+    out = tmp_path_factory.mktemp("parallel")
+    outcome = cli("train", *PARALLEL, "--seeds", 2, "--out", out, "--name", "a", "--json", "--track", "tensorboard")
+    assert outcome.code == 0, outcome.err
+    return Run(out / "CartPole-v1" / "ad_pqn" / "a", outcome)
+
+
+@pytest.fixture(scope="package")
+def replay_run(tmp_path_factory, cli, compile_once):
+    """One seed of the replay learner, uninterrupted, with all that it prints."""
+    out = tmp_path_factory.mktemp("replay")
+    outcome = cli("train", *REPLAY, "--out", out, "--name", "a", "--checkpoint-seconds", 0)
+    assert outcome.code == 0, outcome.err
+    return Run(out / "CartPole-v1" / "ad_dqn" / "a", outcome)
+
+
+@pytest.fixture(autouse=True)
+def no_stray_runs(tmp_path, monkeypatch):
+    """Work in an empty folder: a command that makes a run by mistake makes it there."""
+    monkeypatch.chdir(tmp_path)

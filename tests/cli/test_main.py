@@ -1,0 +1,280 @@
+"""Parsing, errors and exit codes; nothing here trains."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from accumbens.agents.presets import PRESETS
+from accumbens.cli import main as entry
+from accumbens.cli.arguments import parse_pairs
+from accumbens.envs import registry
+from accumbens.errors import AccumbensError
+
+HEAVY = ["jax", "gymnasium", "matplotlib", "numpy", "equinox", "optax", "gymnax", "rich.progress"]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["trian"], ["train", "--sed"]])
+def test_help_and_wrong_words_need_no_heavy_import(words):
+    program = (
+        "import sys\n"
+        "from accumbens.cli.main import main\n"
+        "try:\n"
+        f"    main({words})\n"
+        "finally:\n"
+        f"    print(sorted(set({HEAVY}) & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == (0 if "--help" in words else 2)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_names_every_command(cli):
+    outcome = cli("--help")
+    assert outcome.code == 0
+    for command in ("train", "resume", "evaluate", "envs", "algos"):
+        assert command in outcome.out
+
+
+@pytest.mark.parametrize("command", ["train", "resume", "evaluate", "envs", "algos"])
+def test_help_of_a_command_shows_no_python(cli, command):
+    outcome = cli(command, "--help")
+    assert outcome.code == 0
+    for wrong in ("None", "{None}", "--no-", "STR", "default: ()"):
+        assert wrong not in outcome.out
+    if command == "train":
+        text = " ".join(outcome.out.replace("│", " ").split())
+        flags = "--total-timesteps N --seed N --seeds N --eval-frequency N --num-eval-episodes N --net-arch N,N,…"
+        flags += " --credit {local,backprop} --track {tensorboard,wandb} --set KEY=VALUE --name NAME --out PATH"
+        for flag in flags.split(" --"):
+            assert f"--{flag.removeprefix('--')} " in text
+        assert "Environment steps of each seed. (default: the preset's)" in text
+
+
+ERRORS = {
+    "unknown command": (["trian"], "unknown command 'trian'; did you mean 'train'? Known: train, resume, evaluate, "),
+    "unknown environment": (
+        ["train", "CartPol-v1"],
+        "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'? Run 'accumbens envs' to see all.",
+    ),
+    "unknown algorithm": (
+        ["train", "CartPole-v1", "ad_pqm"],
+        "unknown algorithm 'ad_pqm'; did you mean 'ad_pqn'? Run 'accumbens algos' to see all.",
+    ),
+    "unknown setting": (
+        ["train", "CartPole-v1", "--set", "epoch=3"],
+        "unknown setting 'epoch'; did you mean 'epochs'",
+    ),
+    "unknown word": (
+        ["train", "CartPole-v1", "--set", "loss=hubber"],
+        "unknown value of loss 'hubber'; did you mean 'huber'? Known: squared, huber.",
+    ),
+    "unknown credit": (
+        ["train", "CartPole-v1", "--credit", "backprob"],
+        "unknown value of credit 'backprob'; did you mean 'backprop'? Known: local, backprop.",
+    ),
+    "unknown tracker": (
+        ["train", "CartPole-v1", "--track", "tensorbord"],
+        "unknown value of track 'tensorbord'; did you mean 'tensorboard'? Known: tensorboard, wandb.",
+    ),
+    "setting of the other learner": (
+        ["train", "CartPole-v1", "ad_dqn", "--set", "epochs=3"],
+        "unknown setting 'epochs'",
+    ),
+    "number of the run": (
+        ["train", "CartPole-v1", "--set", "total_timesteps=3"],
+        "total_timesteps is not a setting of the agent: give it as --total-timesteps",
+    ),
+    "not a number": (
+        ["train", "CartPole-v1", "--set", "learning_rate=fast"],
+        "learning_rate='fast' cannot be used: expected a number",
+    ),
+    "not a size": (["train", "CartPole-v1", "--net-arch", "12x8"], "net_arch='12x8' cannot be used: expected numb"),
+    "no size": (
+        ["train", "CartPole-v1", "--net-arch", "8,0"],
+        "net_arch=(8, 0) cannot be used: it must be at",
+    ),
+    "not whole": (["train", "CartPole-v1", "--seed", "1.5"], "seed='1.5' cannot be used: expected a whole number"),
+    "endless": (
+        ["train", "CartPole-v1", "--total-timesteps", "inf"],
+        "total_timesteps='inf' cannot be used: exp",
+    ),
+    "nothing to do": (
+        ["train", "CartPole-v1", "--total-timesteps", "0"],
+        "total_timesteps=0 cannot be used: it must",
+    ),
+    "negative seed": (["train", "CartPole-v1", "--seed=-1"], "seed=-1 cannot be used: it must be from 0 to 4294967295"),
+    "big seed": (["train", "CartPole-v1", "--seed", "5e9"], "seed=5000000000 cannot be used: it must be from 0 to "),
+    "no seeds": (["train", "CartPole-v1", "--seeds", "0"], "seeds=0 cannot be used: it must be >= 1"),
+    "checkpoints": (
+        ["train", "CartPole-v1", "--checkpoint-seconds", "nan"],
+        "checkpoint_seconds=nan cannot be used: it must be >= 0",
+    ),
+    "minibatches": (
+        ["train", "CartPole-v1", "--set", "num_minibatches=7", "num_envs=4", "rollout_length=4"],
+        "num_minibatches=7 cannot be used: it must be a divisor of num_envs * rollout_length = 16",
+    ),
+    "small replay": (
+        ["train", "CartPole-v1", "ad_dqn", "--set", "replay_capacity=10", "--dry-run"],
+        "a replay capacity of 10 rows is too small: 1 environments, blocks of 4 steps and a context of 10 need at",
+    ),
+    "pair without value": (
+        ["train", "CartPole-v1", "--set", "epochs"],
+        "--set 'epochs' cannot be used: expected key",
+    ),
+    "no pair": (["train", "CartPole-v1", "--set"], "--set '' cannot be used: expected key=value"),
+    "pair twice": (
+        ["train", "CartPole-v1", "--set", "epochs=2", "--set", "epochs=3"],
+        "--set gives epochs twice: '2' and '3'",
+    ),
+    "bad name": (
+        ["train", "CartPole-v1", "--name", "a/b"],
+        "name='a/b' cannot be used: it must be a single fol",
+    ),
+    "observations": (
+        ["train", "FrozenLake-v1"],
+        "environment 'FrozenLake-v1' has the observation space Discrete(16); supp",
+    ),
+    "actions": (["train", "Pendulum-v1"], "environment 'Pendulum-v1' has the action space Box("),
+    "module": (["train", "no_such_module:X-v0"], "cannot import the module 'no_such_module' of environment "),
+    "no run": (["evaluate", "nowhere"], "there is no run at nowhere"),
+    "no run to resume": (["resume", "nowhere"], "there is no run at nowhere"),
+    "not a run": (["resume", "."], "config.toml does not exist: not a run directory"),
+    "episodes": (["evaluate", "nowhere", "--num-episodes", "0"], "num_episodes=0 cannot be used: it must be >= 1"),
+    "epsilon": (["evaluate", "nowhere", "--epsilon", "1.5"], "epsilon=1.5 cannot be used: it must be from 0 to 1"),
+    "epsilon text": (["evaluate", "nowhere", "--epsilon", "x"], "epsilon='x' cannot be used: expected a number"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of simulators that are older than NumPy
+def test_bad_input_is_one_clear_line_and_exit_code_2(cli, tmp_path, name):
+    words, message = ERRORS[name]
+    outcome = cli(*words)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert outcome.err.startswith(f"error: {message}")
+    assert outcome.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [], "nothing was begun"
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        ([], ["train", "resume", "evaluate"]),
+        (["train"], ["ENV"]),
+        (["evaluate"], ["RUN"]),
+        (["train", "CartPole-v1", "--sed", "3"], ["--sed", "--seed N"]),
+        (["train", "CartPole-v1", "--quite"], ["--quite", "--quiet"]),
+        (["train", "CartPole-v1", "--no-quiet"], ["--no-quiet", "--quiet"]),
+        (["train", "CartPole-v1", "ad_pqn", "more"], ["more"]),
+        (["train", "CartPole-v1", "--name"], ["--name"]),
+        (["algos", "--jsn"], ["--jsn", "--json"]),
+    ],
+)
+def test_words_that_fit_no_command_exit_with_2(cli, words, parts):
+    outcome = cli(*words)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    for part in parts:
+        assert part in outcome.err
+
+
+def test_settings_can_be_given_together_or_one_by_one(cli):
+    several = cli("train", "CartPole-v1", "--dry-run", "--json", "--set", "epochs=3", "num_envs=16", "--seed", "3")
+    single = cli("train", "CartPole-v1", "--json", "--set", "epochs=3", "--dry-run", "--set", "num_envs=16", "--seed=3")
+    assert several.code == single.code == 0
+    assert several.json == single.json
+    assert several.json["settings"]["epochs"] == 3
+    assert several.json["settings"]["num_envs"] == 16
+    assert several.json["seed"] == 3
+
+
+def test_pairs_may_hold_equals_signs_and_lists():
+    assert parse_pairs([["net_arch=8,4", "a=b=c"], ["x=1"]]) == {"net_arch": "8,4", "a": "b=c", "x": "1"}
+    for wrong in (["=1"], ["a="], ["a"], []):
+        with pytest.raises(AccumbensError, match="expected key=value"):
+            parse_pairs([wrong])
+
+
+def test_dry_run_shows_every_setting_and_its_source(cli, tmp_path):
+    outcome = cli("train", "CartPole-v1", "ad_dqn", "--dry-run", "--net-arch", "16,8", "--set", "learning_starts=0")
+    assert outcome.code == 0
+    assert outcome.err == ""
+    lines = {line.split()[0]: " ".join(line.split()[1:]) for line in outcome.out.splitlines() if line.strip()}
+    assert lines["net_arch"] == "16,8 your choice"
+    assert lines["learning_starts"] == "0 your choice"
+    assert lines["batch_size"].startswith("512 Guan et al. (2024)")
+    assert lines["recurrent_gain"].startswith("none Guan et al. (2024)")
+    assert lines["scale_observations"] == "false default"
+    numbers = [line.partition("  ")[::2] for line in outcome.out.splitlines()[-5:]]
+    assert [name for name, _ in numbers] == [
+        "steps that will run",
+        "updates that will run",
+        "parameters of cell 1",
+        "parameters of cell 2",
+        "memory of the replay",
+    ]
+    # h: x 4 + forward-in-time 8 inputs, 16 units, bias, norm; z1 and z2 of rank 8 from the same inputs.
+    assert numbers[2][1].strip() == f"{12 * 16 + 16 + 2 * 16 + 12 * 8 * 16 + 12 * 8 * 2:,}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_says_when_there_is_no_replay(cli):
+    outcome = cli("train", "CartPole-v1", "--dry-run")
+    assert "memory of the replay       none: no replay buffer" in outcome.out
+
+
+def test_envs_are_listed(cli):
+    shown, listed = cli("envs"), cli("envs", "--json")
+    assert shown.code == listed.code == 0
+    assert listed.json["device"] == registry.device_environments()
+    assert "LunarLander-v3" in listed.json["gymnasium"]
+    for name in [*registry.device_environments(), "LunarLander-v3"]:
+        assert name in shown.out
+
+
+def test_algos_are_listed(cli):
+    shown, listed = cli("algos"), cli("algos", "--json")
+    assert shown.code == listed.code == 0
+    assert listed.json == {name: preset.summary for name, preset in PRESETS.items()}
+    assert json.loads(listed.out) == listed.json
+    for name in PRESETS:
+        assert name in shown.out
+
+
+def test_failures_of_the_machine_are_one_line_and_exit_code_1(cli, monkeypatch):
+    def full():
+        raise OSError(28, "No space left on device", "runs/metrics.csv")
+
+    monkeypatch.setitem(entry.COMMANDS, "algos", full)
+    outcome = cli("algos")
+    assert outcome.code == 1
+    assert outcome.err == "error: [Errno 28] No space left on device: 'runs/metrics.csv'\n"
+
+
+def test_ctrl_c_before_the_loop_is_no_traceback(cli, monkeypatch):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(entry.COMMANDS, "algos", stopped)
+    outcome = cli("algos")
+    assert outcome.code == 130
+    assert outcome.err == "stopped\n"
+
+
+def test_the_words_come_from_the_command_line_by_default(cli, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["accumbens", "algos", "--json"])
+    with pytest.raises(SystemExit) as stop:
+        entry.main()
+    assert stop.value.code == 0
+    assert set(json.loads(capsys.readouterr().out)) == set(PRESETS)
+
+
+def test_an_unwritable_place_is_one_clear_line(cli, tmp_path):
+    (tmp_path / "file").write_text("")
+    outcome = cli("train", "CartPole-v1", "--out", "file")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: cannot make a run directory in file/CartPole-v1/ad_pqn: ")
+    assert outcome.err.count("\n") == 1
