@@ -80,9 +80,13 @@ def collect(curve: Curve, folder: Path) -> None:
 
 def mean_over_seeds(rows: list[dict[str, str]]) -> tuple[list[int], np.ndarray, np.ndarray]:
     """Return steps, mean and standard error of `mean_return`."""
-    steps = sorted({int(row["step"]) for row in rows})
-    returns = [[float(row["mean_return"]) for row in rows if int(row["step"]) == step] for step in steps]
-    values = np.array(returns)
+    at: dict[int, list[float]] = {}
+    for row in rows:
+        at.setdefault(int(row["step"]), []).append(float(row["mean_return"]))
+    # A seed has no return before its first episode ends; a mean over fewer seeds would not be one of the same thing.
+    most = max(map(len, at.values()))
+    steps = sorted(step for step, returns in at.items() if len(returns) == most)
+    values = np.array([at[step] for step in steps])
     seeds = values.shape[1]
     error = values.std(axis=1, ddof=1) / np.sqrt(seeds) if seeds > 1 else np.zeros(len(steps))
     return steps, values.mean(axis=1), error
