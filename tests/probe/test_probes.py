@@ -73,7 +73,7 @@ def test_truncation_is_not_termination(learner, trained):
 
 
 def cue_values(learner):
-    """Values where the cue is known; the Q(λ) return goes through a choice that explores, the replay target does not."""
+    """Values where the cue is known; a Q(λ) return goes through a choice that explores, the replay target does not."""
     next_choice = 1 - TRACE_DECAY * EPSILON if learner == "parallel" else 1
     return {0: DISCOUNT * next_choice, 1: DISCOUNT * next_choice, 2: [1, -1], 3: [-1, 1]}
 

@@ -155,6 +155,11 @@ def make_update(settings: CommonSettings, optimiser: optax.GradientTransformatio
 
 
 def mean_over_updates(metrics: LearningMetrics) -> LearningMetrics:
-    """Return the means of metrics stacked along the first axis, and the number of updates."""
-    means = jax.tree.map(lambda x: x.mean(axis=0), metrics._replace(updates=jnp.zeros(metrics.updates.shape)))
+    """Return the means of metrics stacked along the first axis, and the number of updates.
+
+    Where something is not finite, only the cells of the first such update show it: by the next one it has spread.
+    """
+    ill = ~jnp.all(jnp.isfinite(metrics.loss) & jnp.isfinite(metrics.gradient_norm), axis=1)
+    spread = (jnp.cumsum(ill) > ill)[:, None]
+    means = jax.tree.map(lambda x: jnp.where(spread, 0.0, x).mean(axis=0), metrics._replace(updates=None))
     return means._replace(updates=metrics.updates.sum())

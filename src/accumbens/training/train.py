@@ -44,13 +44,12 @@ def resume(path: Path, report: Reporter, *, track: str | None = None, checkpoint
     """
     _require_usable(track, checkpoint_seconds)
     run, config = open_run(path)
-    with run.lock():
-        finished = _finished(run)
+    with run.lock(), closing(Trainer(config)) as trainer:
+        finished = _finished(run, trainer)
         if finished:
             report.message(f"the run {path} is complete")
             return finished
-        with closing(Trainer(config)) as trainer:
-            return Session(trainer, run, report, track, checkpoint_seconds).execute()
+        return Session(trainer, run, report, track, checkpoint_seconds).execute()
 
 
 def evaluate_run(
@@ -86,10 +85,12 @@ def _require_usable(track: str | None, checkpoint_seconds: float) -> None:
         raise AccumbensError(f"checkpoint_seconds={checkpoint_seconds} cannot be used: it must be >= 0")
 
 
-def _finished(run: RunDirectory) -> Result | None:
-    """The result of a run that needs no more training."""
+def _finished(run: RunDirectory, trainer: Trainer) -> Result | None:
+    """The result of a run that needs no more training: it reached its end, and its last checkpoint is good."""
     recorded = run.read_meta().get("result")
     if recorded is None or recorded["interrupted"]:
+        return None
+    if trainer.step_of(trainer.restore(run, lambda warning: None)) < recorded["steps"]:
         return None
     returns = {
         name: [math.nan if value is None else value for value in recorded[name]]

@@ -1,0 +1,263 @@
+"""Runs that are stopped, killed or damaged, and then continued: they must end like one that was left alone."""
+
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import time
+
+import pytest
+
+from accumbens.cli.main import main
+from accumbens.cli.terminal import TerminalReport
+from accumbens.training.runs import RunDirectory, read_table
+
+OPTIONS = {"parallel": ["--seeds", 2], "replay": []}
+both = pytest.mark.parametrize("learner", ["parallel", "replay"])
+
+
+@pytest.fixture
+def whole(request, learner):
+    """The run that was left alone."""
+    return request.getfixturevalue(f"{learner}_run").path
+
+
+@pytest.fixture
+def command(learner, words, tmp_path):
+    """The same run in a folder of this test, saved after every chunk."""
+    options = [*OPTIONS[learner], "--out", tmp_path, "--name", "a", "--checkpoint-seconds", 0]
+    return ["train", *words[learner], *options]
+
+
+@pytest.fixture
+def path(whole, tmp_path):
+    return tmp_path.joinpath(*whole.parts[-3:])
+
+
+@pytest.fixture(scope="module")
+def start(compile_once):
+    """`start(*words)`: run the command line in a process of its own, which is quick: the server has imported all."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["accumbens.training.train", "gymnax.environments.classic_control.cartpole"])
+    processes = []
+
+    def call(*words):
+        process = context.Process(target=main, args=([str(word) for word in words],))
+        process.start()
+        processes.append(process)
+        return process
+
+    yield call
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def newest(path):
+    return max((int(file.stem) for file in path.glob("checkpoints/*.ckpt")), default=-1)
+
+
+def wait_until(process, condition):
+    while process.is_alive() and not condition():
+        time.sleep(0.0005)
+
+
+def assert_same_end(path, whole):
+    step = newest(whole)
+    assert newest(path) == step
+    final = f"checkpoints/{step:012d}.ckpt"
+    assert (path / final).read_bytes() == (whole / final).read_bytes(), "parameters, optimiser, replay, keys, counters"
+    for name in ("metrics.csv", "evaluations.csv"):
+        mine, others = read_table(path / name), read_table(whole / name)
+        for row in [*mine, *others]:
+            row.pop("wall_seconds", None)
+        assert mine == others
+    for name in ("config.toml",):
+        assert (path / name).read_bytes() == (whole / name).read_bytes()
+    results = [json.loads((run / "meta.json").read_text())["result"] for run in (path, whole)]
+    for result in results:
+        for name in ("run", "wall_seconds", "steps_per_second"):
+            del result[name]
+    assert results[0] == results[1]
+    assert not list(path.glob("checkpoints/*.tmp"))
+
+
+@both
+def test_a_run_that_is_killed_again_and_again_ends_like_one_that_is_not(learner, whole, command, path, start):
+    random_numbers = random.Random(learner)
+    end = newest(whole)
+    # Before the first checkpoint; then at random moments, every other time while a checkpoint is being written.
+    targets = [-1, *sorted(random_numbers.sample(range(end // 20, end * 9 // 10), 4))]
+    for number, target in enumerate(targets):
+        process = start(*command, "--resume", "--quiet")
+        if target < 0:
+            wait_until(process, (path / "config.toml").exists)
+        wait_until(process, lambda target=target: newest(path) >= target)
+        if number % 2:
+            wait_until(process, lambda: any(path.glob("checkpoints/*.tmp")))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, "the run must not end before it is killed"
+        assert newest(path) < end
+    process = start(*command, "--resume", "--quiet")
+    process.join()
+    assert process.exitcode == 0
+    assert_same_end(path, whole)
+    sessions = [session["from_step"] for session in json.loads((path / "meta.json").read_text())["sessions"]]
+    assert sessions[0] == 0
+    assert sessions[-1] >= targets[-1]
+    assert sessions == sorted(sessions)
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+def test_ctrl_c_saves_and_resume_goes_on(learner, whole, command, path, start, cli):
+    command[command.index("--checkpoint-seconds") + 1] = 1000
+    process = start(*command, "--quiet")
+    wait_until(process, lambda: (path / "metrics.csv").exists() and len(read_table(path / "metrics.csv")) > 30)
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    step = newest(path)
+    assert 30 * 16 < step < newest(whole)
+    assert read_table(path / "metrics.csv")[-1]["step"] == str(step), "the chunk was finished, and all of it is kept"
+    assert cli("resume", path, "--quiet").code == 0
+    assert_same_end(path, whole)
+
+
+@pytest.fixture
+def press_ctrl_c(monkeypatch):
+    """`press_ctrl_c(at_step, times)`: as a person would, when the bar shows that step."""
+
+    def prepare(at_step, times=1):
+        def progress(self, step, mean_return, steps_per_second):
+            if step == at_step:
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(TerminalReport, "progress", progress)
+
+    yield prepare
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("learner", ["parallel"])
+def test_a_stopped_run_says_how_to_go_on(learner, whole, command, path, press_ctrl_c, cli):
+    press_ctrl_c(at_step=640)
+    outcome = cli(*command, "--track", "tensorboard", "--json")
+    assert outcome.code == 130
+    assert outcome.json["interrupted"] is True
+    assert outcome.json["steps"] == newest(path) == 640
+    assert outcome.json["eval_return"] == [], "there was no evaluation yet"
+    assert "note: stopping after this chunk; Ctrl-C again stops at once, at the last checkpoint" in outcome.err
+    assert "stopped, nothing is lost" in outcome.err
+    assert "greedy return  –" in outcome.err
+    assert f"continue       accumbens resume {path}\n" in outcome.err
+    assert (path / "curve.png").stat().st_size > 1000
+
+    outcome = cli("resume", path, "--json", "--track", "tensorboard")
+    assert outcome.code == 0
+    assert outcome.json["interrupted"] is False
+    assert outcome.json["run"] == str(path)
+    assert len(outcome.out.splitlines()) == 1
+    assert "continue" not in outcome.err
+    assert len(list((path / "tensorboard").iterdir())) == 2
+    assert_same_end(path, whole)
+
+
+@pytest.mark.parametrize("learner", ["parallel"])
+def test_a_second_ctrl_c_stops_at_once_and_the_last_checkpoint_counts(learner, whole, command, path, press_ctrl_c, cli):
+    press_ctrl_c(at_step=640, times=2)
+    outcome = cli(*command)
+    assert outcome.code == 130
+    assert outcome.err == "stopped\n"
+    assert newest(path) == 576
+    assert cli("resume", path, "--quiet").code == 0
+    assert_same_end(path, whole)
+
+
+@pytest.fixture
+def copy(whole, path):
+    """A finished run whose last two checkpoints are there."""
+    shutil.copytree(whole, path)
+    assert len(list(path.glob("checkpoints/*.ckpt"))) == 2
+    return path
+
+
+def cut(file):
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def alter(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+@pytest.mark.parametrize(("damage", "said"), [(cut, "is truncated: "), (alter, "is altered: ")])
+def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_used(learner, whole, copy, damage, said, cli):
+    newer, older = (copy / f"checkpoints/{step:012d}.ckpt" for step in (newest(whole), newest(whole) - 16))
+    damage(newer)
+    shown = cli("evaluate", copy, "--num-episodes", 1, "--json")
+    assert shown.code == 0
+    assert shown.json["step"] == newest(whole) - 16
+    outcome = cli("resume", copy)
+    assert outcome.code == 0
+    for text in (shown.err, outcome.out):
+        assert f"note: {newer} {said}" in text
+        assert f"; using {older.name} instead\n" in text
+    assert_same_end(copy, whole)
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+def test_without_a_good_checkpoint_there_is_nothing_to_go_on_from(learner, copy, cli):
+    for file in copy.glob("checkpoints/*.ckpt"):
+        cut(file)
+    for command in ("resume", "evaluate"):
+        outcome = cli(command, copy)
+        assert outcome.code == 2
+        assert outcome.out == ""
+        assert outcome.err.startswith(f"error: there is no good checkpoint in {copy}/checkpoints\n")
+        assert outcome.err.count("is truncated") == 2
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+def test_a_damaged_configuration_is_refused(learner, copy, cli):
+    cut(copy / "config.toml")
+    outcome = cli("resume", copy)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"error: {copy}/config.toml cannot be read as a run's configuration: ")
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+def test_a_run_is_continued_by_one_process_at_a_time(learner, copy, cli):
+    with RunDirectory(copy).lock():
+        outcome = cli("resume", copy)
+    assert outcome.code == 2
+    assert outcome.err == f"error: the run {copy} is being trained by another process\n"
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+def test_evaluate_plays_with_the_full_network_and_every_prefix(learner, whole, cli):
+    outcome = cli("evaluate", whole, "--num-episodes", 3, "--epsilon", 0.1, "--json")
+    assert outcome.code == 0
+    assert {key: value for key, value in outcome.json.items() if key != "evaluation"} == {
+        "env": "CartPole-v1",
+        "algo": "ad_dqn",
+        "step": newest(whole),
+        "epsilon": 0.1,
+    }
+    rows = outcome.json["evaluation"]
+    assert [(row["seed"], row["cells"], row["episodes"]) for row in rows] == [(0, 1, 3), (0, 2, 3)]
+    assert all(row["mean_return"] == row["mean_length"] for row in rows)
+    lines = outcome.err.splitlines()
+    assert "step 2,048  ε = 0.1, 3 episodes × 1 seed(s)" in lines[0]
+    assert lines[1].split() == ["acting", "cells", "mean", "return", "std", "min", "max", "mean", "length"]
+    assert [line.split()[-1] for line in lines[2:4]] == [f"{row['mean_length']:.1f}" for row in rows]
+    assert lines[4] == f"picture of the training: {whole}/curve.png"
+
+    again = cli("evaluate", whole, "--num-episodes", 3, "--epsilon", 0.1, "--quiet", "--json")
+    assert (again.err, again.json) == ("", outcome.json)
