@@ -22,7 +22,7 @@ FIRST_SPAWN_INTERVAL = 20
 HARDEST = 19
 
 # Boards have sixteen rows here, the last six always empty, for then XLA fills vector registers; and things that a CPU
-# should compute once and not in every fused loop that reads them are stacked. Together they make a step four times faster.
+# should compute once and not in every fused loop that reads them are stacked. Together: a step four times faster.
 LANES = 16
 ROWS = np.arange(LANES, dtype=np.int32)
 Rows = Int[Array, "16"]
