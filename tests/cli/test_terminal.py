@@ -1,0 +1,93 @@
+"""What is shown of a run, without training one."""
+
+import numpy as np
+import pytest
+
+from accumbens.agents.presets import PRESETS
+from accumbens.agents.settings import ReplaySettings
+from accumbens.cli.terminal import FASTER, TerminalReport
+from accumbens.training.config import resolve_config
+from accumbens.training.session import Reporter, Result
+
+RESULT = Result(
+    "CartPole-v1", "ad_pqn", "local", [0, 1], 8192, [20.0, 30.0], [500.0, 400.0], 61.4, 1234.5, "r/[b]/a", False
+)
+
+
+def report_of(algo, tmp_path, json=False, quiet=False):
+    report = TerminalReport(json, quiet)
+    report.preparing(resolve_config("CartPole-v1", algo, seeds=3, seed=4), tmp_path)
+    return report
+
+
+def test_it_is_a_reporter():
+    assert isinstance(TerminalReport(False, False), Reporter)
+
+
+def test_a_short_run_is_not_announced(tmp_path, capsys):
+    report_of("ad_dqn", tmp_path, quiet=True).projected(3599.0, 100.0)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_long_run_is_announced_with_the_faster_preset(tmp_path, capsys, quiet):
+    report = report_of("ad_dqn", tmp_path, quiet=quiet)
+    capsys.readouterr()
+    report.projected(9000.0, 1234.5)
+    shown = capsys.readouterr()
+    assert (shown.err if quiet else shown.out).splitlines() == [
+        "note: this run is expected to take 2.5 hours, at 1,234 steps/s",
+        "note: a faster preset: accumbens train CartPole-v1 ad_pqn",
+    ]
+    assert (shown.out if quiet else shown.err) == ""
+
+
+def test_where_no_preset_is_faster_fewer_steps_are(tmp_path, capsys):
+    report_of("ad_pqn", tmp_path, quiet=True).projected(3600.0, 100.0)
+    assert capsys.readouterr().err.splitlines()[1] == "note: fewer steps: --total-timesteps N"
+
+
+def test_every_preset_with_replay_has_a_faster_one_without():
+    assert set(FASTER) == {name for name, preset in PRESETS.items() if preset.learner is ReplaySettings}
+    assert all(PRESETS[faster].learner is not ReplaySettings for faster in FASTER.values())
+
+
+def test_seeds_and_directory_are_named_before_compiling(tmp_path, capsys):
+    report_of("ad_pqn", tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["CartPole-v1  ad_pqn  local credit  seeds 4 to 6", f"run directory: {tmp_path}", "compiling …"]
+
+
+def test_a_message_is_shown_as_it_is(capsys):
+    TerminalReport(json=True, quiet=False).message("leaf .cells[0] [/bold] [red] of /a/[b]/c does not fit")
+    assert capsys.readouterr().err == "note: leaf .cells[0] [/bold] [red] of /a/[b]/c does not fit\n"
+
+
+def test_the_bar_shows_the_mean_over_seeds_that_have_ended_an_episode(tmp_path, capsys):
+    with report_of("ad_pqn", tmp_path) as report:
+        report.start(0)
+        for mean_return in ([np.nan, np.nan, np.nan], [np.nan, 10.0, 15.0]):
+            report.progress(1024, np.array(mean_return, np.float32), 5000.4)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "1,024/" in last
+    assert "return 12.5" in last
+    assert "5,000 steps/s" in last
+
+
+def test_a_summary_can_be_copied(capsys):
+    TerminalReport(json=False, quiet=False).summary(RESULT._replace(run="runs/a b/[bold]/" + "x" * 100))
+    run = "runs/a b/[bold]/" + "x" * 100
+    assert capsys.readouterr().out.splitlines() == [
+        "done",
+        "final return   25.0  (seeds: 20.0, 30.0)  mean of the last 100 training episodes",
+        "greedy return  450.0  (seeds: 500.0, 400.0)  full network, last evaluation",
+        "steps          8,192 in 61 s, 1,234 steps/s",
+        f"run            {run}",
+        f"picture        {run}/curve.png",
+        f"look again     accumbens evaluate '{run}'",
+    ]
+
+
+def test_quiet_shows_no_summary(capsys):
+    TerminalReport(json=False, quiet=True).summary(RESULT)
+    assert capsys.readouterr() == ("", "")

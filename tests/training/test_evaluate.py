@@ -1,0 +1,161 @@
+"""Evaluation on the device and on the host, with an agent and an environment whose returns are known by hand."""
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from gymnasium.spaces import Box, Discrete
+
+from accumbens.agents.protocol import Agent, Decision, Memory
+from accumbens.envs.protocol import Environment, Step
+from accumbens.td.exploration import epsilon_greedy, no_repeat
+from accumbens.training import evaluate
+from accumbens.training.evaluate import make_device_evaluation, make_host_evaluation, prefix_weights
+
+NAME = "test/Draw-v0"
+REWARDS = np.array([1.0, 10.0, 100.0], np.float32)
+# Alone, cell 1 prefers action 0; the mean of cells 1 and 2 action 1; the mean of all three action 2.
+VALUES = np.array([[1.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 9.0]], np.float32)
+
+
+def agent_of_known_values():
+    """An agent whose state is a table of values; its only cell of carry counts the steps of the episode."""
+
+    def init_memory(num_envs):
+        return Memory((jnp.zeros((num_envs, 1)),), no_repeat(num_envs))
+
+    def act(state, memory, observation, epsilon, key, cell_weights=None):
+        counted = memory.carry[0] + 1
+        # The environment shows the steps taken; were the carry not reset or advanced, the values would turn around.
+        right = observation[:, 1] == memory.carry[0][:, 0]
+        values = jnp.where(right[:, None, None], state, -state)
+        q = jnp.einsum("eca,ec->ea", values, cell_weights)
+        action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat)
+        return Decision(action, values, Memory((counted,), repeat))
+
+    return Agent(
+        init=lambda key: jnp.asarray(VALUES),
+        init_memory=init_memory,
+        act=act,
+        learn=lambda *_: None,
+        epsilon=lambda step: step * 0.0,
+        learning_rate=optax.constant_schedule(0.0),
+        network=lambda state: state,
+        num_envs=1,
+        rollout_length=1,
+        num_cells=3,
+        updates_at=lambda iteration: 0,
+    )
+
+
+def length_of(draw):
+    """Episodes last 1 to 4 steps, drawn at the start."""
+    return 1 + np.floor(4 * draw)
+
+
+def draw_environment(max_episode_steps=None, endless=False):
+    """Observes (the episode's draw, steps taken); pays by the action, plus the draw; terminates after `length_of`."""
+
+    def observe(state):
+        return jnp.stack([state[0], state[1]])
+
+    def reset(key):
+        state = jnp.stack([jax.random.uniform(key), 0.0])
+        return state, observe(state)
+
+    def step(key, state, action):
+        state = state.at[1].add(1)
+        ended = (state[1] >= 1 + jnp.floor(4 * state[0])) & (not endless)
+        return state, Step(observe(state), jnp.asarray(REWARDS)[action] + state[0], ended, jnp.zeros((), bool))
+
+    low, high = np.zeros(2, np.float32), np.full(2, np.inf, np.float32)
+    return Environment(NAME, reset, step, (2,), np.dtype(np.float32), low, high, 3, max_episode_steps)
+
+
+class Draw(gymnasium.Env):
+    """The same environment as Gymnasium has it."""
+
+    observation_space = Box(0, np.inf, (2,), np.float32)
+    action_space = Discrete(3)
+    endless = False
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.state = np.array([self.np_random.random(), 0], np.float32)
+        return self.state.copy(), {}
+
+    def step(self, action):
+        self.state[1] += 1
+        ended = bool(self.state[1] >= length_of(self.state[0])) and not self.endless
+        return self.state.copy(), float(REWARDS[action] + self.state[0]), ended, False, {}
+
+
+class Endless(Draw):
+    """It never ends."""
+
+    endless = True
+
+
+@pytest.fixture(params=["device", "host"])
+def evaluation(request, monkeypatch):
+    """`evaluation(num_episodes, epsilon, endless) -> Evaluation` of the agent above, in either loop."""
+    agent = agent_of_known_values()
+
+    def on_device(num_episodes, epsilon=0.0, endless=False):
+        env = draw_environment(endless=endless)
+        return jax.jit(make_device_evaluation(env, agent, num_episodes, epsilon))(jnp.asarray(VALUES))
+
+    def on_host(num_episodes, epsilon=0.0, endless=False):
+        monkeypatch.setitem(
+            gymnasium.registry, NAME, gymnasium.envs.registration.EnvSpec(NAME, Endless if endless else Draw)
+        )
+        return make_host_evaluation(NAME, agent, num_episodes, epsilon)(jnp.asarray(VALUES))
+
+    return on_device if request.param == "device" else on_host
+
+
+def test_weights_are_means_over_the_first_cells():
+    np.testing.assert_allclose(
+        prefix_weights(3, 2),
+        [[1, 0, 0], [1, 0, 0], [1 / 2, 1 / 2, 0], [1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3], [1 / 3, 1 / 3, 1 / 3]],
+        rtol=1e-6,
+    )
+
+
+def test_every_prefix_acts_on_the_mean_of_its_cells_and_meets_the_same_first_states(evaluation):
+    returns, lengths = (np.asarray(part) for part in evaluation(50))
+    assert returns.shape == lengths.shape == (3, 50)
+    assert (lengths[0] == lengths).all(), "how long an episode lasts is drawn with its first state"
+    assert set(lengths[0]) == {1, 2, 3, 4}
+    draws = returns / lengths - REWARDS[:, None]  # what is paid beyond the action's reward
+    assert (draws > 0).all()
+    np.testing.assert_allclose(draws, draws[:1].repeat(3, axis=0), atol=2e-5)
+    np.testing.assert_array_equal(lengths[0], length_of(draws[0]))
+    assert len(set(np.round(draws[0], 4))) == 50, "every episode has its own first state"
+
+
+def test_the_same_evaluation_twice_is_the_same(evaluation):
+    for part, other in zip(evaluation(5, 0.5), evaluation(5, 0.5), strict=True):
+        np.testing.assert_array_equal(part, other)
+
+
+def test_epsilon_makes_actions_random(evaluation):
+    returns, lengths = evaluation(200, epsilon=1.0)
+    per_step = np.asarray(returns).sum(axis=1) / np.asarray(lengths).sum(axis=1)
+    # Mean 37.5 with a standard deviation of about 45 over about 500 steps.
+    np.testing.assert_allclose(per_step, REWARDS.mean() + 0.5, atol=10)
+
+
+def test_an_episode_without_end_is_cut(evaluation, monkeypatch):
+    monkeypatch.setattr(evaluate, "LONGEST_EPISODE", 7)
+    returns, lengths = evaluation(4, endless=True)
+    np.testing.assert_array_equal(lengths, np.full((3, 4), 7))
+    np.testing.assert_allclose(np.asarray(returns) // 7, REWARDS[:, None].repeat(4, axis=1))
+
+
+def test_a_time_limit_cuts_on_the_device():
+    env = draw_environment(max_episode_steps=3, endless=True)
+    _, lengths = make_device_evaluation(env, agent_of_known_values(), 2)(jnp.asarray(VALUES))
+    np.testing.assert_array_equal(lengths, np.full((3, 2), 3))
