@@ -1,0 +1,138 @@
+"""What both learners share outside of learning: encoding observations, acting, memory and schedules."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from accumbens.agents import ParallelSettings, ReplaySettings, make_agent, network, reset_memory
+from accumbens.envs.protocol import Environment
+
+ENVS = 4
+SETTINGS = ParallelSettings(cell="mlp", net_arch=(3, 2), num_envs=ENVS, rollout_length=4, num_minibatches=2)
+OBSERVATION = np.random.default_rng(0).normal(size=(ENVS, 3)).astype(np.float32)
+
+
+def facts(shape=(3,), dtype=np.float32, low=-np.inf, high=np.inf):
+    return Environment(
+        "facts",
+        reset=lambda key: None,
+        step=lambda key, state, action: None,
+        observation_shape=shape,
+        observation_dtype=np.dtype(dtype),
+        observation_low=np.asarray(low, np.float32),
+        observation_high=np.asarray(high, np.float32),
+        num_actions=2,
+        max_episode_steps=None,
+    )
+
+
+@pytest.fixture(scope="module")
+def acting(quick_jit):
+    agent = make_agent(SETTINGS, facts(), 1000, None)
+    state = quick_jit(agent.init)(jax.random.key(0))
+    return agent, state, quick_jit(agent.act)
+
+
+def test_observations_are_flattened_and_left_as_they_are():
+    observation = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    encoded = network.make_encoder(SETTINGS, facts((2, 3), low=0, high=10))(jnp.asarray(observation))
+    np.testing.assert_array_equal(encoded, observation.reshape(2, 6))
+
+
+def test_scaling_maps_finite_bounds_to_minus_one_and_one():
+    settings = ParallelSettings(scale_observations=True)
+    # Bounded, half bounded, unbounded, and of no extent.
+    encode = network.make_encoder(settings, facts((4,), low=[2, 0, -np.inf, 3], high=[6, np.inf, np.inf, 3]))
+    encoded = encode(jnp.array([[2.0, 7, 7, 3], [6, -7, -7, 3], [5, 1, 1, 3]]))
+    np.testing.assert_allclose(encoded, [[-1, 7, 7, 3], [1, -7, -7, 3], [0.5, 1, 1, 3]])
+
+
+def test_boolean_observations_are_not_scaled():
+    encode = network.make_encoder(ParallelSettings(scale_observations=True), facts((2,), bool, low=0, high=1))
+    encoded = encode(jnp.array([[True, False]]))
+    assert encoded.dtype == jnp.float32
+    np.testing.assert_array_equal(encoded, [[1, 0]])
+
+
+def test_greedy_on_the_mean_over_cells_or_on_a_weighted_sum(acting):
+    agent, state, act = acting
+    memory = agent.init_memory(ENVS)
+    decision = act(state, memory, OBSERVATION, 0.0, jax.random.key(0))
+    np.testing.assert_array_equal(decision.action, np.argmax(np.mean(decision.values, axis=1), axis=-1))
+    for weights in ([1.0, 0.0], [0.0, 1.0], [0.5, 0.5]):
+        weighted = act(state, memory, OBSERVATION, 0.0, jax.random.key(0), jnp.tile(jnp.array(weights), (ENVS, 1)))
+        expected = np.einsum("eca,c->ea", decision.values, weights)
+        np.testing.assert_array_equal(weighted.action, expected.argmax(axis=-1))
+
+
+def test_the_carry_advances_on_random_actions_too(acting):
+    agent, state, act = acting
+    greedy, explored = (act(state, agent.init_memory(ENVS), OBSERVATION, e, jax.random.key(0)) for e in (0.0, 1.0))
+    jax.tree.map(np.testing.assert_array_equal, greedy.memory.carry, explored.memory.carry)
+    assert all(np.any(hidden) for hidden in explored.memory.carry)
+    # One step ago matters for the next step's values.
+    following = act(state, greedy.memory, OBSERVATION, 0.0, jax.random.key(0))
+    assert not np.allclose(following.values, greedy.values)
+
+
+def test_memory_is_silent_after_an_episodes_end(acting):
+    agent, state, act = acting
+    memory = act(state, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0)).memory
+    memory = memory._replace(repeat=memory.repeat._replace(remaining=jnp.full(ENVS, 7, jnp.int32)))
+    after = reset_memory(memory, jnp.array([True, False, True, False]))
+    for hidden, before in zip(after.carry, memory.carry, strict=True):
+        np.testing.assert_array_equal(hidden[::2], 0)
+        np.testing.assert_array_equal(hidden[1::2], before[1::2])
+    assert after.repeat.remaining.tolist() == [0, 7, 0, 7]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [1e-3, 1e-3, 1e-3, 1e-3]),
+        ("linear", [1e-3, 7.75e-4, 5.5e-4, 1e-4]),
+        # Up over the first 20 of 100 updates, then half a cosine down.
+        ("warmup_cosine", [0, *(1e-4 + 4.5e-4 * (1 + np.cos(np.pi * np.array([5, 30]) / 80))), 1e-4]),
+    ],
+)
+def test_learning_rate_schedules(schedule, expected):
+    settings = ParallelSettings(
+        learning_rate=1e-3, learning_rate_end=1e-4, learning_rate_schedule=schedule, warmup_fraction=0.2
+    )
+    rate = network.learning_rate_schedule(settings, 100)
+    for update, value in zip((0, 25, 50, 100), expected, strict=True):
+        np.testing.assert_allclose(rate(update), value, rtol=1e-5)
+
+
+def test_parallel_learner_counts():
+    """100 steps are 6.25 blocks of 16: seven blocks of two epochs of two minibatches."""
+    agent = make_agent(SETTINGS, facts(), 100, None)
+    assert (agent.num_envs, agent.rollout_length, agent.num_cells) == (ENVS, 4, 2)
+    assert [agent.updates_at(block) for block in (0, 1, 7)] == [0, 4, 28]
+
+
+@pytest.mark.parametrize(
+    ("num_envs", "train_every", "learning_starts", "rollout_length", "first_block"),
+    [
+        (1, 4, 20_000, 4, 4999),  # the paper's: the block that ends at step 20 000
+        (2, 4, 21, 2, 5),  # the block that reaches step 24
+        (8, 4, 0, 1, 1),  # never the first block, whose steps have no successor yet
+    ],
+)
+def test_replay_learner_counts(num_envs, train_every, learning_starts, rollout_length, first_block):
+    settings = ReplaySettings(
+        net_arch=(2,),
+        num_envs=num_envs,
+        train_every=train_every,
+        learning_starts=learning_starts,
+        updates_per_phase=3,
+        epsilon_end=0.1,
+        epsilon_fraction=0.5,
+    )
+    agent = make_agent(settings, facts(), 100_000, None)
+    assert agent.rollout_length == rollout_length
+    assert [agent.updates_at(first_block + extra) for extra in (-1, 0, 1, 2)] == [0, 0, 3, 6]
+    # ε decays from the first update on, over half the run.
+    epsilons = [float(agent.epsilon(jnp.asarray(learning_starts + step))) for step in (0, 25_000, 50_000)]
+    np.testing.assert_allclose(epsilons, [1, 0.55, 0.1], rtol=1e-5)
