@@ -14,6 +14,8 @@ from accumbens.cli.main import main
 from accumbens.cli.terminal import TerminalReport
 from accumbens.training.runs import RunDirectory, read_table
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {"parallel": ["--seeds", 2], "replay": []}
 both = pytest.mark.parametrize("learner", ["parallel", "replay"])
 
