@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from accumbens.agents.presets import PRESETS
 from accumbens.cli import main as entry
 from accumbens.cli.arguments import parse_pairs
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError
+from accumbens.presets import PRESETS
 
 HEAVY = ["jax", "gymnasium", "matplotlib", "numpy", "equinox", "optax", "gymnax", "rich.progress"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from accumbens.agents.presets import PRESETS
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cli.terminal import FASTER, TerminalReport
+from accumbens.presets import PRESETS
 from accumbens.training.config import resolve_config
 from accumbens.training.session import Reporter, Result
 

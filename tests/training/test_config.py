@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from accumbens.agents.presets import PRESETS
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.presets import PRESETS
 from accumbens.training.config import (
     RunConfig,
     apply_changes,

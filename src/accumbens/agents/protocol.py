@@ -40,7 +40,17 @@ class EnvironmentFacts(Protocol):
 
     @property
     def num_actions(self) -> int:
-        """Number of discrete actions."""
+        """Number of discrete actions; of a factored action, the choices of all its dimensions together."""
+        ...
+
+    @property
+    def action_dimensions(self) -> int | None:
+        """Dimensions of a factored action, each with its own choice; None for one choice among all actions."""
+        ...
+
+    @property
+    def action_features(self) -> np.ndarray | None:
+        """What each action is made of, [num_actions, features]; None if actions have nothing in common."""
         ...
 
 

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.agents.presets import resolve_preset
 from accumbens.cli.terminal import config_document, print_json
 from accumbens.envs import registry
+from accumbens.presets import resolve_preset
 from accumbens.training.config import RunConfig, format_value
 from accumbens.training.plan import Plan, make_agent_and_plan
 

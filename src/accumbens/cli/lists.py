@@ -36,8 +36,8 @@ def algos(*, json: Flag = False) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from accumbens.agents.presets import PRESETS
     from accumbens.agents.settings import ParallelSettings
+    from accumbens.presets import PRESETS
     from accumbens.training.runs import to_json
 
     if json:

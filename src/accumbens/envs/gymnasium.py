@@ -37,6 +37,8 @@ class HostSpec(NamedTuple):
     observation_high: np.ndarray
     num_actions: int
     max_episode_steps: int | None
+    action_dimensions: int | None = None
+    action_features: np.ndarray | None = None
 
 
 class HostEnvironments:

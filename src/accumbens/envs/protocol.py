@@ -39,6 +39,9 @@ class Environment(NamedTuple):
         observation_high: upper bounds, broadcastable to `observation_shape`.
         num_actions: number of discrete actions.
         max_episode_steps: the time limit that *truncates* episodes, in steps; None if episodes are never truncated.
+        action_dimensions: dimensions of a factored action, each with its own choice among
+            `num_actions / action_dimensions`; None for one choice among all actions.
+        action_features: what each action is made of, `[num_actions, features]`; None if they have nothing in common.
     """
 
     name: str
@@ -50,3 +53,5 @@ class Environment(NamedTuple):
     observation_high: np.ndarray
     num_actions: int
     max_episode_steps: int | None
+    action_dimensions: int | None = None
+    action_features: np.ndarray | None = None

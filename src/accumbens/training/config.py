@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import tomli_w
 
-from accumbens.agents.presets import resolve_preset
 from accumbens.agents.settings import AgentSettings, ParallelSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.presets import resolve_preset
 
 FORMAT_VERSION = 1
 _NONE = "none"

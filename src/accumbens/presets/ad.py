@@ -1,0 +1,91 @@
+"""Presets of Artificial Dopamine.
+
+Guan et al. (2024), "Temporal-difference learning using distributed error signals", NeurIPS 2024.
+"""
+
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.presets.table import AD, AD_CODE, OURS, PQN, Preset, group
+
+# What the paper says of every agent; the optimiser's b2, K and learning_starts come from the published code only.
+AD_REPLAY = {
+    "all": [
+        group(f"{AD}, section 3.1: no recurrence", cell="attention", recurrent_gain=None, forward_gain=1.0),
+        group(f"{AD}, appendix G", batch_size=512, discount=0.99, train_every=4, target_every=1000),
+        group(f"{AD}, appendix G", max_gradient_norm=1.0, loss="squared"),
+        group(AD_CODE, optimiser="adam", adam_b2=0.99, context_length=10),
+    ],
+    "classic": [
+        group(f"{AD}, appendix C", net_arch=(128, 96), learning_rate=2.5e-4, epsilon_end=0.05, epsilon_fraction=0.2),
+        group(f"{AD}, appendix C (5e6 there, more than the run can fill)", replay_capacity=1_000_000),
+        group(f"{AD}, figure of the classic tasks", total_timesteps=1_000_000),
+        group("ours: the paper does not say, its code has 20 000 to 50 000 for longer runs", learning_starts=10_000),
+        group("ours: unknown in the paper, on in its code", input_skip=True),
+    ],
+    "minatar": [
+        group(f"{AD}, section 4", net_arch=(400, 200, 200), input_skip=False),
+        group(f"{AD}, appendix G", learning_rate=1e-4, learning_rate_end=3e-5, warmup_fraction=0.1),
+        group(f"{AD}, appendix G", learning_rate_schedule="warmup_cosine", replay_capacity=5_000_000),
+        group(f"{AD}, appendix G", epsilon_end=0.01, epsilon_fraction=0.1),
+        group(f"{AD_CODE}, first version", learning_starts=20_000),
+        group(f"{AD}, figure of MinAtar", total_timesteps=5_000_000),
+    ],
+}
+AD_REPLAY["gymnasium"] = AD_REPLAY["classic"]
+
+AD_PARALLEL = {
+    "all": [
+        group("ours: Artificial Dopamine's cell", cell="attention", forward_gain=0.1, recurrent_gain=None),
+        group("ours", optimiser="radam", adam_b2=0.999, learning_rate_schedule="linear"),
+    ],
+    "classic": [
+        group("ours: keeps untrained values small beside the returns", value_scale=0.1, reward_scale=0.1),
+        group(OURS, net_arch=(128, 96), num_envs=32, rollout_length=64, trace_decay=0.95, learning_rate=5e-4),
+        group(OURS, epochs=4, num_minibatches=16, epsilon_end=0.02, epsilon_fraction=0.2),
+        group(AD_CODE, max_gradient_norm=1.0),
+        group("ours", total_timesteps=500_000),
+    ],
+    "CartPole-v1": [group("ours", total_timesteps=250_000)],
+    "Acrobot-v1": [group("ours", total_timesteps=300_000)],
+    "MountainCar-v0": [
+        group("ours: the velocity is 20 times smaller than the position", scale_observations=True),
+        group("ours: untrained values that differ between states explore", value_scale=1.0),
+        group("ours", total_timesteps=1_000_000),
+    ],
+    "minatar": [
+        group(f"{AD}, section 4: no input skip", input_skip=False),
+        group("ours: small, for two cores", net_arch=(128, 96, 96), rank=4),
+        group("ours: a standardised row cannot be small, so nor can the noise of a value", standardise=False),
+        group(OURS, value_scale=0.1, learning_rate=2e-3),
+        group(PQN, num_envs=128, rollout_length=32, trace_decay=0.65, epochs=2, num_minibatches=32),
+        group(PQN, max_gradient_norm=10.0, epsilon_fraction=0.1),
+        group(f"{AD}, appendix G", epsilon_end=0.01),
+        group(f"{AD}, figure of MinAtar", total_timesteps=5_000_000),
+    ],
+}
+AD_PARALLEL["gymnasium"] = [*AD_PARALLEL["classic"], group("ours", total_timesteps=1_000_000)]
+
+PRESETS: dict[str, Preset] = {
+    "ad_pqn": Preset("Artificial Dopamine, parallel Q(λ): fast, the default", ParallelSettings, AD_PARALLEL),
+    "ad_dqn": Preset("Artificial Dopamine as in the paper: replay and double-Q", ReplaySettings, AD_REPLAY),
+    "ad_dqn_released": Preset(
+        "Artificial Dopamine as the published script runs it, its faults in bookkeeping aside",
+        ReplaySettings,
+        {
+            "all": [
+                group(f"{AD_CODE}, scripts/train.py", net_arch=(128, 96, 96), learning_rate=2.5e-4, batch_size=512),
+                group(f"{AD_CODE}, scripts/train.py", train_every=2, target_every=1000, learning_starts=50_000),
+                group(
+                    f"{AD_CODE}, scripts/train.py", epsilon_end=0.01, epsilon_fraction=0.1, replay_capacity=4_000_000
+                ),
+                group(
+                    f"{AD_CODE}, scripts/train.py", input_skip=True, forward_gain=1.0, recurrent_gain=1.0, discount=0.99
+                ),
+                group(
+                    f"{AD_CODE}, ad_dqn.py", optimiser="adam", adam_b2=0.99, max_gradient_norm=1.0, context_length=10
+                ),
+                group(f"{AD_CODE}, ad_layers.py", cell="attention", rank=8, standardise=True, value_scale=1.0),
+                group(f"{AD_CODE}, scripts/train.py", total_timesteps=4_000_000),
+            ]
+        },
+    ),
+}
