@@ -71,6 +71,8 @@ class CommonSettings:
     # environments
     num_envs: int = 1
     """Environments stepped side by side."""
+    discretisation: Literal["joint", "factored"] = "joint"
+    """Continuous actions made bang-bang: one choice among all corners, or low or high by each dimension itself."""
 
 
 @dataclass(frozen=True, kw_only=True)

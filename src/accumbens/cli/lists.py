@@ -14,15 +14,18 @@ def envs(*, json: Flag = False) -> int:
     from accumbens.envs import registry
     from accumbens.training.runs import to_json
 
-    ours, others = registry.device_environments(), registry.gymnasium_environments()
+    ours, suite = registry.device_environments(), registry.control_suite_environments()
+    others = registry.gymnasium_environments()
     if json:
-        print(to_json({"device": ours, "gymnasium": others}))
+        print(to_json({"device": ours, "control_suite": suite, "gymnasium": others}))
         return 0
     console = Console()
     console.print("[bold]on the device[/] (compiled with the agent, fast)")
     for name in ours:
         console.print(f"  {name}", highlight=False)
-    console.print("[bold]Gymnasium, on the host[/] (Box observations and Discrete actions)")
+    console.print("[bold]DeepMind Control Suite, on the host[/] (the extra dmc; bang-bang actions)")
+    console.print("  " + "  ".join(suite), highlight=False)
+    console.print("[bold]Gymnasium, on the host[/] (Box observations; Discrete actions, or Box ones made bang-bang)")
     console.print("  " + "  ".join(others), highlight=False)
     return 0
 

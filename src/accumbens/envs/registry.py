@@ -11,6 +11,29 @@ if TYPE_CHECKING:
 _CLASSIC = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 _MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
 _MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
+# `dmc/{domain}-{task}`, as the control suite spells both: `dmc/cartpole-swingup_sparse`, `dmc/humanoid_CMU-run`.
+_CONTROL_SUITE_TASKS = {
+    "acrobot": ("swingup", "swingup_sparse"),
+    "ball_in_cup": ("catch",),
+    "cartpole": ("balance", "balance_sparse", "swingup", "swingup_sparse", "two_poles", "three_poles"),
+    "cheetah": ("run",),
+    "dog": ("stand", "walk", "trot", "run", "fetch"),
+    "finger": ("spin", "turn_easy", "turn_hard"),
+    "fish": ("upright", "swim"),
+    "hopper": ("stand", "hop"),
+    "humanoid": ("stand", "walk", "run", "run_pure_state"),
+    "humanoid_CMU": ("stand", "walk", "run"),
+    "lqr": ("lqr_2_1", "lqr_6_2"),
+    "manipulator": ("bring_ball", "bring_peg", "insert_ball", "insert_peg"),
+    "pendulum": ("swingup",),
+    "point_mass": ("easy", "hard"),
+    "quadruped": ("walk", "run", "escape", "fetch"),
+    "reacher": ("easy", "hard"),
+    "stacker": ("stack_2", "stack_4"),
+    "swimmer": ("swimmer6", "swimmer15"),
+    "walker": ("stand", "walk", "run"),
+}
+_CONTROL_SUITE = tuple(f"dmc/{domain}-{task}" for domain, tasks in _CONTROL_SUITE_TASKS.items() for task in tasks)
 # The ids of the MinAtar package; its `-v0` has all six actions in every game and is not ours.
 _ALIASES = {f"MinAtar/{game.title().replace('_', '')}-v1": f"minatar/{game}" for game in _MINATAR_GAMES}
 
@@ -20,8 +43,13 @@ def device_environments() -> list[str]:
     return [*_CLASSIC, *_MINATAR]
 
 
+def control_suite_environments() -> list[str]:
+    """List the names of the tasks of the DeepMind Control Suite, which run on the host and need the extra `dmc`."""
+    return list(_CONTROL_SUITE)
+
+
 def gymnasium_environments() -> list[str]:
-    """List the ids in Gymnasium's registry that are not among ours. Only those with discrete actions can be used."""
+    """List the ids in Gymnasium's registry that are not among ours."""
     import gymnasium
 
     return sorted(set(gymnasium.registry) - set(device_environments()))
@@ -39,10 +67,19 @@ def resolve(name: str) -> str:
         AccumbensError: `module` cannot be imported.
     """
     name = _ALIASES.get(name, name)
-    if name in device_environments() or in_gymnasium(name):
+    if name in device_environments() or on_host(name):
         return name
-    known = [*device_environments(), *gymnasium_environments()]
+    known = [*device_environments(), *control_suite_environments(), *gymnasium_environments()]
     raise UnknownNameError("environment", name, known, command="accumbens envs")
+
+
+def on_host(name: str) -> bool:
+    """Whether `name` can be made on the host: a task of the control suite, an id of Gymnasium, or `module:id`.
+
+    Raises:
+        AccumbensError: `module` cannot be imported.
+    """
+    return name in _CONTROL_SUITE or in_gymnasium(name)
 
 
 def in_gymnasium(name: str) -> bool:
@@ -64,7 +101,7 @@ def in_gymnasium(name: str) -> bool:
 
 
 def is_on_device(name: str) -> bool:
-    """Whether the environment runs on the device; otherwise it is Gymnasium's and runs on the host.
+    """Whether the environment runs on the device; otherwise it runs on the host.
 
     Raises:
         UnknownNameError: nothing of that name is registered.
@@ -72,7 +109,7 @@ def is_on_device(name: str) -> bool:
     return resolve(name) in device_environments()
 
 
-def benchmark_of(name: str) -> Literal["classic", "minatar", "gymnasium"]:
+def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "gymnasium"]:
     """Name the benchmark that an environment belongs to, by which presets choose their settings.
 
     Raises:
@@ -81,6 +118,8 @@ def benchmark_of(name: str) -> Literal["classic", "minatar", "gymnasium"]:
     name = resolve(name)
     if name in _CLASSIC:
         return "classic"
+    if name in _CONTROL_SUITE:
+        return "dmc"
     return "minatar" if name in _MINATAR else "gymnasium"
 
 
@@ -100,4 +139,5 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
         from accumbens.envs.minatar import GAMES
 
         return GAMES[name]()
-    raise AccumbensError(f"environment {name!r} is Gymnasium's: it runs on the host, not on the device")
+    owner = "the control suite's" if name in _CONTROL_SUITE else "Gymnasium's"
+    raise AccumbensError(f"environment {name!r} is {owner}: it runs on the host, not on the device")

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from accumbens.agents.protocol import Agent, Memory, reset_memory
+from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
 from accumbens.envs.protocol import Environment
 from accumbens.training.streams import Stream, stream_key
@@ -96,7 +97,7 @@ def make_device_evaluation(
 
 
 def make_host_evaluation(
-    name: str, agent: Agent, num_episodes: int, epsilon: float = 0.0
+    name: str, agent: Agent, num_episodes: int, epsilon: float = 0.0, discretisation: Discretisation = "joint"
 ) -> Callable[[Any], Evaluation]:
     """Return `evaluate(agent_state) -> Evaluation` for an environment on the host.
 
@@ -111,7 +112,8 @@ def make_host_evaluation(
         return agent.act(agent_state, reset_memory(memory, ended), observation, epsilon, key, weights)
 
     def evaluate(agent_state: Any) -> Evaluation:
-        all_envs = [HostEnvironments(name, num_episodes, EVALUATION_SEED) for _ in range(agent.num_cells)]
+        prefixes = range(agent.num_cells)
+        all_envs = [HostEnvironments(name, num_episodes, EVALUATION_SEED, discretisation) for _ in prefixes]
         limit = all_envs[0].spec.max_episode_steps or LONGEST_EPISODE
         try:
             observation = np.concatenate([envs.reset() for envs in all_envs])

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Integer
 
 from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
+from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
 from accumbens.training.device import RunState, SeedState, absorb
 from accumbens.training.episodes import no_episodes
@@ -22,11 +23,11 @@ class HostLoop:
     `RunState` holds what the device knows; its `env_states` are empty. A run that is resumed begins new episodes.
     """
 
-    def __init__(self, name: str, agent: Agent, seeds: list[int]):
+    def __init__(self, name: str, agent: Agent, seeds: list[int], discretisation: Discretisation = "joint"):
         """Make `agent.num_envs` environments for every seed."""
         self._agent = agent
         self._seeds = seeds
-        self._envs = [HostEnvironments(name, agent.num_envs, seed) for seed in seeds]
+        self._envs = [HostEnvironments(name, agent.num_envs, seed, discretisation) for seed in seeds]
         # A truncation may come at any step: what Gymnasium calls a time limit need not be the only cause.
         self.spec = self._envs[0].spec
         self._observation: np.ndarray | None = None

@@ -8,6 +8,7 @@ from accumbens.agents.factory import make_agent, replay_ring
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import ReplaySettings
 from accumbens.envs import registry
+from accumbens.envs.bang_bang import Discretisation
 from accumbens.training.config import RunConfig
 
 MOST_CHUNKS = 500
@@ -42,7 +43,7 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
     Raises:
         AccumbensError: the environment cannot be used, or a size does not fit it.
     """
-    facts, spacing = environment_facts(config.env)
+    facts, spacing = environment_facts(config.env, config.settings.discretisation)
     agent = make_agent(config.settings, facts, config.total_timesteps, spacing)
     steps_per_block = agent.num_envs * agent.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
@@ -62,13 +63,13 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
     return agent, plan
 
 
-def environment_facts(name: str) -> tuple[EnvironmentFacts, int | None]:
+def environment_facts(name: str, discretisation: Discretisation) -> tuple[EnvironmentFacts, int | None]:
     """Return the static facts of an environment, and the least number of steps between truncations."""
     if registry.is_on_device(name):
         env = registry.make(name)
         return env, env.max_episode_steps
     from accumbens.envs.gymnasium import HostEnvironments
 
-    envs = HostEnvironments(name, 1, 0)
+    envs = HostEnvironments(name, 1, 0, discretisation)
     envs.close()
     return envs.spec, 1  # an environment of unknown make may truncate at any step

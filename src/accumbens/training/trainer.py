@@ -45,9 +45,10 @@ class Trainer:
             evaluate = make_device_evaluation(env, self.agent, episodes, evaluation_epsilon)
             self._evaluate: Callable[[Any], Evaluation] = jax.jit(jax.vmap(evaluate))
         else:
-            self._host = HostLoop(config.env, self.agent, self.seeds)
+            discretisation = config.settings.discretisation
+            self._host = HostLoop(config.env, self.agent, self.seeds, discretisation)
             self._init, self._chunk = self._host.init, self._host.chunk
-            evaluate = make_host_evaluation(config.env, self.agent, episodes, evaluation_epsilon)
+            evaluate = make_host_evaluation(config.env, self.agent, episodes, evaluation_epsilon, discretisation)
             self._evaluate = lambda agents: _for_each_seed(evaluate, agents, len(self.seeds))
 
     def init(self) -> RunState:
