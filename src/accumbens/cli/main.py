@@ -5,12 +5,21 @@ import sys
 import tyro
 
 from accumbens.cli.evaluate import evaluate
+from accumbens.cli.experiment import experiment, experiments
 from accumbens.cli.lists import algos, envs
 from accumbens.cli.resume import resume
 from accumbens.cli.train import train
 from accumbens.errors import AccumbensError, UnknownNameError
 
-COMMANDS = {"train": train, "resume": resume, "evaluate": evaluate, "envs": envs, "algos": algos}
+COMMANDS = {
+    "train": train,
+    "resume": resume,
+    "evaluate": evaluate,
+    "experiment": experiment,
+    "envs": envs,
+    "algos": algos,
+    "experiments": experiments,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

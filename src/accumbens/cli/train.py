@@ -83,29 +83,14 @@ def train(
         raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")
 
     from accumbens.training import train as training
-    from accumbens.training.runs import open_run
 
-    path = out / config.env / config.algo / name if name else None
     options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
     with TerminalReport(json, quiet) as report:
-        if resume and path is not None and path.exists():
-            _require_same(config, open_run(path)[1], path)
-            result = training.resume(path, report, **options)
+        if resume and name is not None:
+            result = training.train_or_resume(config, report, out=out, name=name, **options)
         else:
             result = training.train(config, report, out=out, name=name, **options)
     report.summary(result)
     if json:
         print_json(result_document(result))
     return 130 if result.interrupted else 0
-
-
-def _require_same(asked, found, path: Path) -> None:
-    from accumbens.cli.terminal import config_document
-    from accumbens.errors import AccumbensError
-
-    asked, found = config_document(asked), config_document(found)
-    asked |= asked.pop("settings")
-    found |= found.pop("settings")
-    differences = [f"{key}: {found[key]} there, {asked[key]} asked" for key in found if found[key] != asked[key]]
-    if differences:
-        raise AccumbensError(f"the run {path} was started with other settings ({'; '.join(differences)})")

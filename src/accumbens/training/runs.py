@@ -15,6 +15,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -135,6 +136,22 @@ def open_run(path: Path) -> tuple[RunDirectory, RunConfig]:
         raise AccumbensError(f"there is no run at {path}")
     run = RunDirectory(path)
     return run, read_config(run.config)
+
+
+def require_same(asked: RunConfig, found: RunConfig, path: Path) -> None:
+    """Refuse to continue the run at `path` with other settings than it was started with.
+
+    Raises:
+        AccumbensError: names every difference.
+    """
+    there, here = (asdict(config) | asdict(config.settings) | {"settings": None} for config in (found, asked))
+    differences = [
+        f"{key}: {there.get(key, 'absent')} there, {here.get(key, 'absent')} asked"
+        for key in there | here
+        if there.get(key, "absent") != here.get(key, "absent")
+    ]
+    if differences:
+        raise AccumbensError(f"the run {path} was started with other settings ({'; '.join(differences)})")
 
 
 def command_line() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from accumbens.errors import AccumbensError
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.runs import RunDirectory, create, open_run
+from accumbens.training.runs import RunDirectory, create, open_run, require_same
 from accumbens.training.session import Reporter, Result, Session
 from accumbens.training.tracking import require_tracker
 from accumbens.training.trainer import Trainer
@@ -52,6 +52,27 @@ def resume(path: Path, report: Reporter, *, track: str | None = None, checkpoint
         return Session(trainer, run, report, track, checkpoint_seconds).execute()
 
 
+def train_or_resume(
+    config: RunConfig,
+    report: Reporter,
+    *,
+    out: Path,
+    name: str,
+    track: str | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> Result:
+    """Train the run of that name, from the start or from where it stands.
+
+    Raises:
+        AccumbensError: as for `train` and `resume`; the run was started with other settings.
+    """
+    path = out / config.env / config.algo / name
+    if not path.exists():
+        return train(config, report, out=out, name=name, track=track, checkpoint_seconds=checkpoint_seconds)
+    require_same(config, open_run(path)[1], path)
+    return resume(path, report, track=track, checkpoint_seconds=checkpoint_seconds)
+
+
 def evaluate_run(
     path: Path, num_episodes: int, epsilon: float, warn: Callable[[str], None]
 ) -> tuple[RunConfig, int, Evaluation]:
@@ -85,15 +106,21 @@ def _require_usable(track: str | None, checkpoint_seconds: float) -> None:
         raise AccumbensError(f"checkpoint_seconds={checkpoint_seconds} cannot be used: it must be >= 0")
 
 
-def _finished(run: RunDirectory, trainer: Trainer) -> Result | None:
-    """The result of a run that needs no more training: it reached its end, and its last checkpoint is good."""
+def recorded_result(run: RunDirectory) -> Result | None:
+    """Return what a run that reached its end came to; None for one that did not."""
     recorded = run.read_meta().get("result")
     if recorded is None or recorded["interrupted"]:
-        return None
-    if trainer.step_of(trainer.restore(run, lambda warning: None)) < recorded["steps"]:
         return None
     returns = {
         name: [math.nan if value is None else value for value in recorded[name]]
         for name in ("final_return", "eval_return")
     }
     return Result(**recorded | returns | {"run": str(run.path)})
+
+
+def _finished(run: RunDirectory, trainer: Trainer) -> Result | None:
+    """The result of a run that needs no more training: it reached its end, and its last checkpoint is good."""
+    result = recorded_result(run)
+    if result and trainer.step_of(trainer.restore(run, lambda warning: None)) < result.steps:
+        return None
+    return result

@@ -1,0 +1,1 @@
+"""Experiments: committed files of environments × agents × variants, run as one."""
