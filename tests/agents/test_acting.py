@@ -4,27 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from facts import facts
 
 from accumbens.agents import ParallelSettings, ReplaySettings, make_agent, network, reset_memory
-from accumbens.envs.protocol import Environment
 
 ENVS = 4
 SETTINGS = ParallelSettings(cell="mlp", net_arch=(3, 2), num_envs=ENVS, rollout_length=4, num_minibatches=2)
 OBSERVATION = np.random.default_rng(0).normal(size=(ENVS, 3)).astype(np.float32)
-
-
-def facts(shape=(3,), dtype=np.float32, low=-np.inf, high=np.inf):
-    return Environment(
-        "facts",
-        reset=lambda key: None,
-        step=lambda key, state, action: None,
-        observation_shape=shape,
-        observation_dtype=np.dtype(dtype),
-        observation_low=np.asarray(low, np.float32),
-        observation_high=np.asarray(high, np.float32),
-        num_actions=2,
-        max_episode_steps=None,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +35,7 @@ def test_scaling_maps_finite_bounds_to_minus_one_and_one():
 
 
 def test_boolean_observations_are_not_scaled():
-    encode = network.make_encoder(ParallelSettings(scale_observations=True), facts((2,), bool, low=0, high=1))
+    encode = network.make_encoder(ParallelSettings(scale_observations=True), facts((2,), dtype=bool, low=0))
     encoded = encode(jnp.array([[True, False]]))
     assert encoded.dtype == jnp.float32
     np.testing.assert_array_equal(encoded, [[1, 0]])

@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from facts import facts
 
 from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network
 from accumbens.agents.parallel_q import ParallelState
 from accumbens.agents.replay_q import Networks, make_double_q_update
 from accumbens.agents.settings import CommonSettings
-from accumbens.envs.protocol import Environment
 from accumbens.replay.ring import Windows
 
 CELLS = typing.get_args(typing.get_type_hints(CommonSettings)["cell"])
@@ -23,17 +23,7 @@ CREDITS = ("local", "backprop")
 NET_ARCH = (5, 4, 3)
 OBSERVATION, ACTIONS, TIME, ENVS = 3, 2, 4, 2
 BATCH = TIME * ENVS
-FACTS = Environment(
-    "facts",
-    reset=lambda key: None,
-    step=lambda key, state, action: None,
-    observation_shape=(OBSERVATION,),
-    observation_dtype=np.dtype(np.float32),
-    observation_low=np.array(-1.0, np.float32),
-    observation_high=np.array(1.0, np.float32),
-    num_actions=ACTIONS,
-    max_episode_steps=None,
-)
+FACTS = facts((OBSERVATION,), ACTIONS)
 COMMON = {"net_arch": NET_ARCH, "rank": 2}
 PARALLEL = ParallelSettings(**COMMON, num_envs=ENVS, rollout_length=TIME, epochs=1, num_minibatches=1)
 REPLAY = ReplaySettings(**COMMON, batch_size=BATCH, context_length=1)
@@ -118,7 +108,7 @@ def replay_program(settings, jit):
     stack, target = stack_of(settings, 0), stack_of(settings, 1)
     optimiser, states = optimiser_states_of(settings, stack)
     encode = network.make_encoder(settings, FACTS)
-    update = jit(make_double_q_update(settings, encode, network.make_update(settings, optimiser)))
+    update = jit(make_double_q_update(settings, FACTS, encode, network.make_update(settings, FACTS, optimiser)))
 
     def disturbed(cell):
         where = READOUT[settings.cell]
@@ -148,7 +138,7 @@ def differs(one, other):
 @pytest.mark.parametrize(("cell", "credit"), list(itertools.product(CELLS, CREDITS)))
 def test_jacobian_of_the_losses(cell, credit, quick_jit):
     settings = ParallelSettings(**COMMON, cell=cell, credit=credit)
-    losses = network.make_losses(settings)
+    losses = network.make_losses(settings, FACTS)
 
     jacobian = quick_jit(jax.jacrev(lambda *arguments: losses(*arguments)[0]))
     batch = (normal(1, BATCH, OBSERVATION), carry(2, BATCH), ACTION, normal(3, BATCH, 3))

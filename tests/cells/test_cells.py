@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.cells import AttentionCell, DotCell, MLPCell
+from accumbens.cells import AttentionCell, DotCell, MLPCell, ScalarReadout
 
 INPUTS, HIDDEN, ACTIONS, RANK = 5, 7, 3, 2
 
@@ -69,12 +69,12 @@ def expected_mlp(cell, x, value_scale=1.0):
         (AttentionCell, {"rank": RANK}, expected_attention, {}),
         (AttentionCell, {"rank": RANK, "layer_norm": False}, expected_attention, {}),
         (AttentionCell, {"rank": RANK, "standardise": False}, expected_attention, {"standardise": False}),
-        (AttentionCell, {"rank": RANK, "value_scale": 0.1}, expected_attention, {"value_scale": 0.1}),
+        (AttentionCell, {"rank": RANK, "readout": ScalarReadout(0.1)}, expected_attention, {"value_scale": 0.1}),
         (DotCell, {}, expected_dot, {}),
-        (DotCell, {"value_scale": 0.1}, expected_dot, {"value_scale": 0.1}),
+        (DotCell, {"readout": ScalarReadout(0.1)}, expected_dot, {"value_scale": 0.1}),
         (MLPCell, {}, expected_mlp, {}),
         (MLPCell, {"layer_norm": False}, expected_mlp, {}),
-        (MLPCell, {"value_scale": 0.1}, expected_mlp, {"value_scale": 0.1}),
+        (MLPCell, {"readout": ScalarReadout(0.1)}, expected_mlp, {"value_scale": 0.1}),
     ],
 )
 def test_equations(make, options, expected, expected_options):

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from facts import facts
 
 from accumbens.agents import ParallelSettings, network
 from accumbens.agents.settings import CommonSettings
-from accumbens.envs.protocol import Environment
 
 CELLS = typing.get_args(typing.get_type_hints(CommonSettings)["cell"])
 WIRINGS = {
@@ -22,17 +22,7 @@ WIRINGS = {
     "top cell predicts": {"every_cell_predicts": False, "layer_norm": False},
 }
 ACTIONS, SHAPE, BATCH = 3, (2, 2), 4
-FACTS = Environment(
-    "facts",
-    reset=lambda key: None,
-    step=lambda key, state, action: None,
-    observation_shape=SHAPE,
-    observation_dtype=np.dtype(np.float32),
-    observation_low=np.array(-1.0, np.float32),
-    observation_high=np.array(1.0, np.float32),
-    num_actions=ACTIONS,
-    max_episode_steps=None,
-)
+FACTS = facts(SHAPE, ACTIONS)
 
 
 class Outcome(typing.NamedTuple):

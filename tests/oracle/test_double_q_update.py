@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy_agents as reference
 import pytest
+from facts import facts
 
 from accumbens.agents import ReplaySettings, network
 from accumbens.agents.replay_q import Networks, make_double_q_update
@@ -27,6 +28,7 @@ SETTINGS = ReplaySettings(
     max_gradient_norm=34.0,  # between the norms of the cells, so that the clip is at work in some of them only
 )
 WIRING = reference.Wiring(forward_gain=0.5, recurrent_gain=0.25)
+FACTS = facts((OBSERVATION,), ACTIONS)
 
 
 def encode(observation):
@@ -79,7 +81,7 @@ def networks(quick_jit):
 def test_updates_match_numpy(credit, networks, quick_jit):
     settings = dataclasses.replace(SETTINGS, credit=credit)
     optimiser = network.make_optimiser(settings, network.learning_rate_schedule(settings, UPDATES))
-    update = quick_jit(make_double_q_update(settings, encode, network.make_update(settings, optimiser)))
+    update = quick_jit(make_double_q_update(settings, FACTS, encode, network.make_update(settings, FACTS, optimiser)))
 
     online, target = ([reference.from_attention_cell(c) for c in s.cells] for s in (networks.stack, networks.target))
     adams = [reference.Adam(max_norm=settings.max_gradient_norm) for _ in online]

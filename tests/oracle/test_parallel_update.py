@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpy_agents as reference
 import pytest
+from facts import facts
 
 from accumbens.agents import ParallelSettings, Rollout, make_agent
-from accumbens.envs.protocol import Environment
 
 TIME, ENVS, OBSERVATION, ACTIONS, NET_ARCH = 6, 3, 3, 2, (6, 5)
 SETTINGS = ParallelSettings(
@@ -24,17 +24,7 @@ SETTINGS = ParallelSettings(
     epochs=3,
     num_minibatches=1,  # each of the three updates sees all steps, in whatever order
 )
-FACTS = Environment(
-    "facts",
-    reset=lambda key: None,
-    step=lambda key, state, action: None,
-    observation_shape=(OBSERVATION,),
-    observation_dtype=np.dtype(np.float32),
-    observation_low=np.array(-1.0, np.float32),
-    observation_high=np.array(1.0, np.float32),
-    num_actions=ACTIONS,
-    max_episode_steps=5,
-)
+FACTS = facts((OBSERVATION,), ACTIONS, max_episode_steps=5)
 
 
 def make_rollout(rng):

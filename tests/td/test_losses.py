@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from accumbens.td.losses import LOSSES, huber, squared
+from accumbens.td.losses import huber, squared
 
 ERRORS = jnp.array([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
 
@@ -19,5 +19,5 @@ def test_huber_is_quadratic_inside_one_and_linear_beyond():
 
 
 def test_every_loss_is_zero_only_without_error():
-    for loss in LOSSES.values():
+    for loss in (squared, huber):
         assert np.array_equal(np.asarray(loss(ERRORS)) == 0, np.asarray(ERRORS) == 0)

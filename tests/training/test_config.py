@@ -47,22 +47,44 @@ COMMON = {
     "epsilon_end": fractions,
     "epsilon_fraction": fractions,
     "duration_exponent": st.none() | st.floats(1, 10, exclude_min=True),
+    "num_quantiles": counts,
+    "goodness_width": st.none() | counts,
+    "huber_threshold": positive,
 }
 words = st.sampled_from
 LITERALS = {
-    "cell": words(["attention", "dot", "mlp"]),
+    "goodness": words(["rms", "mean", "mean_square", "variance"]),
+    "act_on": words(["mean", "top"]),
+    "bootstrap": words(["own", "mean"]),
+    "discretisation": words(["joint", "factored"]),
     "credit": words(["local", "backprop"]),
-    "loss": words(["squared", "huber"]),
     "optimiser": words(["adam", "radam"]),
     "learning_rate_schedule": words(["constant", "linear", "warmup_cosine"]),
 }
 FLAGS = ["scale_observations", "standardise", "layer_norm", "input_skip", "every_cell_predicts"]
+# Settings that exclude one another.
+CELLS = [
+    *({"cell": "attention", "convolution": 16, "action_conditioning": conditioned} for conditioned in (False, True)),
+    *({"cell": "dot", "convolution": None, "action_conditioning": conditioned} for conditioned in (False, True)),
+    {"cell": "mlp", "convolution": None, "action_conditioning": False},
+]
+READOUTS = [
+    *({"readout": "value", "loss": loss, "value_offset": False} for loss in ("squared", "huber")),
+    *({"readout": "quantile", "loss": loss, "value_offset": False} for loss in ("quantile_huber", "expectile")),
+    *({"readout": "goodness", "loss": "squared", "value_offset": offset} for offset in (False, True)),
+]
 common = COMMON | LITERALS | dict.fromkeys(FLAGS, st.booleans())
+
+
+def fitting(values):
+    """Strategies for settings that fit one another, with `values` for the others."""
+    parts = st.tuples(words(CELLS), words(READOUTS), st.fixed_dictionaries(values))
+    return parts.map(lambda found: found[0] | found[1] | found[2])
 
 
 # Values, not settings: beartype checks a tuple by a random sample, which Hypothesis forbids inside strategies.
 parallel_values = st.tuples(counts, counts).flatmap(
-    lambda sizes: st.fixed_dictionaries(
+    lambda sizes: fitting(
         {
             **common,
             "num_envs": st.just(sizes[0]),
@@ -73,7 +95,7 @@ parallel_values = st.tuples(counts, counts).flatmap(
         }
     )
 )
-replay_values = st.fixed_dictionaries(
+replay_values = fitting(
     {
         **common,
         **dict.fromkeys(("num_envs", "replay_capacity", "batch_size", "train_every"), counts),
@@ -263,6 +285,12 @@ REFUSED = {
     "forward_gain": [math.inf, math.nan],
     "recurrent_gain": [-math.inf],
     "duration_exponent": [1.0, math.inf, math.nan],
+    "num_quantiles": [0],
+    "goodness_width": [0],
+    "convolution": [0],
+    "huber_threshold": [-1.0, math.inf],
+    "loss": ["quantile_huber", "expectile"],  # a value has no quantiles
+    "value_offset": [True],  # of a goodness only
 }
 REFUSED_PARALLEL = {"rollout_length": [0], "epochs": [0], "num_minibatches": [0, 7], "trace_decay": [1.1]}
 REFUSED_REPLAY = {
@@ -293,6 +321,21 @@ def test_settings_that_cannot_be_used(kind, name, value):
     with pytest.raises(AccumbensError) as error:
         check_settings(kind(**{name: value}))
     assert str(error.value).startswith(f"{name}={value} cannot be used: it must be ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"readout": "quantile"}, "loss=squared cannot be used: it must be quantile_huber or expectile with readout="),
+        ({"loss": "huber", "huber_threshold": 0.0}, "huber_threshold=0.0 cannot be used: it must be > 0 with loss=hub"),
+        ({"cell": "mlp", "action_conditioning": True}, "action_conditioning=True cannot be used: it must be off with"),
+        ({"cell": "dot", "convolution": 16}, "convolution=16 cannot be used: it must be none with cell=dot"),
+    ],
+)
+def test_settings_that_exclude_one_another(settings, message):
+    with pytest.raises(AccumbensError) as error:
+        check_settings(ReplaySettings(**settings))
+    assert str(error.value).startswith(message)
 
 
 def test_a_gradient_norm_without_limit_never_clips():

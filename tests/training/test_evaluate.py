@@ -8,6 +8,7 @@ import optax
 import pytest
 from gymnasium.spaces import Box, Discrete
 
+from accumbens.agents import ParallelSettings, network
 from accumbens.agents.protocol import Agent, Decision, Memory
 from accumbens.envs.protocol import Environment, Step
 from accumbens.td.exploration import epsilon_greedy, no_repeat
@@ -46,6 +47,7 @@ def agent_of_known_values():
         num_envs=1,
         rollout_length=1,
         num_cells=3,
+        cell_weights=network.cell_weights(ParallelSettings(net_arch=(1, 1, 1))),
         updates_at=lambda iteration: 0,
     )
 
@@ -118,7 +120,7 @@ def evaluation(request, monkeypatch):
 
 def test_weights_are_means_over_the_first_cells():
     np.testing.assert_allclose(
-        prefix_weights(3, 2),
+        prefix_weights(agent_of_known_values(), 2),
         [[1, 0, 0], [1, 0, 0], [1 / 2, 1 / 2, 0], [1 / 2, 1 / 2, 0], [1 / 3, 1 / 3, 1 / 3], [1 / 3, 1 / 3, 1 / 3]],
         rtol=1e-6,
     )

@@ -22,6 +22,7 @@ def replay_ring(
         0 if settings.stored_carry else settings.context_length,
         truncation_spacing,
         settings.net_arch if settings.stored_carry else None,
+        () if env.action_dimensions is None else (env.action_dimensions,),
     )
 
 

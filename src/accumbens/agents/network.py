@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -14,32 +13,90 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.agents.protocol import Decision, EnvironmentFacts, LearningMetrics, Memory
 from accumbens.agents.settings import CommonSettings
-from accumbens.cells import AttentionCell, Carry, Credit, DotCell, MLPCell, Stack
+from accumbens.cells import (
+    AttentionCell,
+    Carry,
+    Convolution,
+    Credit,
+    DotCell,
+    GoodnessReadout,
+    MLPCell,
+    QuantileReadout,
+    Readout,
+    ScalarReadout,
+    Stack,
+)
+from accumbens.errors import AccumbensError
 from accumbens.td.exploration import epsilon_greedy, no_repeat
-from accumbens.td.losses import LOSSES
+from accumbens.td.losses import expectile, huber, quantile_huber, squared
+from accumbens.td.values import Layout
 
+CELLS = {"attention": AttentionCell, "dot": DotCell, "mlp": MLPCell}
 Rows = Float[Array, "batch observation"]
 
 
 def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArray) -> Stack:
     """Return an untrained stack for encoded observations of `env`."""
-    options: dict[str, Any] = {"value_scale": settings.value_scale}
-    if settings.cell != "dot":
-        options["layer_norm"] = settings.layer_norm
-    if settings.cell == "attention":
-        options |= {"rank": settings.rank, "standardise": settings.standardise}
-    cell = {"attention": AttentionCell, "dot": DotCell, "mlp": MLPCell}[settings.cell]
+
+    def make_cell(inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray, convolution: Convolution | None = None):
+        options: dict[str, Any] = {"readout": make_readout(settings, hidden)}
+        if settings.cell != "mlp" and settings.action_conditioning:
+            options["action_features"] = action_codes(env).shape[1]
+        if settings.cell != "dot":
+            options |= {"layer_norm": settings.layer_norm, "convolution": convolution}
+        if settings.cell == "attention":
+            options |= {"rank": settings.rank, "standardise": settings.standardise}
+        return CELLS[settings.cell](inputs, hidden, actions, key=key, **options)
+
+    def make_first_cell(inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray):
+        convolution = None
+        if settings.convolution is not None:
+            if len(env.observation_shape) != 3 or min(env.observation_shape[:2]) < 3:
+                raise AccumbensError(
+                    f"convolution={settings.convolution} cannot be used: it needs images of at least 3 × 3 pixels, and "
+                    f"the observation's shape is {env.observation_shape}"
+                )
+            rows, columns, channels = env.observation_shape
+            image_key, key = jax.random.split(key)
+            convolution = Convolution((rows, columns, channels), settings.convolution, key=image_key)
+        return make_cell(inputs, hidden, actions, key=key, convolution=convolution)
+
     return Stack(
-        partial(cell, **options),
+        make_cell,
         math.prod(env.observation_shape),
         settings.net_arch,
         env.num_actions,
         key=key,
+        make_first_cell=make_first_cell,
         input_skip=settings.input_skip,
         forward_gain=settings.forward_gain,
         recurrent_gain=settings.recurrent_gain,
         every_cell_predicts=settings.every_cell_predicts,
     )
+
+
+def make_readout(settings: CommonSettings, hidden: int) -> Readout:
+    """Return the readout of a cell with `hidden` units."""
+    if settings.readout == "value":
+        return ScalarReadout(settings.value_scale)
+    if settings.readout == "quantile":
+        return QuantileReadout(settings.num_quantiles, settings.value_scale)
+    return GoodnessReadout(
+        settings.goodness_width or hidden,
+        settings.goodness,
+        value_scale=settings.value_scale,
+        value_offset=settings.value_offset,
+    )
+
+
+def action_codes(env: EnvironmentFacts) -> Float[np.ndarray, "actions features"]:
+    """Return what a conditioned cell sees of each action: its features, or one-hot where actions have none."""
+    return np.eye(env.num_actions, dtype=np.float32) if env.action_features is None else env.action_features
+
+
+def layout_of(settings: CommonSettings, env: EnvironmentFacts) -> Layout:
+    """Return how the values of an agent are laid out."""
+    return Layout(settings.num_quantiles if settings.readout == "quantile" else None, env.action_dimensions)
 
 
 def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[Array], Rows]:
@@ -58,24 +115,108 @@ def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[A
     return encode
 
 
-def evaluate(stack: Stack, observation: Rows, carry: Carry, credit: Credit) -> tuple[Array, Carry]:
-    """Return values [batch, cells, actions] and new carries of a batch."""
-    return jax.vmap(lambda o, c: stack(o, c, credit))(observation, carry)
+def evaluate(
+    stack: Stack,
+    observation: Rows,
+    carry: Carry,
+    credit: Credit,
+    candidates: Float[Array, "*batch candidates features"] | None = None,
+) -> tuple[Array, Carry]:
+    """Return values [batch, cells, (quantiles,) actions] and new carries of a batch.
+
+    Cells that are conditioned on the action value the candidates: the same for all rows, or for each row its own.
+    """
+    axis = 0 if candidates is not None and candidates.ndim == 3 else None
+    step = jax.vmap(lambda o, c, a: stack(o, c, credit, a), in_axes=(0, 0, axis))
+    return step(observation, carry, candidates)
 
 
-def init_memory(settings: CommonSettings, num_envs: int) -> Memory:
+class ValueFunction(NamedTuple):
+    """How a stack is asked for values.
+
+    Attributes:
+        layout: of the values.
+        credit: where the gradient stops.
+        action_codes: what cells that are conditioned on the action see of each; None if cells are not.
+        mean_bootstrap: cells bootstrap from the mean over cells.
+    """
+
+    layout: Layout
+    credit: Credit
+    action_codes: Float[np.ndarray, "actions features"] | None
+    mean_bootstrap: bool
+
+    def all(self, stack: Stack, observation: Rows, carry: Carry) -> tuple[Array, Carry]:
+        """Return the values of all actions [batch, cells, (quantiles,) actions], and the new carries."""
+        codes = None if self.action_codes is None else jnp.asarray(self.action_codes)
+        return evaluate(stack, observation, carry, self.credit, codes)
+
+    def taken(self, stack: Stack, observation: Rows, carry: Carry, action: Array) -> Array:
+        """Return the values of the actions taken, [batch, cells] or [batch, cells, quantiles].
+
+        Cells that are conditioned on the action compute no others.
+        """
+        if self.action_codes is None:
+            values, _ = self.all(stack, observation, carry)
+            return self.layout.at(values, action[:, None])
+        dimensions = self.layout.action_dimensions
+        if dimensions is None:
+            chosen = action[:, None]
+        else:  # the choices of all dimensions are numbered through
+            chosen = action + self.layout.choices(len(self.action_codes)) * np.arange(dimensions)
+        candidates = jnp.asarray(self.action_codes)[chosen]
+        values, _ = evaluate(stack, observation, carry, self.credit, candidates)
+        return values.mean(axis=-1)
+
+    def for_bootstrap(self, values: Array) -> Array:
+        """Return the values that each cell's target is made of: its own, or the mean over cells."""
+        if not self.mean_bootstrap:
+            return values
+        return jnp.broadcast_to(values.mean(axis=-1 - self.layout.axes, keepdims=True), values.shape)
+
+
+def value_function(settings: CommonSettings, env: EnvironmentFacts) -> ValueFunction:
+    """Return how the stacks of an agent are asked for values."""
+    codes = action_codes(env) if settings.action_conditioning else None
+    return ValueFunction(layout_of(settings, env), settings.credit, codes, settings.bootstrap == "mean")
+
+
+def init_memory(settings: CommonSettings, env: EnvironmentFacts, num_envs: int) -> Memory:
     """Return the memory of `num_envs` environments at their episodes' start."""
-    carry = tuple(jnp.zeros((num_envs, hidden)) for hidden in settings.net_arch)
-    return Memory(carry, no_repeat(num_envs))
+    return Memory(silent_carry(settings, num_envs), no_repeat(num_envs, env.action_dimensions))
 
 
-def make_act(settings: CommonSettings, encode: Callable, network: Callable[[Any], Stack]) -> Callable[..., Decision]:
-    """Return `act`: ε-greedy on the mean over cells. The carry advances on every step, random actions included."""
+def silent_carry(settings: CommonSettings, num_rows: int) -> Carry:
+    """Return the carry of `num_rows` episodes' starts."""
+    return tuple(jnp.zeros((num_rows, hidden)) for hidden in settings.net_arch)
+
+
+def cell_weights(settings: CommonSettings) -> Float[np.ndarray, "cells cells"]:
+    """Return the weights by which an agent acts that has cells 1..l alone, in row l-1."""
+    num_cells = num_predicting_cells(settings)
+    if settings.act_on == "top":
+        return np.eye(num_cells, dtype=np.float32)
+    weights = np.tril(np.ones((num_cells, num_cells), np.float32))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def num_predicting_cells(settings: CommonSettings) -> int:
+    """Return how many cells predict a value."""
+    return len(settings.net_arch) if settings.every_cell_predicts else 1
+
+
+def make_act(
+    settings: CommonSettings, env: EnvironmentFacts, encode: Callable, network: Callable[[Any], Stack]
+) -> Callable[..., Decision]:
+    """Return `act`: ε-greedy on the weighted cells. The carry advances on every step, random actions included."""
+    q_function = value_function(settings, env)
+    layout, own_weights = q_function.layout, cell_weights(settings)[-1:]
 
     def act(state, memory: Memory, observation, epsilon, key: PRNGKeyArray, cell_weights=None) -> Decision:
-        values, carry = evaluate(network(state), encode(observation), memory.carry, settings.credit)
-        q = values.mean(axis=1) if cell_weights is None else jnp.einsum("eca,ec->ea", values, cell_weights)
-        action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, settings.duration_exponent)
+        values, carry = q_function.all(network(state), encode(observation), memory.carry)
+        weights = own_weights if cell_weights is None else cell_weights
+        q = jnp.sum(layout.expected(values) * weights[..., None], axis=1)
+        action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, settings.duration_exponent, layout)
         return Decision(action, values, Memory(carry, repeat))
 
     return act
@@ -107,30 +248,41 @@ def init_optimiser_states(optimiser: optax.GradientTransformation, stack: Stack)
     return tuple(optimiser.init(eqx.filter(cell, eqx.is_array)) for cell in stack.cells)
 
 
-def make_losses(settings: CommonSettings) -> Callable:
+def make_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
     """Return the loss of every predicting cell, as a function of the stack's parameters.
 
-    `losses(stack, observation [B, n], carry, action [B], targets [B, cells]) -> (loss, (td_error, value))`, each
-    [cells]: the mean loss, the mean size of the TD error, and the mean value of the actions taken.
+    `losses(stack, observation [B, n], carry, action [B], targets [B, cells] or [B, cells, quantiles])
+    -> (loss, (td_error, value))`, each [cells]: the mean loss, the mean size of the (expected) TD error, and the mean
+    (expected) value of the actions taken.
     """
-    element_loss = LOSSES[settings.loss]
+    q_function = value_function(settings, env)
+    threshold = settings.huber_threshold
+    loss_of: dict[str, Callable] = {
+        "squared": lambda value, target: squared(target - value),
+        "huber": lambda value, target: huber(target - value, threshold),
+        "quantile_huber": lambda value, target: quantile_huber(value, target, threshold),
+        "expectile": expectile,
+    }
+    element_loss = loss_of[settings.loss]
 
     def losses(stack: Stack, observation, carry, action, targets):
-        values, _ = evaluate(stack, observation, carry, settings.credit)
-        q = jnp.take_along_axis(values, action[:, None, None], axis=-1)[..., 0]
-        td_error = targets - q
-        return element_loss(td_error).mean(axis=0), (jnp.abs(td_error).mean(axis=0), q.mean(axis=0))
+        values = q_function.taken(stack, observation, carry, action)
+        expected, expected_targets = values, targets
+        if settings.readout == "quantile":
+            expected, expected_targets = values.mean(axis=-1), targets.mean(axis=-1)
+        td_error = jnp.abs(expected_targets - expected).mean(axis=0)
+        return element_loss(values, targets).mean(axis=0), (td_error, expected.mean(axis=0))
 
     return losses
 
 
-def make_update(settings: CommonSettings, optimiser: optax.GradientTransformation) -> Callable:
+def make_update(settings: CommonSettings, env: EnvironmentFacts, optimiser: optax.GradientTransformation) -> Callable:
     """Return one update of every cell from its own TD error.
 
-    `update(stack, optimiser_states, observation [B, n], carry, action [B], targets [B, cells])
+    `update(stack, optimiser_states, observation [B, n], carry, action [B], targets [B, cells, (quantiles)])
     -> (stack, optimiser_states, LearningMetrics)`.
     """
-    losses = make_losses(settings)
+    losses = make_losses(settings, env)
 
     def summed(stack: Stack, *batch):
         # With local credit no path leads from one cell's loss to another cell's parameters, so the gradient of the

@@ -33,7 +33,8 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
     schedule = network.learning_rate_schedule(settings, total_updates)
     encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
-    update = network.make_update(settings, optimiser)
+    update = network.make_update(settings, env, optimiser)
+    q_function = network.value_function(settings, env)
 
     def init(key: PRNGKeyArray) -> ParallelState:
         stack = network.build_stack(settings, env, key)
@@ -41,20 +42,22 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
 
     def targets_of(stack: Stack, rollout: Rollout) -> Array:
         """Q(λ) targets of every cell, all with the parameters that acted."""
-        last_values, _ = network.evaluate(stack, encode(rollout.last_observation), rollout.last_carry, settings.credit)
+        last_values, _ = q_function.all(stack, encode(rollout.last_observation), rollout.last_carry)
         next_values = jnp.concatenate([rollout.values[1:], last_values[None]])
         if rollout.final_observation is not None:
             rows = jax.tree.map(_merge_time, (rollout.final_observation, rollout.next_carry))
-            final_values, _ = network.evaluate(stack, encode(rows[0]), rows[1], settings.credit)
+            final_values, _ = q_function.all(stack, encode(rows[0]), rows[1])
             final_values = final_values.reshape(next_values.shape)
-            next_values = jnp.where(rollout.truncated[..., None, None], final_values, next_values)
+            truncated = jnp.expand_dims(rollout.truncated, tuple(range(2, next_values.ndim)))
+            next_values = jnp.where(truncated, final_values, next_values)
         return q_lambda(
             settings.reward_scale * rollout.reward,
             rollout.terminated,
             rollout.truncated,
-            next_values,
+            q_function.for_bootstrap(next_values),
             settings.discount,
             settings.trace_decay,
+            q_function.layout,
         )
 
     def learn(
@@ -77,8 +80,8 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
 
     return Agent(
         init=init,
-        init_memory=lambda num_envs: network.init_memory(settings, num_envs),
-        act=network.make_act(settings, encode, lambda state: state.stack),
+        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
+        act=network.make_act(settings, env, encode, lambda state: state.stack),
         learn=learn,
         epsilon=lambda step: linear_epsilon(
             step, settings.epsilon_start, settings.epsilon_end, 0, round(settings.epsilon_fraction * total_steps)
@@ -87,7 +90,8 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
         network=lambda state: state.stack,
         num_envs=settings.num_envs,
         rollout_length=settings.rollout_length,
-        num_cells=len(settings.net_arch) if settings.every_cell_predicts else 1,
+        num_cells=network.num_predicting_cells(settings),
+        cell_weights=network.cell_weights(settings),
         updates_at=lambda iteration: iteration * updates_per_block,
     )
 

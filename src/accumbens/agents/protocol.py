@@ -64,8 +64,8 @@ class Memory(NamedTuple):
 class Decision(NamedTuple):
     """What the agent decided in one step, per environment."""
 
-    action: Int[Array, " envs"]
-    values: Float[Array, "envs cells actions"]
+    action: Int[Array, "envs *dimensions"]
+    values: Float[Array, "envs cells *quantiles actions"]
     memory: Memory
 
 
@@ -86,8 +86,8 @@ class Rollout(NamedTuple):
     observation: Shaped[Array, "time envs ..."]
     carry: Carry
     next_carry: Carry | None
-    values: Float[Array, "time envs cells actions"]
-    action: Int[Array, "time envs"]
+    values: Float[Array, "time envs cells *quantiles actions"]
+    action: Int[Array, "time envs *dimensions"]
     reward: Float[Array, "time envs"]
     terminated: Bool[Array, "time envs"]
     truncated: Bool[Array, "time envs"]
@@ -120,8 +120,8 @@ class Agent(NamedTuple):
     Attributes:
         init: `init(key) -> state`.
         init_memory: `init_memory(num_envs) -> memory`.
-        act: `act(state, memory, observation, epsilon, key, cell_weights=None) -> Decision`; acts on the mean over
-            cells, or with `cell_weights` [envs, cells] on that weighted sum.
+        act: `act(state, memory, observation, epsilon, key, cell_weights=None) -> Decision`; acts on the sum over cells
+            weighted by `cell_weights` [envs, cells], or by the last row of the agent's own.
         learn: `learn(state, rollout, iteration, key) -> (state, LearningMetrics)`, once per block; `iteration` counts
             blocks from 0 and is shared by all seeds.
         epsilon: `epsilon(step) -> ε` used for acting at environment step `step`.
@@ -130,6 +130,7 @@ class Agent(NamedTuple):
         num_envs: environments stepped side by side.
         rollout_length: steps of each environment in one block.
         num_cells: number of predicting cells.
+        cell_weights: [cells, cells]; row l-1 has the weights by which the agent acts if it has cells 1..l alone.
         updates_at: `updates_at(iteration) -> int`: updates done after that many blocks.
     """
 
@@ -143,6 +144,7 @@ class Agent(NamedTuple):
     num_envs: int
     rollout_length: int
     num_cells: int
+    cell_weights: Float[np.ndarray, "cells cells"]
     updates_at: Callable[[int], int]
 
 

@@ -61,19 +61,24 @@ def replay_context(
     return carry
 
 
-def make_double_q_update(settings: ReplaySettings, encode: Callable, update: Callable) -> Callable:
+def make_double_q_update(
+    settings: ReplaySettings, env: EnvironmentFacts, encode: Callable, update: Callable
+) -> Callable:
     """Return `double_q_update(networks, windows) -> (networks, LearningMetrics)`: one update from a batch of windows.
 
     Args:
         settings: of the agent.
+        env: the environment's static facts.
         encode: from observations to the stack's input, see `network.make_encoder`.
         update: the per-cell update, see `network.make_update`.
     """
 
+    q_function = network.value_function(settings, env)
+
     def carry_of(stack: Stack, windows: Windows) -> Carry:
         if windows.carry is not None:
             return windows.carry
-        silent = network.init_memory(settings, settings.batch_size).carry
+        silent = network.silent_carry(settings, settings.batch_size)
         return replay_context(stack, encode, windows.context, windows.context_valid, silent)
 
     def double_q_update(networks: Networks, windows: Windows) -> tuple[Networks, LearningMetrics]:
@@ -82,7 +87,7 @@ def make_double_q_update(settings: ReplaySettings, encode: Callable, update: Cal
 
         def next_values(stack: Stack, carry: Carry) -> Array:
             next_carry = jax.vmap(stack.advance)(observation, carry)
-            return network.evaluate(stack, next_observation, next_carry, settings.credit)[0]
+            return q_function.for_bootstrap(q_function.all(stack, next_observation, next_carry)[0])
 
         carry = carry_of(networks.stack, windows)
         targets = double_q(
@@ -91,6 +96,7 @@ def make_double_q_update(settings: ReplaySettings, encode: Callable, update: Cal
             next_values(networks.stack, carry),
             next_values(networks.target, carry_of(networks.target, windows)),
             settings.discount,
+            q_function.layout,
         )
         stack, optimiser_states, metrics = update(
             networks.stack, networks.optimiser_states, observation, carry, windows.action, targets
@@ -119,7 +125,7 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     target_period = max(1, round(settings.target_every / steps_per_block))
     updates = settings.updates_per_phase
 
-    num_cells = len(settings.net_arch) if settings.every_cell_predicts else 1
+    num_cells = network.num_predicting_cells(settings)
 
     def updates_at(iteration: int) -> int:
         return max(0, iteration - first_block) * updates
@@ -127,7 +133,7 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
     encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
-    double_q_update = make_double_q_update(settings, encode, network.make_update(settings, optimiser))
+    double_q_update = make_double_q_update(settings, env, encode, network.make_update(settings, env, optimiser))
 
     def init(key: PRNGKeyArray) -> ReplayState:
         stack = network.build_stack(settings, env, key)
@@ -168,8 +174,8 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
 
     return Agent(
         init=init,
-        init_memory=lambda num_envs: network.init_memory(settings, num_envs),
-        act=network.make_act(settings, encode, lambda state: state.networks.stack),
+        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
+        act=network.make_act(settings, env, encode, lambda state: state.networks.stack),
         learn=learn,
         epsilon=lambda step: linear_epsilon(
             step,
@@ -183,5 +189,6 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
         num_envs=settings.num_envs,
         rollout_length=rollout_length,
         num_cells=num_cells,
+        cell_weights=network.cell_weights(settings),
         updates_at=updates_at,
     )

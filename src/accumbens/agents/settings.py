@@ -22,6 +22,20 @@ class CommonSettings:
     """Standardise each row of the attention matrix before the tanh."""
     layer_norm: bool = True
     """Normalise the hidden activity (attention and mlp cells)."""
+    convolution: int | None = None
+    """Channels of a 3 × 3 convolution through which the first cell sees an image; none for a fully connected one."""
+    readout: Literal["value", "quantile", "goodness"] = "value"
+    """What a cell reads out per action: one number, quantiles of the return, or the goodness of a vector (ARQ)."""
+    num_quantiles: int = 10
+    """Quantiles of a quantile readout."""
+    goodness: Literal["rms", "mean", "mean_square", "variance"] = "rms"
+    """How a goodness readout makes a number of a vector: rms and variance are taken about the mean."""
+    goodness_width: int | None = None
+    """Length of the vector of a goodness readout; none takes the cell's number of hidden units, as in the paper."""
+    value_offset: bool = False
+    """Add a learned number per cell to a goodness readout, so that values may be negative."""
+    action_conditioning: bool = False
+    """Let the action join the attention factors, and value one candidate after the other (attention and dot cells)."""
     value_scale: float = 1.0
     """Factor on every value a cell reads out."""
     input_skip: bool = True
@@ -32,6 +46,8 @@ class CommonSettings:
     """Gain of the connection from the cell itself, one step ago; none leaves it out."""
     every_cell_predicts: bool = True
     """Every cell predicts the value and learns from its own error; otherwise only the top cell does."""
+    act_on: Literal["mean", "top"] = "mean"
+    """Act on the mean over all cells' values, or on the top cell's alone."""
     # credit
     credit: Literal["local", "backprop"] = "local"
     """Where the gradient stops: at every cell, or nowhere."""
@@ -40,8 +56,12 @@ class CommonSettings:
     """γ."""
     reward_scale: float = 1.0
     """Factor on the rewards the learner sees; returns are always reported unscaled."""
-    loss: Literal["squared", "huber"] = "squared"
-    """Loss of one TD error."""
+    bootstrap: Literal["own", "mean"] = "own"
+    """Whose next value a cell's TD target takes: the cell's own, or the mean over cells (then all have one target)."""
+    loss: Literal["squared", "huber", "quantile_huber", "expectile"] = "squared"
+    """Loss of one TD error; for quantiles the quantile Huber loss, or the asymmetric square of the published code."""
+    huber_threshold: float = 1.0
+    """κ of both Huber losses: where the square becomes linear; 0 makes quantile_huber plain quantile regression."""
     # optimiser, one per cell
     optimiser: Literal["adam", "radam"] = "adam"
     """Optimiser of every cell."""

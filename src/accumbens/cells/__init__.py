@@ -1,8 +1,28 @@
-"""What a layer computes, and how layers are wired."""
+"""What a layer computes, how values are read from it, and how layers are wired."""
 
 from accumbens.cells.attention import AttentionCell, DotCell
 from accumbens.cells.mlp import MLPCell
-from accumbens.cells.protocol import Activity, Cell, CellOutput, dense
+from accumbens.cells.protocol import Activity, Candidates, Cell, CellOutput, Convolution, dense
+from accumbens.cells.readout import Goodness, GoodnessReadout, QuantileReadout, Readout, ScalarReadout, goodness_of
 from accumbens.cells.stack import Carry, Credit, Stack
 
-__all__ = ["Activity", "AttentionCell", "Carry", "Cell", "CellOutput", "Credit", "DotCell", "MLPCell", "Stack", "dense"]
+__all__ = [
+    "Activity",
+    "AttentionCell",
+    "Candidates",
+    "Carry",
+    "Cell",
+    "CellOutput",
+    "Convolution",
+    "Credit",
+    "DotCell",
+    "Goodness",
+    "GoodnessReadout",
+    "MLPCell",
+    "QuantileReadout",
+    "Readout",
+    "ScalarReadout",
+    "Stack",
+    "dense",
+    "goodness_of",
+]

@@ -1,38 +1,64 @@
-"""The cells of Artificial Dopamine: as released (`AttentionCell`) and as written in the paper (`DotCell`)."""
+"""The cells of Artificial Dopamine and ARQ: as released (`AttentionCell`), and as in AD's equations (`DotCell`)."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from accumbens.cells.protocol import Activity, CellOutput, dense
+from accumbens.cells.protocol import Activity, Candidates, CellOutput, Convolution, dense, dense_of
+from accumbens.cells.readout import Readout, ScalarReadout
 
 
-def standardise_rows(W: Float[Array, "rows columns"]) -> Float[Array, "rows columns"]:
-    """Return W with rows of zero mean and unit standard deviation; constant rows become zero."""
-    centred = W - W.mean(-1, keepdims=True)
-    variance = jnp.square(centred).mean(-1, keepdims=True)
+def standardise_factors(
+    z1: Float[Array, "rank hidden"], z2: Float[Array, "rank outputs"]
+) -> tuple[Float[Array, "rank hidden"], Float[Array, "rank outputs"]]:
+    """Return factors of the matrix that z2ᵀ z1 becomes when each row gets zero mean and unit standard deviation.
+
+    Mean and variance of a row follow from the mean and the rank × rank covariance C of z1's columns: row i of z2ᵀ z1
+    has the variance z2_iᵀ C z2_i. So the matrix itself is formed once, when it is used. Constant rows become zero.
+    """
+    centred = z1 - z1.mean(-1, keepdims=True)
+    covariance = centred @ centred.T / z1.shape[-1]
+    variance = jnp.sum(z2 * (covariance @ z2), axis=0)
     # The square root has no derivative at zero, where a silent cell that sees nothing would be.
-    return centred / (jnp.sqrt(jnp.maximum(variance, 1e-30)) + 1e-6)
+    return centred, z2 / (jnp.sqrt(jnp.maximum(variance, 1e-30)) + 1e-6)
+
+
+def attend(
+    z1: Float[Array, "rank hidden"],
+    z2: Float[Array, "rank outputs"],
+    h: Float[Array, " hidden"],
+    standardise: bool,
+) -> Float[Array, " outputs"]:
+    """Return y = tanh(W) h with W = z2ᵀ z1, its rows standardised or not."""
+    if standardise:
+        z1, z2 = standardise_factors(z1, z2)
+    return jnp.tanh(z2.T @ z1) @ h
 
 
 class AttentionCell(eqx.Module):
-    """The released cell: the weights that read the value from h are themselves computed from x.
+    """The released cell: the weights that read the output from h are themselves computed from x.
 
-    h = LayerNorm(ReLU(W_h x + b)); W = z2ᵀ z1 with z1 (rank × hidden) and z2 (rank × actions) linear in x;
-    each row of W is standardised over hidden, then squashed by tanh; Q = value_scale · W h.
+    h = LayerNorm(ReLU(W_h x + b)); W = z2ᵀ z1 with z1 (rank × hidden) and z2 (rank × outputs) linear in x; each row of
+    W is standardised over hidden, then squashed by tanh; y = W h; the readout makes values of y.
 
-    With `value_scale` 1 an untrained Q has a standard deviation of about 0.63·√hidden.
+    Conditioned on the action, z1 and z2 are linear in [x, a], and y is computed for every candidate a; otherwise y has
+    a block for every action. With a goodness readout and conditioning this is the cell of ARQ, otherwise that of AD.
 
-    Reference: Guan et al. (2024), the published `AttentionADCell`. The paper's section 3.1 has no norms: `DotCell`.
+    With a scalar readout and `value_scale` 1 an untrained Q has a standard deviation of about 0.63·√hidden; with `rms`
+    an untrained Q is about that large.
+
+    Reference: Guan et al. (2024), the published `AttentionADCell` (the paper's section 3.1 has no norms: `DotCell`);
+    ARQ paper (2026), section 4, algorithm 2 and code, where h does not see the action (the equations disagree).
     """
 
     activity: Activity
-    W_z1: Float[Array, "inputs rank*hidden"]
-    W_z2: Float[Array, "inputs rank*actions"]
+    W_z1: Float[Array, "inputs_and_features rank*hidden"]
+    W_z2: Float[Array, "inputs_and_features rank*outputs"]
+    readout: Readout
+    actions: int = eqx.field(static=True)
     rank: int = eqx.field(static=True)
     standardise: bool = eqx.field(static=True)
-    value_scale: float = eqx.field(static=True)
 
     def __init__(
         self,
@@ -44,55 +70,94 @@ class AttentionCell(eqx.Module):
         rank: int = 8,
         standardise: bool = True,
         layer_norm: bool = True,
-        value_scale: float = 1.0,
+        readout: Readout | None = None,
+        action_features: int | None = None,
+        convolution: Convolution | None = None,
     ):
-        """Draw the weights of a cell with `inputs` inputs, `hidden` units and `actions` values."""
+        """Draw the weights.
+
+        Args:
+            inputs: length of x.
+            hidden: length of h.
+            actions: number of actions the cell values; 0 for a cell that predicts nothing.
+            key: random key.
+            rank: of W.
+            standardise: standardise the rows of W.
+            layer_norm: normalise h.
+            readout: one number per action if None.
+            action_features: length of a; None for a cell that is not conditioned on the action.
+            convolution: for an image at the beginning of x.
+        """
         activity_key, z1_key, z2_key = jax.random.split(key, 3)
-        self.activity = Activity(inputs, hidden, layer_norm=layer_norm, key=activity_key)
-        self.W_z1 = dense(z1_key, inputs, rank * hidden)
-        self.W_z2 = dense(z2_key, inputs, rank * actions)
-        self.rank, self.standardise, self.value_scale = rank, standardise, value_scale
+        self.activity = Activity(inputs, hidden, layer_norm=layer_norm, key=activity_key, convolution=convolution)
+        self.readout = ScalarReadout() if readout is None else readout
+        outputs = self.readout.size * (actions if action_features is None else min(actions, 1))
+        seen = inputs + (action_features or 0)
+        self.W_z1 = dense(z1_key, seen, rank * hidden if outputs else 0)
+        self.W_z2 = dense(z2_key, seen, rank * outputs)
+        self.actions, self.rank, self.standardise = actions, rank, standardise
 
     def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
         """Return h."""
         return self.activity(x)
 
-    def __call__(self, x: Float[Array, " inputs"]) -> CellOutput:
-        """Return h and Q."""
+    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
+        """Return h and the values, of the candidates if the cell is conditioned on the action."""
         h = self.activity(x)
-        z1 = (x @ self.W_z1).reshape(self.rank, -1)
-        z2 = (x @ self.W_z2).reshape(self.rank, -1)
-        W = z2.T @ z1
-        if self.standardise:
-            W = standardise_rows(W)
-        return CellOutput(hidden=h, value=self.value_scale * (jnp.tanh(W) @ h))
+        if self.actions == 0:
+            return CellOutput(hidden=h, value=jnp.zeros(0))
+        z1 = self._split(dense_of(x, self.W_z1, candidates))
+        z2 = self._split(dense_of(x, self.W_z2, candidates))
+        if candidates is None:
+            y = attend(z1, z2, h, self.standardise)
+        else:
+            y = jax.vmap(lambda z1, z2: attend(z1, z2, h, self.standardise))(z1, z2)
+        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+
+    def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
+        return z.reshape(*z.shape[:-1], self.rank, -1)
 
 
 class DotCell(eqx.Module):
-    """The cell of the paper's equations: h = ReLU(W_in x); Q(a) = tanh(W_att,a x) · h.
+    """The cell of AD's equations: h = ReLU(W_in x); y = tanh(W_att x) h, for every output a full weight vector.
 
-    One full weight matrix per action, no bias, no layer norm, no standardisation.
+    No bias, no layer norm, no standardisation; the readout makes values of y.
 
     Reference: Guan et al. (2024), section 3.1.
     """
 
     W_in: Float[Array, "inputs hidden"]
-    W_att: Float[Array, "inputs actions*hidden"]
-    value_scale: float = eqx.field(static=True)
+    W_att: Float[Array, "inputs_and_features outputs*hidden"]
+    readout: Readout
+    actions: int = eqx.field(static=True)
 
-    def __init__(self, inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray, value_scale: float = 1.0):
-        """Draw the weights of a cell with `inputs` inputs, `hidden` units and `actions` values."""
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        actions: int,
+        *,
+        key: PRNGKeyArray,
+        readout: Readout | None = None,
+        action_features: int | None = None,
+    ):
+        """Draw the weights; the arguments are those of `AttentionCell`."""
         in_key, attention_key = jax.random.split(key)
+        self.readout = ScalarReadout() if readout is None else readout
+        outputs = self.readout.size * (actions if action_features is None else min(actions, 1))
         self.W_in = dense(in_key, inputs, hidden)
-        self.W_att = dense(attention_key, inputs, actions * hidden)
-        self.value_scale = value_scale
+        self.W_att = dense(attention_key, inputs + (action_features or 0), outputs * hidden)
+        self.actions = actions
 
     def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
         """Return h."""
         return jax.nn.relu(x @ self.W_in)
 
-    def __call__(self, x: Float[Array, " inputs"]) -> CellOutput:
-        """Return h and Q."""
+    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
+        """Return h and the values, of the candidates if the cell is conditioned on the action."""
         h = self.hidden(x)
-        attention = jnp.tanh(x @ self.W_att).reshape(-1, h.size)
-        return CellOutput(hidden=h, value=self.value_scale * (attention @ h))
+        if self.actions == 0:
+            return CellOutput(hidden=h, value=jnp.zeros(0))
+        attention = jnp.tanh(dense_of(x, self.W_att, candidates))
+        y = attention.reshape(-1, h.size) @ h
+        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from accumbens.cells.protocol import Cell
+from accumbens.cells.protocol import Candidates, Cell
 
 Credit = Literal["local", "backprop"]
 Carry = tuple[Float[Array, "... _hidden"], ...]
@@ -46,12 +46,16 @@ class Stack(eqx.Module):
         num_actions: int,
         *,
         key: PRNGKeyArray,
+        make_first_cell: Callable[..., Cell] | None = None,
         input_skip: bool = True,
         forward_gain: float | None = 1.0,
         recurrent_gain: float | None = 1.0,
         every_cell_predicts: bool = True,
     ):
-        """Make and wire the cells; `make_cell(inputs, hidden, actions, key=...)` builds one."""
+        """Make and wire the cells; `make_cell(inputs, hidden, actions, key=...)` builds one.
+
+        A cell that does not predict gets `actions` 0; `make_first_cell` makes the first cell another way.
+        """
         self.hidden_sizes = hidden_sizes
         self.input_skip = input_skip
         self.forward_gain = forward_gain
@@ -65,7 +69,8 @@ class Stack(eqx.Module):
             inputs += hidden if recurrent_gain is not None else 0
             inputs += hidden_sizes[index + 1] if forward_gain is not None and index < top else 0
             actions = num_actions if every_cell_predicts or index == top else 0
-            cells.append(make_cell(inputs, hidden, actions, key=jax.random.fold_in(key, index)))
+            make = make_cell if index > 0 or make_first_cell is None else make_first_cell
+            cells.append(make(inputs, hidden, actions, key=jax.random.fold_in(key, index)))
         self.cells = tuple(cells)
 
     def initial_carry(self) -> Carry:
@@ -83,24 +88,29 @@ class Stack(eqx.Module):
         return jnp.concatenate(parts)
 
     def __call__(
-        self, observation: Float[Array, " observation"], carry: Carry, credit: Credit = "local"
-    ) -> tuple[Float[Array, "cells actions"], Carry]:
+        self,
+        observation: Float[Array, " observation"],
+        carry: Carry,
+        credit: Credit = "local",
+        candidates: Candidates = None,
+    ) -> tuple[Float[Array, "cells *quantiles actions"], Carry]:
         """Advance one step.
 
         Args:
             observation: flat observation.
             carry: hidden activity of every cell one step ago; never differentiated through.
             credit: `local` stops the gradient at every cell, `backprop` nowhere.
+            candidates: the actions to value, for cells that are conditioned on the action.
 
         Returns:
-            the values of every predicting cell, and the new carry.
+            the values of every predicting cell, of the candidates or of all actions, and the new carry.
         """
         carry = jax.lax.stop_gradient(carry)
         below, values, activities = observation, [], []
         for index, cell in enumerate(self.cells):
             if credit == "local":
                 below = jax.lax.stop_gradient(below)
-            below, value = cell(self._inputs(index, observation, below, carry))
+            below, value = cell(self._inputs(index, observation, below, carry), candidates)
             activities.append(below)
             values.append(value)
         predictions = jnp.stack(values if self.every_cell_predicts else values[-1:])

@@ -4,7 +4,15 @@ Guan et al. (2024), "Temporal-difference learning using distributed error signal
 """
 
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
-from accumbens.presets.table import AD, AD_CODE, OURS, PQN, Preset, group
+from accumbens.presets.table import AD, AD_CODE, OURS, PQN, Preset, group, laid_over
+
+AD_QUANTILES = {
+    "all": [
+        group(f"{AD}, section 5 (AD-QR)", readout="quantile", num_quantiles=10),
+        group("Dabney et al. (2018); the published code as shipped has expectile", loss="quantile_huber"),
+        group("Dabney et al. (2018)", huber_threshold=1.0),
+    ]
+}
 
 # What the paper says of every agent; the optimiser's b2, K and learning_starts come from the published code only.
 AD_REPLAY = {
@@ -30,6 +38,13 @@ AD_REPLAY = {
         group(f"{AD}, figure of MinAtar", total_timesteps=5_000_000),
     ],
 }
+AD_REPLAY["dmc"] = [
+    group(f"{AD}, section 4 and appendix F", net_arch=(128, 96, 96), input_skip=True, rank=8),
+    group(f"{AD}, appendix H", learning_rate=2.5e-4, replay_capacity=4_000_000),
+    group(f"{AD}, appendix H", epsilon_end=0.01, epsilon_fraction=0.25),
+    group(f"{AD_CODE}, scripts/train.py: the paper does not say", learning_starts=50_000),
+    group(f"{AD}, figure of the control tasks", total_timesteps=4_000_000),
+]
 AD_REPLAY["gymnasium"] = AD_REPLAY["classic"]
 
 AD_PARALLEL = {
@@ -62,7 +77,27 @@ AD_PARALLEL = {
         group(f"{AD}, figure of MinAtar", total_timesteps=5_000_000),
     ],
 }
+AD_PARALLEL["dmc"] = [
+    group(f"{AD}, section 4", net_arch=(128, 96, 96), input_skip=True),
+    group("ours: keeps untrained values small beside the returns", value_scale=0.1, reward_scale=0.1),
+    group("ours", num_envs=16, rollout_length=64, trace_decay=0.9, learning_rate=5e-4),
+    group("ours", epochs=4, num_minibatches=8, epsilon_end=0.02, epsilon_fraction=0.2),
+    group(AD_CODE, max_gradient_norm=1.0),
+    group("ours", total_timesteps=2_000_000),
+]
 AD_PARALLEL["gymnasium"] = [*AD_PARALLEL["classic"], group("ours", total_timesteps=1_000_000)]
+
+AD_RELEASED = {
+    "all": [
+        group(f"{AD_CODE}, scripts/train.py", net_arch=(128, 96, 96), learning_rate=2.5e-4, batch_size=512),
+        group(f"{AD_CODE}, scripts/train.py", train_every=2, target_every=1000, learning_starts=50_000),
+        group(f"{AD_CODE}, scripts/train.py", epsilon_end=0.01, epsilon_fraction=0.1, replay_capacity=4_000_000),
+        group(f"{AD_CODE}, scripts/train.py", input_skip=True, forward_gain=1.0, recurrent_gain=1.0, discount=0.99),
+        group(f"{AD_CODE}, ad_dqn.py", optimiser="adam", adam_b2=0.99, max_gradient_norm=1.0, context_length=10),
+        group(f"{AD_CODE}, ad_layers.py", cell="attention", rank=8, standardise=True, value_scale=1.0),
+        group(f"{AD_CODE}, scripts/train.py", total_timesteps=4_000_000),
+    ]
+}
 
 PRESETS: dict[str, Preset] = {
     "ad_pqn": Preset("Artificial Dopamine, parallel Q(λ): fast, the default", ParallelSettings, AD_PARALLEL),
@@ -70,22 +105,24 @@ PRESETS: dict[str, Preset] = {
     "ad_dqn_released": Preset(
         "Artificial Dopamine as the published script runs it, its faults in bookkeeping aside",
         ReplaySettings,
-        {
-            "all": [
-                group(f"{AD_CODE}, scripts/train.py", net_arch=(128, 96, 96), learning_rate=2.5e-4, batch_size=512),
-                group(f"{AD_CODE}, scripts/train.py", train_every=2, target_every=1000, learning_starts=50_000),
-                group(
-                    f"{AD_CODE}, scripts/train.py", epsilon_end=0.01, epsilon_fraction=0.1, replay_capacity=4_000_000
-                ),
-                group(
-                    f"{AD_CODE}, scripts/train.py", input_skip=True, forward_gain=1.0, recurrent_gain=1.0, discount=0.99
-                ),
-                group(
-                    f"{AD_CODE}, ad_dqn.py", optimiser="adam", adam_b2=0.99, max_gradient_norm=1.0, context_length=10
-                ),
-                group(f"{AD_CODE}, ad_layers.py", cell="attention", rank=8, standardise=True, value_scale=1.0),
-                group(f"{AD_CODE}, scripts/train.py", total_timesteps=4_000_000),
-            ]
-        },
+        AD_RELEASED,
+    ),
+    "ad_qrdqn": Preset(
+        "Artificial Dopamine with quantiles in every cell: replay, double-Q, quantile Huber loss",
+        ReplaySettings,
+        laid_over(AD_REPLAY, AD_QUANTILES),
+    ),
+    "ad_qrdqn_released": Preset(
+        "Artificial Dopamine with quantiles as the published script runs it: in truth expectiles",
+        ReplaySettings,
+        laid_over(
+            AD_RELEASED,
+            {"all": [*AD_QUANTILES["all"], group(f"{AD_CODE}, ad_qrdqn.py, huber_loss=False", loss="expectile")]},
+        ),
+    ),
+    "ad_qr_pqn": Preset(
+        "Artificial Dopamine with quantiles in every cell, parallel Q(λ)",
+        ParallelSettings,
+        laid_over(AD_PARALLEL, AD_QUANTILES),
     ),
 }

@@ -1,7 +1,7 @@
 """Presets of plain networks, trained by backpropagation."""
 
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
-from accumbens.presets.ad import AD_PARALLEL, AD_REPLAY
+from accumbens.presets.ad import AD_PARALLEL, AD_QUANTILES, AD_REPLAY
 from accumbens.presets.table import AD, PQN, Preset, group, laid_over
 
 _PLAIN = group(
@@ -15,24 +15,38 @@ _PLAIN = group(
     credit="backprop",
 )
 
+_CONVOLUTIONAL = {
+    "all": [group("Young & Tian (2019): 3 × 3, 16 channels, then 128 units", convolution=16, net_arch=(128,))],
+}
+
+_DQN = laid_over(AD_REPLAY, {"all": [_PLAIN, group(f"{AD}, section 4", net_arch=(1024, 512, 512))]})
+_PQN = laid_over(
+    AD_PARALLEL,
+    {
+        "all": [
+            _PLAIN,
+            group(PQN, layer_norm=True),
+            group("ours: a linear readout starts small by itself", value_scale=1.0),
+        ]
+    },
+)
+
 PRESETS: dict[str, Preset] = {
-    "dqn": Preset(
-        "plain double DQN, the reference of the paper: fully connected 1024-512-512",
+    "dqn": Preset("plain double DQN, as in the AD paper: fully connected 1024-512-512", ReplaySettings, _DQN),
+    "dqn_conv": Preset(
+        "plain double DQN, the small convolutional network usual for MinAtar",
         ReplaySettings,
-        laid_over(AD_REPLAY, {"all": [_PLAIN, group(f"{AD}, section 4", net_arch=(1024, 512, 512))]}),
+        laid_over(_DQN, _CONVOLUTIONAL),
+    ),
+    "qrdqn": Preset(
+        "plain DQN with quantiles: fully connected 1024-512-512", ReplaySettings, laid_over(_DQN, AD_QUANTILES)
     ),
     "pqn": Preset(
-        "plain PQN with layer norm: parallel Q(λ) and backpropagation",
+        "plain PQN with layer norm, as large as ad_pqn: parallel Q(λ) and backpropagation", ParallelSettings, _PQN
+    ),
+    "pqn_conv": Preset(
+        "plain PQN, the small convolutional network usual for MinAtar",
         ParallelSettings,
-        laid_over(
-            AD_PARALLEL,
-            {
-                "all": [
-                    _PLAIN,
-                    group(PQN, layer_norm=True),
-                    group("ours: a linear readout starts small by itself", value_scale=1.0),
-                ]
-            },
-        ),
+        laid_over(_PQN, _CONVOLUTIONAL),
     ),
 }

@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     """
 
     observation: Shaped[Array, "T N ..."]
-    action: Int32[Array, "T N"]
+    action: Int32[Array, "T N *dimensions"]
     reward: Float32[Array, "T N"]
     terminated: Bool[Array, "T N"]
     truncated: Bool[Array, "T N"]
@@ -63,7 +63,7 @@ class Storage(NamedTuple):
     """The arrays of the ring: one row per step and environment; boolean observations are packed into bytes."""
 
     observation: Shaped[Array, "rows N ..."]
-    action: Int32[Array, "rows N"]
+    action: Int32[Array, "rows N *dimensions"]
     reward: Float32[Array, "rows N"]
     terminated: Bool[Array, "rows N"]
     truncated: Bool[Array, "rows N"]
@@ -89,7 +89,7 @@ class Windows(NamedTuple):
     context: Shaped[Array, "K B ..."]
     context_valid: Bool[Array, "K B"]
     observation: Shaped[Array, "B ..."]
-    action: Int32[Array, " B"]
+    action: Int32[Array, "B *dimensions"]
     reward: Float32[Array, " B"]
     terminated: Bool[Array, " B"]
     truncated: Bool[Array, " B"]
@@ -132,6 +132,7 @@ def make_ring(
     context_length: int,
     truncation_spacing: int | None,
     carry_shapes: tuple[int, ...] | None = None,
+    action_shape: tuple[int, ...] = (),
 ) -> Ring:
     """Make a replay ring for parallel environments.
 
@@ -146,6 +147,7 @@ def make_ring(
             be truncated at any step. None if episodes are never truncated. A smaller spacing makes a larger side table;
             if truncations come faster than promised, final observations are lost.
         carry_shapes: hidden sizes of the cells whose carry is stored with each row; None to store no carry.
+        action_shape: shape of one action: `()`, or the dimensions of a factored action.
 
     Raises:
         AccumbensError: a setting makes no sense, or the capacity is too small for a single window.
@@ -196,7 +198,7 @@ def make_ring(
             )
         return Storage(
             observation=column(*stored_shape, dtype=stored_dtype),
-            action=column(dtype=jnp.int32),
+            action=column(*action_shape, dtype=jnp.int32),
             reward=column(dtype=jnp.float32),
             terminated=column(dtype=bool),
             truncated=column(dtype=bool),

@@ -208,6 +208,11 @@ def check_settings(settings: AgentSettings) -> None:
     require(["max_gradient_norm"], "> 0; inf never clips", lambda value: value > 0)
     require(["learning_rate_end"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
     require(["forward_gain", "recurrent_gain"], "finite, or none", lambda value: value is None or math.isfinite(value))
+    optional = ["goodness_width", "convolution"]
+    require(optional, ">= 1, or none", lambda value: value is None or value >= 1)
+    require(["num_quantiles"], ">= 1", lambda value: value >= 1)
+    require(["huber_threshold"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
+    _require_fitting(settings)
     require(["duration_exponent"], "> 1 and finite, or none", lambda value: value is None or 1 < value < math.inf)
     if parallel:
         rows = settings.num_envs * settings.rollout_length
@@ -217,7 +222,25 @@ def check_settings(settings: AgentSettings) -> None:
         require(["learning_starts", "context_length"], ">= 0", lambda value: value >= 0)
 
 
-def _require(name: str, value: Any, allowed: str, holds: bool) -> None:
+def _require_fitting(settings: AgentSettings) -> None:
+    """Refuse settings that exclude one another, or that nothing would read."""
+    quantiles = settings.readout == "quantile"
+    losses = ("quantile_huber", "expectile") if quantiles else ("squared", "huber")
+    allowed = f"{' or '.join(losses)} with readout={settings.readout}"
+    _require("loss", settings.loss, allowed, settings.loss in losses)
+    allowed = "> 0 with loss=huber"
+    _require("huber_threshold", settings.huber_threshold, allowed, settings.loss != "huber" or settings.huber_threshold)
+    allowed = "off with cell=mlp, whose readout is linear: an action would be worth the same in all states"
+    fits = not (settings.action_conditioning and settings.cell == "mlp")
+    _require("action_conditioning", settings.action_conditioning, allowed, fits)
+    allowed = "none with cell=dot"
+    _require("convolution", settings.convolution, allowed, settings.convolution is None or settings.cell != "dot")
+    allowed = f"off with readout={settings.readout}; it is for readout=goodness"
+    fits = settings.readout == "goodness" or not settings.value_offset
+    _require("value_offset", settings.value_offset, allowed, fits)
+
+
+def _require(name: str, value: Any, allowed: str, holds: object) -> None:
     if not holds:
         raise AccumbensError(f"{name}={value} cannot be used: it must be {allowed}")
 

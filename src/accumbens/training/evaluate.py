@@ -28,11 +28,9 @@ class Evaluation(NamedTuple):
     lengths: Int[Array, "prefixes episodes"]
 
 
-def prefix_weights(num_cells: int, num_episodes: int) -> Float[np.ndarray, "envs cells"]:
+def prefix_weights(agent: Agent, num_episodes: int) -> Float[np.ndarray, "envs cells"]:
     """Return one row of cell weights per environment: all episodes of prefix 1, then of prefix 2, …"""
-    weights = np.tril(np.ones((num_cells, num_cells), np.float32))
-    weights /= weights.sum(axis=1, keepdims=True)
-    return np.repeat(weights, num_episodes, axis=0)
+    return np.repeat(agent.cell_weights, num_episodes, axis=0)
 
 
 class _Playing(NamedTuple):
@@ -49,7 +47,7 @@ def make_device_evaluation(
     env: Environment, agent: Agent, num_episodes: int, epsilon: float = 0.0
 ) -> Callable[[Any], Evaluation]:
     """Return `evaluate(agent_state) -> Evaluation`, pure; every prefix meets the same first states and noise."""
-    weights = jnp.asarray(prefix_weights(agent.num_cells, num_episodes))
+    weights = jnp.asarray(prefix_weights(agent, num_episodes))
     limit = env.max_episode_steps or LONGEST_EPISODE
 
     def same_for_all_prefixes(keys: Array) -> Array:
@@ -103,7 +101,7 @@ def make_host_evaluation(
 
     Every prefix meets the same first states; what an environment draws later may differ.
     """
-    weights = jnp.asarray(prefix_weights(agent.num_cells, num_episodes))
+    weights = jnp.asarray(prefix_weights(agent, num_episodes))
     num_envs = weights.shape[0]
 
     @jax.jit

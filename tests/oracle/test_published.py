@@ -1,0 +1,137 @@
+"""One real update of the published AD-DQN and of the published ARQ, reproduced from their parameters and batches.
+
+The numbers come from runs of the published codes (see `oracles/README.md` where they are kept). They are not part of
+the repository; without them these tests are skipped: `test_double_q_update.py` and the cells' own tests stand alone.
+"""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from facts import facts
+
+from accumbens.agents import network
+from accumbens.agents.replay_q import Networks, make_double_q_update, replay_context
+from accumbens.presets import resolve_preset
+from accumbens.replay.ring import Windows
+
+BESIDE_THE_REPOSITORY = Path(__file__).parents[3] / "shared" / "oracles"
+ORACLES = Path(os.environ.get("ACCUMBENS_ORACLES", BESIDE_THE_REPOSITORY))
+
+FACTS = facts((4,), 2, low=-np.inf, high=np.inf)
+# The presets as they are, but for the sizes of these runs; ARQ's clip is the one of its MinAtar script.
+CASES = {
+    "ad_dqn_released": ("ad_dqn_update.npz", "dmc/walker-walk", {"net_arch": (16, 12, 10)}),
+    "arq_released": ("arq_update.npz", "minatar/breakout", {"net_arch": (16, 12), "learning_rate": 2.5e-4}),
+}
+
+# The published names of a cell's parameters, and where ours keep the same thing.
+PARAMETERS = {
+    "fc_h/kernel": lambda cell: cell.activity.W_h,
+    "fc_h/bias": lambda cell: cell.activity.b,
+    "layer_norm/scale": lambda cell: cell.activity.norm.weight,
+    "layer_norm/bias": lambda cell: cell.activity.norm.bias,
+    "fc_z1/kernel": lambda cell: cell.W_z1,
+    "fc_z2/kernel": lambda cell: cell.W_z2,
+}
+
+
+class Published:
+    """The numbers of one run, and our agent set up alike."""
+
+    def __init__(self, algo):
+        file, env, sizes = CASES[algo]
+        with np.load(ORACLES / file) as arrays:
+            self.numbers = dict(arrays)
+        released = resolve_preset(algo, env, env.partition("/")[0]).settings
+        self.settings = dataclasses.replace(released, batch_size=32, **sizes)
+        self.levels = range(len(self.settings.net_arch))
+        self.encode = network.make_encoder(self.settings, FACTS)
+
+    def stack(self, moment):
+        stack = eqx.filter_eval_shape(network.build_stack, self.settings, FACTS, jax.random.key(0))
+        for level in self.levels:
+            for name, where in PARAMETERS.items():
+                published = self.numbers[f"{moment}/cell{level}/{name}"]
+                assert published.shape == where(stack.cells[level]).shape
+                stack = eqx.tree_at(
+                    lambda s, level=level, where=where: where(s.cells[level]), stack, jnp.asarray(published)
+                )
+        return stack
+
+    def windows(self):
+        last = {name: self.numbers[name][-1] for name in ("obs", "next_obs", "actions", "rewards", "terminated")}
+        return Windows(
+            context=jnp.asarray(self.numbers["obs"][:-1]),
+            context_valid=jnp.ones((10, 32), bool),
+            observation=jnp.asarray(last["obs"]),
+            action=jnp.asarray(last["actions"][:, 0], jnp.int32),
+            reward=jnp.asarray(last["rewards"][:, 0]),
+            terminated=jnp.asarray(last["terminated"][:, 0] > 0),
+            truncated=jnp.zeros(32, bool),
+            next_observation=jnp.asarray(last["next_obs"]),
+            carry=None,
+        )
+
+
+@pytest.fixture(scope="module", params=CASES)
+def published(request):
+    if not (ORACLES / CASES[request.param][0]).is_file():
+        pytest.skip("needs the numbers of the published code: set ACCUMBENS_ORACLES to their folder")
+    return Published(request.param)
+
+
+@pytest.fixture(scope="module")
+def updated(published, quick_jit):
+    settings, encode = published.settings, published.encode
+    optimiser = network.make_optimiser(settings, network.learning_rate_schedule(settings, 1000))
+    update = network.make_update(settings, FACTS, optimiser)
+    double_q_update = quick_jit(make_double_q_update(settings, FACTS, encode, update))
+    before, target = published.stack("before"), published.stack("target")
+    return double_q_update(
+        Networks(before, target, network.init_optimiser_states(optimiser, before)), published.windows()
+    )
+
+
+def test_values_and_activity_after_the_replayed_context(published, quick_jit):
+    settings, windows = published.settings, published.windows()
+    q_function = network.value_function(settings, FACTS)
+
+    def step_after_context(stack):
+        silent = network.silent_carry(settings, 32)
+        carry = replay_context(stack, published.encode, windows.context, windows.context_valid, silent)
+        return q_function.all(stack, published.encode(windows.observation), carry)
+
+    values, activities = quick_jit(step_after_context)(published.stack("before"))
+    # Ten steps through loops of gain 1 enlarge the rounding errors of float32.
+    np.testing.assert_allclose(values.swapaxes(0, 1), published.numbers["values_online"], atol=1e-3)
+    for level, activity in enumerate(activities):
+        np.testing.assert_allclose(activity, published.numbers[f"hidden_online/cell{level}"], atol=1e-3)
+
+
+def test_losses(published, updated):
+    _, metrics = updated
+    np.testing.assert_allclose(metrics.loss, published.numbers["losses"], rtol=1e-4)
+
+
+def test_parameters_after_the_update(published, updated):
+    networks, _ = updated
+    for level in published.levels:
+        for name, where in PARAMETERS.items():
+            before, after = (published.numbers[f"{moment}/cell{level}/{name}"] for moment in ("before", "after"))
+            change = np.asarray(where(networks.stack.cells[level])) - before
+            # One step of Adam moves every parameter by about the learning rate, 2.5e-4.
+            np.testing.assert_allclose(change, after - before, atol=1e-6, err_msg=f"cell {level}, {name}")
+
+
+def test_target_network_is_left_alone(published, updated):
+    networks, _ = updated
+    for level in published.levels:
+        for name, where in PARAMETERS.items():
+            target = published.numbers[f"target/cell{level}/{name}"]
+            np.testing.assert_array_equal(where(networks.target.cells[level]), target)
