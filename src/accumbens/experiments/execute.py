@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.files import PlannedRun
-from accumbens.training.plan import environment_facts
+from accumbens.training.plan import make_agent_and_plan
 from accumbens.training.runs import RunDirectory, open_run, read_table, require_same
 from accumbens.training.session import Reporter, Result
 from accumbens.training.train import recorded_result, train_or_resume
@@ -89,9 +89,9 @@ def require_environments(runs: Sequence[PlannedRun]) -> None:
     Raises:
         AccumbensError: says which, and how to leave them out.
     """
-    for env in dict.fromkeys(run.config.env for run in runs):
+    for config in {run.config.env: run.config for run in reversed(runs)}.values():  # the first of every environment
         try:
-            environment_facts(env)
+            make_agent_and_plan(config)
         except AccumbensError as error:
             raise AccumbensError(f"{error}\n(--only PATTERN runs a part of the experiment)") from error
 
