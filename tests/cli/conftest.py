@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,8 @@ import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
 from accumbens.cli.main import main
+
+sys.path.append(str(Path(__file__).parent / "processes"))
 
 # 128 blocks, so 128 chunks, of 64 and 16 environment steps.
 PARALLEL = ["CartPole-v1", "ad_pqn", "--total-timesteps", 8192, "--net-arch", "6,5", "--num-eval-episodes", 2]
@@ -62,13 +65,14 @@ def words():
 
 @pytest.fixture(scope="package", autouse=True)
 def compile_once(tmp_path_factory):
-    """Share compiled programs between all runs of these tests, also those in other processes."""
+    """Share compiled programs between all runs of these tests, also those in other processes; compile them quickly."""
     options = {
+        "jax_disable_most_optimizations": True,
         "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
-    before = {name: getattr(jax.config, name) for name in options}
+    before = {name: jax.config.values[name] for name in options}
     for name, value in options.items():
         jax.config.update(name, value)
         os.environ[name.upper()] = str(value)
