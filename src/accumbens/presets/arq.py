@@ -64,5 +64,12 @@ PRESETS: dict[str, Preset] = {
     "arq_released": Preset(
         "ARQ as the published script runs it, its faults in bookkeeping aside", ReplaySettings, _ARQ_RELEASED
     ),
-    "arq_pqn": Preset("ARQ with the parallel learner", ParallelSettings, laid_over(AD_PARALLEL, ARQ_CELL)),
+    "arq_pqn": Preset(
+        "ARQ with the parallel learner",
+        ParallelSettings,
+        laid_over(
+            AD_PARALLEL,
+            {"all": [*ARQ_CELL["all"], group("ours: a quarter as wide is a tenth of the work", goodness_width=32)]},
+        ),
+    ),
 }

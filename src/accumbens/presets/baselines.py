@@ -1,6 +1,8 @@
 """Presets of plain networks, trained by backpropagation."""
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+import dataclasses
+
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings
 from accumbens.presets.ad import AD_PARALLEL, AD_QUANTILES, AD_REPLAY
 from accumbens.presets.table import AD, PQN, Preset, group, laid_over
 
@@ -48,5 +50,15 @@ PRESETS: dict[str, Preset] = {
         "plain PQN, the small convolutional network usual for MinAtar",
         ParallelSettings,
         laid_over(_PQN, _CONVOLUTIONAL),
+    ),
+    "sac": Preset(
+        "soft actor-critic of SBX, for continuous actions; needs the extra sac",
+        SACSettings,
+        {
+            "all": [group("SBX, defaults", **dataclasses.asdict(SACSettings()))],
+            # Both papers quote SAC's numbers; those of the first are of pytorch_sac, with 1024 × 2 units, batches of 1024
+            # and a learning rate of 1e-4, too slow without an accelerator.
+            "dmc": [group("Yarats & Kostrikov, pytorch_sac", learning_starts=5000)],
+        },
     ),
 }

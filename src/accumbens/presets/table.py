@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from accumbens.agents.settings import AgentSettings
+from accumbens.agents.settings import Settings
 
 
 class Group(NamedTuple):
@@ -24,7 +24,7 @@ class Preset(NamedTuple):
     """
 
     summary: str
-    learner: type[AgentSettings]
+    learner: type[Settings]
     groups: dict[str, list[Group]]
 
 
@@ -37,7 +37,7 @@ class Resolved(NamedTuple):
         sources: where each field that a group set comes from.
     """
 
-    settings: AgentSettings
+    settings: Settings
     total_timesteps: int
     sources: dict[str, str]
 
