@@ -1,5 +1,7 @@
 """The DeepMind Control Suite as Gymnasium environments: MuJoCo's physics on the host."""
 
+import copy
+import functools
 import math
 import os
 from typing import Any
@@ -33,7 +35,7 @@ class ControlSuiteEnvironment(gymnasium.Env):
         Raises:
             AccumbensError: dm_control is not installed.
         """
-        self._env = _load(name)
+        self._env = copy.deepcopy(_load(name))  # seven times as fast as loading it again
         actions = self._env.action_spec()
         low, high = (np.broadcast_to(bound, actions.shape) for bound in (actions.minimum, actions.maximum))
         unbounded = np.maximum(np.abs(low), np.abs(high)) >= _UNLIMITED
@@ -70,8 +72,9 @@ class ControlSuiteEnvironment(gymnasium.Env):
 _UNLIMITED = 1e9  # dm_control gives actuators without a range MuJoCo's largest number, 1e10
 
 
+@functools.cache
 def _load(name: str) -> Any:
-    """dm_control's environment, with the random numbers of seed 0."""
+    """dm_control's environment, with the random numbers of seed 0; to be copied and never stepped itself."""
     os.environ.setdefault("MUJOCO_GL", "disable")  # or dm_control looks for a display when it is imported
     try:
         from dm_control import suite
@@ -81,7 +84,11 @@ def _load(name: str) -> Any:
             """elsewhere 'pip install "accumbens[dmc]"'."""
         ) from error
     domain, task = name.removeprefix("dmc/").split("-")
-    return suite.load(domain, task, task_kwargs={"random": 0})
+    env = suite.load(domain, task, task_kwargs={"random": 0})
+    # `quadruped-escape` asks for the rendering contexts at every reset, which would open a display to make them.
+    kind = type(env.physics)
+    env.physics.__class__ = type(kind.__name__, (kind,), {"contexts": None})
+    return env
 
 
 def _flatten(observation: Any) -> np.ndarray:

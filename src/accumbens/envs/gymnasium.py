@@ -1,17 +1,22 @@
 """Environments on the host: many copies of one Gymnasium environment, stepped together."""
 
 import importlib
+import os
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box, Discrete, MultiBinary, Space
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import BangBang, Discretisation
+from accumbens.envs.copies import Copies, Layout
+from accumbens.envs.workers import Workers
 from accumbens.errors import AccumbensError, UnknownNameError
 
 
@@ -46,25 +51,37 @@ class HostSpec(NamedTuple):
 
 
 class HostEnvironments:
-    """`num_envs` copies of a Gymnasium environment that start their next episode by themselves.
+    """Copies of a Gymnasium environment that are stepped together and start their next episode by themselves.
 
     Observations are boolean where the space is (also integers that can only be 0 or 1), otherwise float32. Actions are
     `0 … num_actions - 1` even where Gymnasium counts from another number; continuous ones are made bang-bang. The state
     of the simulators cannot be saved: a resumed run begins new episodes with `reset(seed=…)`.
 
+    The copies are dealt out to one process per core. They stay in this process if there is only one core or one copy,
+    and if the environment was registered with an object and not with a text "module:Class", which alone another process
+    can import.
+
     Attributes:
         spec: the static facts of one copy.
-        num_envs: the number of copies.
+        num_envs: the number of copies, of all seeds together.
     """
 
-    def __init__(self, name: str, num_envs: int, seed: int, discretisation: Discretisation = "joint"):
+    def __init__(
+        self,
+        name: str,
+        num_envs: int,
+        seed: int | Sequence[int],
+        discretisation: Discretisation = "joint",
+        num_workers: int | None = None,
+    ):
         """Make the copies.
 
         Args:
             name: a task of the control suite, an id of Gymnasium, or `module:id`.
-            num_envs: the number of copies.
-            seed: seeds the first `reset`, every copy differently.
+            num_envs: the number of copies for every seed.
+            seed: seeds the first `reset`, every copy differently; or several seeds.
             discretisation: how continuous actions are made bang-bang.
+            num_workers: the number of processes; 0 keeps the copies in this one. The results are the same.
 
         Raises:
             UnknownNameError: Gymnasium does not know the name.
@@ -72,35 +89,40 @@ class HostEnvironments:
         """
         if num_envs < 1:
             raise AccumbensError(f"num_envs must be at least 1, not {num_envs}")
-        if not registry.on_host(name):
-            known = [*registry.control_suite_environments(), *sorted(gymnasium.registry)]
-            raise UnknownNameError("Gymnasium environment", name, known, command="accumbens envs")
-        first = _make(name, discretisation)
-        try:
-            self.spec, self._first_action = _describe(name, first)
-        finally:
-            first.close()
-        self.num_envs = num_envs
-        self._seed: int | None = seed
-        self._envs = SyncVectorEnv(
-            [lambda: _make(name, discretisation)] * num_envs, copy=False, autoreset_mode=AutoresetMode.SAME_STEP
-        )
+        self.spec, first_action, source = describe(name, discretisation)
+        seeds = np.atleast_1d(seed).tolist()
+        self._seeds: list[int] | None = seeds
+        self._per_seed, self.num_envs = num_envs, num_envs * len(seeds)
+        make = partial(_make, source, discretisation)
+        spec = self.spec
+        layout = Layout(self.num_envs, spec.observation_shape, spec.observation_dtype, spec.action_dimensions)
+        if num_workers is None:
+            num_workers = _default_workers(source, self.num_envs)
+        if num_workers:
+            self._copies = Workers(name, make, layout, first_action, min(num_workers, self.num_envs))
+            self._buffers = self._copies.buffers
+        else:
+            self._buffers = layout.buffers(bytearray(layout.num_bytes()))
+            self._copies = Copies(make, self._buffers, first_action)
 
-    def reset(self, seed: int | None = None) -> np.ndarray:
+    def reset(self, seed: int | Sequence[int] | None = None) -> np.ndarray:
         """Begin a new episode in every copy.
 
         Args:
-            seed: begins new streams of random numbers, another one for every copy. Without it the first reset takes the
-                seed given at construction, and later ones go on with the streams at hand.
+            seed: begins new streams of random numbers, another one for every copy; as many seeds as at construction.
+                Without it the first reset takes those given at construction, and later ones go on with the streams at
+                hand.
 
         Returns:
-            The first observations, `[num_envs, ...]`.
+            The first observations, `[num_envs, ...]`, the copies of the first seed first.
         """
-        seed, self._seed = (self._seed if seed is None else seed), None
-        # Not seed, seed + 1, …, which neighbouring seeds would share.
-        seeds = None if seed is None else np.random.SeedSequence(seed).generate_state(self.num_envs).tolist()
-        observations, _ = self._envs.reset(seed=seeds)
-        return self._convert(observations)
+        seeds, self._seeds = (self._seeds if seed is None else np.atleast_1d(seed).tolist()), None
+        if seeds is not None:
+            # Not seed, seed + 1, …, which neighbouring seeds would share.
+            streams = [np.random.SeedSequence(number).generate_state(self._per_seed) for number in seeds]
+            seeds = np.concatenate(streams).tolist()
+        self._copies.reset(seeds)
+        return self._buffers.observation.copy()
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, HostStep]:
         """Step every copy, and where its episode ended start the next one.
@@ -113,44 +135,64 @@ class HostEnvironments:
             `(observations, step)`: the observations to act on next, and the outcome, whose observations are the true
             next ones.
         """
-        raw, reward, terminated, truncated, info = self._envs.step(np.asarray(actions, np.int64) + self._first_action)
-        observations = self._convert(raw)
-        true_next = observations.copy()
-        for index in np.flatnonzero(terminated | truncated):
-            true_next[index] = info["final_obs"][index]
-        # Gymnasium's time limit sets both where the last allowed step happens to terminate.
-        outcome = HostStep(true_next, reward.astype(np.float32), terminated, truncated & ~terminated)
-        return observations, outcome
+        buffers = self._buffers
+        buffers.action[:] = actions
+        self._copies.step()
+        outcome = (buffers.final_observation, buffers.reward, buffers.terminated, buffers.truncated)
+        return buffers.observation.copy(), HostStep(*(array.copy() for array in outcome))
 
     def close(self) -> None:
         """Release what the simulators hold."""
-        self._envs.close()
-
-    def _convert(self, observations: np.ndarray) -> np.ndarray:
-        return observations.astype(self.spec.observation_dtype)
+        self._copies.close()
 
 
-def _make(name: str, discretisation: Discretisation) -> gymnasium.Env:
-    env = _make_raw(name)
+def describe(name: str, discretisation: Discretisation = "joint") -> tuple[HostSpec, int, str | EnvSpec]:
+    """Return an environment's static facts, the number that it gives to action 0, and what it can be made from.
+
+    Raises:
+        UnknownNameError: Gymnasium does not know the name.
+        AccumbensError: a package is missing, or the spaces are not supported.
+    """
+    if not registry.on_host(name):
+        known = [*registry.control_suite_environments(), *sorted(gymnasium.registry)]
+        raise UnknownNameError("Gymnasium environment", name, known, command="accumbens envs")
+    source = name if name in registry.control_suite_environments() else gymnasium.spec(name)
+    first = _make(source, discretisation)
+    try:
+        return *_describe(name, first), source
+    finally:
+        first.close()
+
+
+def _default_workers(source: str | EnvSpec, num_envs: int) -> int:
+    """One process per core that this one may use; none where they could not help or could not make the copies."""
+    importable = isinstance(source, str) or isinstance(source.entry_point, str)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cores, num_envs)
+    return workers if importable and workers > 1 else 0
+
+
+def _make(source: str | EnvSpec, discretisation: Discretisation) -> gymnasium.Env:
+    env = _make_continuous(source)
     return BangBang(env, discretisation) if isinstance(env.action_space, Box) else env
 
 
-def _make_raw(name: str) -> gymnasium.Env:
-    if name in registry.control_suite_environments():
+def _make_continuous(source: str | EnvSpec) -> gymnasium.Env:
+    if isinstance(source, str):
         from accumbens.envs.control_suite import ControlSuiteEnvironment
 
-        return ControlSuiteEnvironment(name)
+        return ControlSuiteEnvironment(source)
     try:
-        if "box2d" in str(gymnasium.spec(name).entry_point):
+        if "box2d" in str(source.entry_point):
             _import_box2d()
-        return gymnasium.make(name)
+        return gymnasium.make(source)
     except (gymnasium.error.Error, ImportError) as error:
         if "box2d" in str(error).lower():
             raise AccumbensError(
-                f"environment {name!r} needs Box2D, which is not installed. In a checkout run 'uv sync --extra box2d', "
-                """elsewhere 'pip install "accumbens[box2d]"'."""
+                f"environment {source.id!r} needs Box2D, which is not installed. In a checkout run "
+                """'uv sync --extra box2d', elsewhere 'pip install "accumbens[box2d]"'."""
             ) from error
-        raise AccumbensError(f"Gymnasium cannot make environment {name!r}: {error}") from error
+        raise AccumbensError(f"Gymnasium cannot make environment {source.id!r}: {error}") from error
 
 
 def _import_box2d() -> None:
@@ -168,8 +210,6 @@ def _describe(name: str, env: gymnasium.Env) -> tuple[HostSpec, int]:
             f"environment {name!r} has the observation space {observations}; supported are Box and MultiBinary. "
             "gymnasium.wrappers.FlattenObservation makes a Box of most others."
         )
-    if not isinstance(actions, Discrete) and not isinstance(env, BangBang):
-        raise AccumbensError(f"environment {name!r} has the action space {actions}; supported are Discrete and Box.")
     boolean = _is_boolean(observations)
     low, high = (0, 1) if isinstance(observations, MultiBinary) else (observations.low, observations.high)
     dtype = np.dtype(bool if boolean else np.float32)
@@ -180,6 +220,8 @@ def _describe(name: str, env: gymnasium.Env) -> tuple[HostSpec, int]:
     if isinstance(env, BangBang):
         features = env.action_features
         return spec._replace(num_actions=len(features), action_dimensions=env.dimensions, action_features=features), 0
+    if not isinstance(actions, Discrete):
+        raise AccumbensError(f"environment {name!r} has the action space {actions}; supported are Discrete and Box.")
     return spec._replace(num_actions=int(actions.n)), int(actions.start)
 
 

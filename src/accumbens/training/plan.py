@@ -68,8 +68,6 @@ def environment_facts(name: str, discretisation: Discretisation) -> tuple[Enviro
     if registry.is_on_device(name):
         env = registry.make(name)
         return env, env.max_episode_steps
-    from accumbens.envs.gymnasium import HostEnvironments
+    from accumbens.envs.gymnasium import describe
 
-    envs = HostEnvironments(name, 1, 0, discretisation)
-    envs.close()
-    return envs.spec, 1  # an environment of unknown make may truncate at any step
+    return describe(name, discretisation)[0], 1  # an environment of unknown make may truncate at any step
