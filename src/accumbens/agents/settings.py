@@ -132,3 +132,40 @@ class ReplaySettings(CommonSettings):
 
 
 AgentSettings = ParallelSettings | ReplaySettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SACSettings:
+    """Soft actor-critic (Haarnoja et al. 2018, arXiv 1812.05905) as SBX has it; the numbers are SBX's defaults.
+
+    It chooses continuous actions as they are, and trains an actor and two critics by backpropagation: the yardstick of
+    continuous control, not one of our agents.
+    """
+
+    net_arch: tuple[int, ...] = (256, 256)
+    """Hidden units of every layer, the same in the actor and both critics."""
+    credit: Literal["local", "backprop"] = "backprop"
+    """Where the gradient stops: nowhere, as SAC's networks are trained as a whole."""
+    discount: float = 0.99
+    """γ."""
+    entropy_coefficient: float | None = None
+    """Weight of the policy's entropy (α); none learns it, towards an entropy of minus the number of dimensions."""
+    learning_rate: float = 3e-4
+    """Learning rate of Adam, for actor, critics and entropy coefficient."""
+    replay_capacity: int = 1_000_000
+    """Steps the replay buffer holds."""
+    batch_size: int = 256
+    """Transitions of one update."""
+    train_every: int = 1
+    """Environment steps between learning phases (all environments counted)."""
+    updates_per_phase: int = 1
+    """Updates of one learning phase."""
+    target_rate: float = 0.005
+    """Part of the way that the target critics move towards the critics after every update (τ)."""
+    learning_starts: int = 100
+    """Environment steps before the first update, in which actions are drawn uniformly."""
+    num_envs: int = 1
+    """Environments stepped side by side."""
+
+
+Settings = AgentSettings | SACSettings

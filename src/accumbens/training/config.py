@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import tomli_w
 
-from accumbens.agents.settings import AgentSettings, ParallelSettings
+from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, Settings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import resolve_preset
@@ -43,7 +43,7 @@ class RunConfig:
     seeds: int
     eval_frequency: int
     num_eval_episodes: int
-    settings: AgentSettings
+    settings: Settings
 
     def seed_list(self) -> list[int]:
         """Return the seeds of the run."""
@@ -91,7 +91,7 @@ def resolve_config(
     return config
 
 
-def apply_changes(settings: AgentSettings, changes: Mapping[str, str]) -> AgentSettings:
+def apply_changes(settings: Settings, changes: Mapping[str, str]) -> Settings:
     """Return the settings with some fields replaced by the values that texts stand for.
 
     Raises:
@@ -106,7 +106,7 @@ def apply_changes(settings: AgentSettings, changes: Mapping[str, str]) -> AgentS
     return dataclasses.replace(settings, **{key: _parse_field(hints, key, text) for key, text in changes.items()})
 
 
-def _hints(settings: AgentSettings) -> dict[str, Any]:
+def _hints(settings: Settings) -> dict[str, Any]:
     return typing.get_type_hints(type(settings))
 
 
@@ -177,7 +177,10 @@ def check(config: RunConfig) -> None:
     last_seed = config.seed + config.seeds - 1
     _require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
     _require("eval_frequency", config.eval_frequency, ">= 0", config.eval_frequency >= 0)
-    check_settings(config.settings)
+    if isinstance(config.settings, SACSettings):
+        check_sac_settings(config.settings)
+    else:
+        check_settings(config.settings)
 
 
 def check_settings(settings: AgentSettings) -> None:
@@ -238,6 +241,31 @@ def _require_fitting(settings: AgentSettings) -> None:
     allowed = f"off with readout={settings.readout}; it is for readout=goodness"
     fits = settings.readout == "goodness" or not settings.value_offset
     _require("value_offset", settings.value_offset, allowed, fits)
+
+
+def check_sac_settings(settings: SACSettings) -> None:
+    """Refuse values that SAC could not use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+
+    def require(names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:
+        for name in names:
+            value = getattr(settings, name)
+            _require(name, value, allowed, holds(value))
+
+    require(["credit"], "backprop: SAC's networks are trained as a whole", lambda value: value == "backprop")
+    require(["net_arch"], "at least one number >= 1", lambda sizes: min(sizes, default=0) >= 1)
+    counts = ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "num_envs"]
+    require(counts, ">= 1", lambda value: value >= 1)
+    require(["discount", "target_rate"], "from 0 to 1", lambda value: 0 <= value <= 1)
+    require(["learning_rate"], "> 0 and finite", lambda value: 0 < value < math.inf)
+    allowed = "> 0 and finite, or none"
+    require(["entropy_coefficient"], allowed, lambda value: value is None or 0 < value < math.inf)
+    require(["learning_starts"], ">= 0", lambda value: value >= 0)
+    allowed = f"a multiple of num_envs = {settings.num_envs}"
+    require(["train_every"], allowed, lambda value: value % settings.num_envs == 0)
 
 
 def _require(name: str, value: Any, allowed: str, holds: object) -> None:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -136,6 +136,32 @@ def open_run(path: Path) -> tuple[RunDirectory, RunConfig]:
         raise AccumbensError(f"there is no run at {path}")
     run = RunDirectory(path)
     return run, read_config(run.config)
+
+
+def has_checkpoint(run: RunDirectory) -> bool:
+    """Return whether a run has a checkpoint, good or damaged."""
+    return any(run.checkpoints.glob("*.ckpt"))
+
+
+def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None]) -> Any:
+    """Return the tree of the newest good checkpoint; see `checkpoints.restore`.
+
+    Args:
+        run: the run.
+        like: a tree of the same structure, shapes and dtypes.
+        warn: is told of damaged checkpoints.
+
+    Raises:
+        AccumbensError: there is none, or it does not fit `like`.
+    """
+    from accumbens.training import checkpoints
+
+    if not has_checkpoint(run):
+        raise AccumbensError(f"{run.path} has no checkpoint yet")
+    tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like)
+    for warning in warnings:
+        warn(warning)
+    return tree
 
 
 def require_same(asked: RunConfig, found: RunConfig, path: Path) -> None:

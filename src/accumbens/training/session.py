@@ -4,21 +4,17 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from accumbens.analysis.curves import draw_curve
 from accumbens.training import checkpoints
 from accumbens.training.config import RunConfig, to_document
-from accumbens.training.device import RunState
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.health import NotFiniteError, require_finite, require_finite_parameters
-from accumbens.training.interrupt import Interrupt, wait_for
-from accumbens.training.metrics import PER_CELL, ChunkMetrics
-from accumbens.training.runs import RunDirectory, Table, command_line, describe_machine, read_table
+from accumbens.training.health import NotFiniteError
+from accumbens.training.interrupt import Interrupt
+from accumbens.training.protocol import RunTrainer
+from accumbens.training.runs import RunDirectory, Table, command_line, describe_machine, has_checkpoint, read_table
 from accumbens.training.tracking import Tracker, make_tracker
-from accumbens.training.trainer import Trainer, has_checkpoint
 
 
 @runtime_checkable
@@ -79,17 +75,14 @@ class Session:
     """One process's work on a run."""
 
     def __init__(
-        self, trainer: Trainer, run: RunDirectory, report: Reporter, track: str | None, checkpoint_seconds: float
+        self, trainer: RunTrainer, run: RunDirectory, report: Reporter, track: str | None, checkpoint_seconds: float
     ):
         """Open the files of the run."""
         self._trainer, self._run, self._report = trainer, run, report
         self._track, self._checkpoint_seconds = track, checkpoint_seconds
         self._tracker: Tracker | None = None
         self._config = trainer.config
-        cells = range(1, trainer.agent.num_cells + 1)
-        per_cell = [f"{name}_{cell}" for name in PER_CELL for cell in cells]
-        columns = ["step", "seed", "episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
-        self._metrics = Table(run.metrics, [*columns, *per_cell, "wall_seconds"])
+        self._metrics = Table(run.metrics, ["step", "seed", *trainer.columns, "wall_seconds"])
         self._evaluations = Table(
             run.evaluations, ["step", "seed", "cells", "episodes", "mean_return", "std_return", "mean_length"]
         )
@@ -113,7 +106,7 @@ class Session:
         first_step = trainer.step_of(state)
         self._tracker = make_tracker(self._track, self._run.path, to_document(self._config), first_step)
         steps_per_second = blocks_per_second * plan.steps_per_block * len(trainer.seeds)
-        self._report.projected((plan.blocks - int(state.iteration)) / blocks_per_second, steps_per_second)
+        self._report.projected((plan.blocks - self._blocks(state)) / blocks_per_second, steps_per_second)
         self._report.start(first_step)
         begin = time.perf_counter()
         try:
@@ -128,7 +121,7 @@ class Session:
         steps = trainer.step_of(state) - first_step
         return self._finish(state, steps * len(trainer.seeds) / seconds)
 
-    def _first_state(self) -> RunState:
+    def _first_state(self) -> Any:
         if has_checkpoint(self._run):
             state = self._trainer.restore(self._run, self._report.message)
             self._saved_step = self._trainer.step_of(state)
@@ -142,13 +135,13 @@ class Session:
         self._run.write_meta(sessions=sessions)
         return state
 
-    def _loop(self, state: RunState) -> RunState:
+    def _loop(self, state: Any) -> Any:
         def notify() -> None:
             self._report.message("stopping after this chunk; Ctrl-C again stops at once, at the last checkpoint")
 
         last_checkpoint = time.perf_counter()
         with Interrupt(notify) as interrupt:
-            while int(state.iteration) < self._trainer.plan.blocks and not interrupt.requested:
+            while self._blocks(state) < self._trainer.plan.blocks and not interrupt.requested:
                 state = self._chunk(state)
                 if time.perf_counter() - last_checkpoint > self._checkpoint_seconds:
                     self._checkpoint(state)
@@ -157,53 +150,36 @@ class Session:
                 self._checkpoint(state)
         return state
 
-    def _chunk(self, state: RunState) -> RunState:
+    def _blocks(self, state: Any) -> int:
+        return self._trainer.step_of(state) // self._trainer.plan.steps_per_block
+
+    def _chunk(self, state: Any) -> Any:
         trainer, plan = self._trainer, self._trainer.plan
-        before = int(state.iteration)
+        before = self._blocks(state)
+        blocks = min(plan.chunk_blocks, plan.blocks - before)
         begin = time.perf_counter()
-        state, metrics = trainer.chunk(state, min(plan.chunk_blocks, plan.blocks - before))
-        wait_for(metrics)
-        require_finite(metrics, trainer.seeds, plan.steps_per_block)
-        metrics = jax.tree.map(np.asarray, metrics)
-        step = trainer.step_of(state)
+        state, rows = trainer.advance(state, blocks)
         seconds = time.perf_counter() - begin
-        speed = (int(state.iteration) - before) * plan.steps_per_block * len(trainer.seeds) / seconds
-        self._log(step, metrics)
-        self._report.progress(step, metrics.mean_return, speed)
+        step = trainer.step_of(state)
+        self._log(step, rows)
+        mean_return = np.asarray([row["mean_return"] for row in rows])
+        self._report.progress(step, mean_return, blocks * plan.steps_per_block * len(trainer.seeds) / seconds)
         frequency = self._config.eval_frequency
         passed = frequency and step // frequency > before * plan.steps_per_block // frequency
-        if passed or int(state.iteration) == plan.blocks:
+        if passed or before + blocks == plan.blocks:
             self._evaluate(state, step)
         return state
 
-    def _log(self, step: int, metrics: ChunkMetrics) -> None:
-        agent, steps_per_block = self._trainer.agent, self._trainer.plan.steps_per_block
-        updates = agent.updates_at(step // steps_per_block)
-        shared = {
-            "step": step,
-            "epsilon": agent.epsilon(jnp.int32(step - steps_per_block)).item(),  # of the last block
-            "learning_rate": np.asarray(agent.learning_rate(jnp.int32(updates))).item(),
-            "updates": updates,
-            "wall_seconds": round(self._wall_seconds(), 3),
-        }
-        rows = []
-        for index, seed in enumerate(self._trainer.seeds):
-            row = shared | {
-                "seed": seed,
-                "episodes": int(metrics.episodes[index]),
-                "mean_return": metrics.mean_return[index].item(),
-                "mean_length": metrics.mean_length[index].item(),
-            }
-            for name in PER_CELL:
-                values = np.asarray(getattr(metrics.learning, name))[index].tolist()
-                row |= {f"{name}_{cell}": value for cell, value in enumerate(values, start=1)}
-            rows.append(row)
+    def _log(self, step: int, rows: list[dict[str, Any]]) -> None:
+        wall_seconds = round(self._wall_seconds(), 3)
+        for seed, row in zip(self._trainer.seeds, rows, strict=True):
+            row["wall_seconds"] = wall_seconds
             if self._tracker:
-                numbers = {f"seed{seed}/{key}": value for key, value in row.items() if key not in ("step", "seed")}
-                self._tracker.log(step, numbers)
+                self._tracker.log(step, {f"seed{seed}/{key}": float(value) for key, value in row.items()})
+            row |= {"step": step, "seed": seed}
         self._metrics.append(rows)
 
-    def _evaluate(self, state: RunState, step: int) -> None:
+    def _evaluate(self, state: Any, step: int) -> None:
         evaluation = self._trainer.evaluate(state)
         rows = evaluation_rows(evaluation, self._trainer.seeds)
         self._evaluations.append([{"step": step} | row for row in rows])
@@ -212,10 +188,9 @@ class Session:
             self._tracker.log(step, numbers)
         self._report.evaluated(step, evaluation)
 
-    def _checkpoint(self, state: RunState) -> None:
+    def _checkpoint(self, state: Any) -> None:
         step = self._trainer.step_of(state)
-        cells = self._trainer.agent.network(state.seeds.agent).cells
-        require_finite_parameters(cells, self._trainer.seeds, step)
+        self._trainer.require_finite_parameters(state)
         checkpoints.save(self._run.checkpoints, step, state)
         self._run.write_meta(wall_seconds=round(self._wall_seconds(), 3))
         self._saved_step = step
@@ -223,12 +198,12 @@ class Session:
     def _wall_seconds(self) -> float:
         return self._earlier_seconds + time.perf_counter() - self._begin
 
-    def _finish(self, state: RunState, steps_per_second: float) -> Result:
+    def _finish(self, state: Any, steps_per_second: float) -> Result:
         config, run, step = self._config, self._run, self._trainer.step_of(state)
         title = f"{config.env}   {config.algo}, {config.settings.credit} credit"
         draw_curve(run.metrics, run.evaluations, run.curve, title)
         training = [row for row in read_table(run.metrics) if int(row["step"]) == step]
-        full = [row for row in read_table(run.evaluations) if int(row["cells"]) == self._trainer.agent.num_cells]
+        full = [row for row in read_table(run.evaluations) if int(row["cells"]) == self._trainer.num_cells]
         result = Result(
             env=config.env,
             algo=config.algo,
@@ -240,7 +215,7 @@ class Session:
             wall_seconds=round(self._wall_seconds(), 3),
             steps_per_second=round(steps_per_second, 1),
             run=str(run.path),
-            interrupted=int(state.iteration) < self._trainer.plan.blocks,
+            interrupted=self._blocks(state) < self._trainer.plan.blocks,
         )
         run.write_meta(wall_seconds=result.wall_seconds, result=result._asdict())
         return result

@@ -1,4 +1,4 @@
-"""The compiled pieces of one run, with the same face for the device loop and the host loop."""
+"""The compiled pieces of one run of cells, with the same face for the device loop and the host loop."""
 
 import time
 from collections.abc import Callable
@@ -9,19 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from accumbens.envs import registry
-from accumbens.errors import AccumbensError
-from accumbens.training import checkpoints
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluation, make_device_evaluation, make_host_evaluation
+from accumbens.training.health import require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
-from accumbens.training.metrics import ChunkMetrics
+from accumbens.training.interrupt import wait_for
+from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan
-from accumbens.training.runs import RunDirectory
+from accumbens.training.runs import RunDirectory, restore_newest
 
 
 class Trainer:
-    """The compiled pieces of one run."""
+    """The compiled pieces of one run; a `RunTrainer`."""
 
     def __init__(self, config: RunConfig, evaluation_epsilon: float = 0.0):
         """Build the agent and its loop; nothing is compiled yet.
@@ -32,6 +32,10 @@ class Trainer:
         self.config = config
         self.seeds = config.seed_list()
         self.agent, self.plan = make_agent_and_plan(config)
+        self.num_cells = self.agent.num_cells
+        per_cell = [f"{name}_{cell}" for name in PER_CELL for cell in range(1, self.num_cells + 1)]
+        shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
+        self.columns = [*shared, *per_cell]
         self._host: HostLoop | None = None
         episodes = config.num_eval_episodes
         if registry.is_on_device(config.env):
@@ -59,6 +63,49 @@ class Trainer:
         """Run that many blocks; the state that goes in is used up. On the device this returns at once."""
         return self._chunk(state, blocks)
 
+    def advance(self, state: RunState, blocks: int) -> tuple[RunState, list[dict[str, Any]]]:
+        """Run that many blocks and wait for them.
+
+        Returns:
+            the state, and for each seed a row with `columns`.
+
+        Raises:
+            NotFiniteError: a cell stopped being finite.
+        """
+        state, metrics = self.chunk(state, blocks)
+        wait_for(metrics)
+        require_finite(metrics, self.seeds, self.plan.steps_per_block)
+        return state, self._rows(jax.tree.map(np.asarray, metrics), self.step_of(state))
+
+    def _rows(self, metrics: ChunkMetrics, step: int) -> list[dict[str, Any]]:
+        updates = self.agent.updates_at(step // self.plan.steps_per_block)
+        shared = {
+            "epsilon": self.agent.epsilon(jnp.int32(step - self.plan.steps_per_block)).item(),  # of the last block
+            "learning_rate": np.asarray(self.agent.learning_rate(jnp.int32(updates))).item(),
+            "updates": updates,
+        }
+        rows = []
+        for index in range(len(self.seeds)):
+            row = shared | {
+                "episodes": int(metrics.episodes[index]),
+                "mean_return": metrics.mean_return[index].item(),
+                "mean_length": metrics.mean_length[index].item(),
+            }
+            for name in PER_CELL:
+                values = np.asarray(getattr(metrics.learning, name))[index].tolist()
+                row |= {f"{name}_{cell}": value for cell, value in enumerate(values, start=1)}
+            rows.append({column: row[column] for column in self.columns})
+        return rows
+
+    def require_finite_parameters(self, state: RunState) -> None:
+        """Raise if a parameter of a cell is not finite.
+
+        Raises:
+            NotFiniteError: names the first cell.
+        """
+        cells = self.agent.network(state.seeds.agent).cells
+        require_finite_parameters(cells, self.seeds, self.step_of(state))
+
     def evaluate(self, state: RunState) -> Evaluation:
         """Evaluate the agents of all seeds; arrays have a leading axis of seeds."""
         return jax.tree.map(np.asarray, self._evaluate(state.seeds.agent))
@@ -69,11 +116,7 @@ class Trainer:
         Raises:
             AccumbensError: there is none, or it does not fit this run.
         """
-        if not has_checkpoint(run):
-            raise AccumbensError(f"{run.path} has no checkpoint yet")
-        state, _, warnings = checkpoints.restore_latest(run.checkpoints, self._like())
-        for warning in warnings:
-            warn(warning)
+        state = restore_newest(run, self._like(), warn)
         return state if self._host is None else self._host.resume(state)
 
     def _like(self) -> RunState:
@@ -102,11 +145,6 @@ class Trainer:
         """Release environments on the host."""
         if self._host is not None:
             self._host.close()
-
-
-def has_checkpoint(run: RunDirectory) -> bool:
-    """Return whether a run has a checkpoint, good or damaged."""
-    return any(run.checkpoints.glob("*.ckpt"))
 
 
 def _for_each_seed(evaluate: Callable[[Any], Evaluation], agents: Any, num_seeds: int) -> Evaluation:
