@@ -111,7 +111,7 @@ def _draw_panel(
         axes.plot(curve.steps, curve.returns.mean(axis=0), color=colours[curve.label], lw=1.5, label=curve.label)
     end = max((curve.steps[-1] for curve in curves if curve.steps), default=0)
     for quote in quotes:
-        label = f"{quote.agent}, published end"
+        label = f"{quote.agent}, published, at {quote.steps / 1e6:g} M steps"
         axes.axhline(quote.value, color="0.35", ls=styles[quote.agent], lw=1.1, label=label)
         points = [point for point in quote.curve if point[0] <= 1.02 * end]
         if points:

@@ -97,9 +97,9 @@ def row_of(run: RunDirectory, config: RunConfig, variant: str, published: Publis
     )
 
 
-def quoted(published: Published) -> Row:
-    """Return the row of a published number that nothing was run for."""
-    return Row(published.env, None, None, published=published)
+def quoted(published: Published, steps: int) -> Row:
+    """Return the row of a published number that nothing was run for; `steps` is how far the runs beside it are."""
+    return Row(published.env, None, None, steps=steps, published=published)
 
 
 COLUMNS = (
@@ -136,7 +136,7 @@ def document(row: Row) -> dict[str, object]:
             "commit": row.commit,
         }
     if published is not None:
-        at_these_steps = published.at(row.steps) if row.algo else None
+        at_these_steps = published.at(row.steps)
         values |= {
             "published_agent": published.agent,
             "published_return": published.value,

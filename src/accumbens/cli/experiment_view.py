@@ -124,7 +124,7 @@ class ExperimentView:
         completed = min(self._steps_over + self._step * seeds, self._total)
         trained = self._trained + (self._step - self._first_step) * seeds
         text = f"{self._runs_over}/{self._num_runs} runs  {_short(completed)}/{_short(self._total)} steps of all seeds"
-        if trained:
+        if trained and completed < self._total:
             seconds = (self._total - completed) * (time.monotonic() - self._begin) / trained
             text += f"  {_clock(seconds)} left"
         if self._failed:
@@ -137,13 +137,14 @@ class ExperimentView:
             return
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
         table = Table(box=None, pad_edge=False)
-        names = ("environment", "agent", "seeds", "return", "greedy", "steps", "seconds", "parameters", "published")
-        for name in names:
-            table.add_column(name, justify="left" if name in ("environment", "agent") else "right")
+        for name in ("", "seeds", "return", "greedy", "steps", "seconds", "parameters", "published"):
+            table.add_column(name, justify="right" if name else "left", no_wrap=True)
         sources = list(dict.fromkeys(row.published.source for row in rows if row.published))
-        for row in rows:
-            table.add_row(*map(escape, _cells(row, sources)))
-        self._console.print(table)
+        for env in dict.fromkeys(row.env for row in rows):
+            table.add_row(f"[bold]{escape(env)}[/]")
+            for row in (row for row in rows if row.env == env):
+                table.add_row(*map(escape, _cells(row, sources)))
+        self._print_whole(table)
         few = min((len(row.returns) for row in rows if row.algo), default=0)
         self._console.print(
             f"[dim]return: mean of the last 100 training episodes ± 95 % t-interval over seeds"
@@ -155,6 +156,12 @@ class ExperimentView:
         for name, path in (("table", folder / "summary.csv"), ("figure", folder / "curves.png")):
             self._console.print(f"[dim]{name:<8}[/]{escape(shlex.quote(str(path)))}", soft_wrap=True)
 
+    def _print_whole(self, table: Table) -> None:
+        """Print a table that is never cut short: a narrow window breaks its lines instead."""
+        widest = self._console.options.update(max_width=1000)
+        width = max(self._console.width, self._console.measure(table, options=widest).maximum)
+        Console(file=self._console.file, width=width, highlight=False).print(table)
+
     def plan(self, experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) -> None:
         """Print what would run."""
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
@@ -165,7 +172,7 @@ class ExperimentView:
             config = run.config
             state = state_of(folder, run)
             table.add_row(config.env, run.row, str(config.seeds), f"{config.total_timesteps:,}", state)
-        self._console.print(table)
+        self._print_whole(table)
         self._console.print(f"{len(runs)} runs, {_short(self._total)} steps of all seeds, in {escape(str(folder))}")
 
 
@@ -184,7 +191,7 @@ def state_of(folder: Path, run: PlannedRun) -> str:
 def _cells(row: Row, sources: list[str]) -> list[str]:
     quote = ""
     if row.published is not None:
-        published, here = row.published, row.published.at(row.steps) if row.algo else None
+        published, here = row.published, row.published.at(row.steps)
         interval = "" if published.interval is None else f" ± {published.interval:g}"
         quote = f"{published.value:g}{interval}"
         if here is not None:
@@ -192,10 +199,10 @@ def _cells(row: Row, sources: list[str]) -> list[str]:
         quote += f" [{sources.index(published.source) + 1}]"
     if row.algo is None:
         agent = row.published.agent if row.published else ""
-        return [row.env, f"{agent}, published", *[""] * 6, quote]
+        return [f"  {agent}, published", *[""] * 6, quote]
     steps = f"{row.steps:,}" if row.steps >= row.asked else f"{row.steps:,} of {row.asked:,}"
     return [
-        *(row.env, f"{row.algo}/{row.variant}", str(len(row.returns))),
+        *(f"  {row.algo}/{row.variant}", str(len(row.returns))),
         *(str(estimate(row.returns)), str(estimate(row.greedy)), steps, f"{row.seconds:,.0f}", f"{row.parameters:,}"),
         quote,
     ]

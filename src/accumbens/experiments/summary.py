@@ -23,17 +23,19 @@ def rows_of(experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) ->
     Raises:
         AccumbensError: a run's files cannot be read, or its environment cannot be made.
     """
-    rows = []
+    rows: list[Row] = []
     for env in dict.fromkeys(run.config.env for run in runs):
         published = find(experiment.tables, env)
         beside: list[Published] = []
+        steps = 0
         for run in (run for run in runs if run.config.env == env):
             number = next((entry for entry in published if entry.agent == experiment.rows.get(run.row)), None)
             row = row_of(directory(folder, run), run.config, run.variant, number)
             if row is not None:
                 rows.append(row)
                 beside += [number] if number else []
-        rows += [quoted(entry) for entry in published if entry not in beside]
+                steps = max(steps, row.steps)
+        rows += [quoted(entry, steps) for entry in published if entry not in beside]
     return rows
 
 
