@@ -1,10 +1,11 @@
 """Record trained play for the oracle tests: the actions of a trained agent in each MinAtar game.
 
-    uv run python benchmarks/learning_curves.py minatar
+    uv run accumbens experiment ad-minatar --only '*/ad_pqn/local'
     uv run python benchmarks/record_play.py
 
 Writes `tests/oracle/play/<game>.npz` with `key` (the seed) and `actions` (uint8, one per step). The game is reset with
-`key(seed)`, and step t gets `fold_in(key(seed), t)`, as the test harness replays it; the agent acts greedily.
+`key(seed)`, and step t gets `fold_in(key(seed), t)`, as the test harness replays it; the agent acts greedily. The play
+that is committed came from runs of one seed and 5 M steps of an earlier commit.
 """
 
 import argparse
@@ -49,8 +50,8 @@ def record(run_path: Path, seed: int, num_steps: int) -> np.ndarray:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=Path("runs/minatar"))
-    parser.add_argument("--name", default="ad_pqn/benchmark-local", help="the run of each game, below its folder")
+    parser.add_argument("--runs", type=Path, default=Path("runs/experiments/ad-minatar-desk/minatar"))
+    parser.add_argument("--name", default="ad_pqn/local", help="the run of each game, below its folder")
     parser.add_argument("--steps", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=7)
     arguments = parser.parse_args()

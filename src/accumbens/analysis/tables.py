@@ -4,7 +4,7 @@ import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -117,10 +117,10 @@ def write_summary(rows: Sequence[Row], path: Path) -> None:
         writer.writerows(document(row) for row in rows)
 
 
-def document(row: Row) -> dict[str, object]:
+def document(row: Row) -> dict[str, Any]:
     """Return a row by the names of the CSV's columns, with None for what is not known."""
     final, greedy, published = estimate(row.returns), estimate(row.greedy), row.published
-    values: dict[str, object] = dict.fromkeys(COLUMNS)
+    values: dict[str, Any] = dict.fromkeys(COLUMNS)
     values |= {"env": row.env, "algo": row.algo, "variant": row.variant}
     if row.algo is not None:
         values |= {

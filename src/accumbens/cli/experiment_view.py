@@ -193,9 +193,9 @@ def _cells(row: Row, sources: list[str]) -> list[str]:
     if row.published is not None:
         published, here = row.published, row.published.at(row.steps)
         interval = "" if published.interval is None else f" ± {published.interval:g}"
-        quote = f"{published.value:g}{interval}"
+        quote = f"{published.value:g}{interval} at {published.steps / 1e6:g} M"
         if here is not None:
-            quote = f"{here:.1f} here, {quote} at the end"
+            quote = f"{here:.1f} at this step, {quote}"
         quote += f" [{sources.index(published.source) + 1}]"
     if row.algo is None:
         agent = row.published.agent if row.published else ""
