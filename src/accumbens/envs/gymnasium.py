@@ -153,15 +153,24 @@ def describe(name: str, discretisation: Discretisation = "joint") -> tuple[HostS
         UnknownNameError: Gymnasium does not know the name.
         AccumbensError: a package is missing, or the spaces are not supported.
     """
-    if not registry.on_host(name):
-        known = [*registry.control_suite_environments(), *sorted(gymnasium.registry)]
-        raise UnknownNameError("Gymnasium environment", name, known, command="accumbens envs")
-    source = name if name in registry.control_suite_environments() else gymnasium.spec(name)
+    source = source_of(name)
     first = _make(source, discretisation)
     try:
         return *_describe(name, first), source
     finally:
         first.close()
+
+
+def source_of(name: str) -> str | EnvSpec:
+    """Return what an environment can be made from, also in another process.
+
+    Raises:
+        UnknownNameError: Gymnasium does not know the name.
+    """
+    if not registry.on_host(name):
+        known = [*registry.control_suite_environments(), *sorted(gymnasium.registry)]
+        raise UnknownNameError("Gymnasium environment", name, known, command="accumbens envs")
+    return name if name in registry.control_suite_environments() else gymnasium.spec(name)
 
 
 def _default_workers(source: str | EnvSpec, num_envs: int) -> int:
@@ -173,11 +182,16 @@ def _default_workers(source: str | EnvSpec, num_envs: int) -> int:
 
 
 def _make(source: str | EnvSpec, discretisation: Discretisation) -> gymnasium.Env:
-    env = _make_continuous(source)
+    env = make_unchanged(source)
     return BangBang(env, discretisation) if isinstance(env.action_space, Box) else env
 
 
-def _make_continuous(source: str | EnvSpec) -> gymnasium.Env:
+def make_unchanged(source: str | EnvSpec) -> gymnasium.Env:
+    """Make an environment as it is: continuous actions stay continuous.
+
+    Raises:
+        AccumbensError: a package is missing.
+    """
     if isinstance(source, str):
         from accumbens.envs.control_suite import ControlSuiteEnvironment
 
