@@ -1,5 +1,7 @@
 """Evaluation on the device and on the host, with an agent and an environment whose returns are known by hand."""
 
+from contextlib import closing
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,8 @@ from accumbens.agents.protocol import Agent, Decision, Memory
 from accumbens.envs.protocol import Environment, Step
 from accumbens.td.exploration import epsilon_greedy, no_repeat
 from accumbens.training import evaluate
-from accumbens.training.evaluate import make_device_evaluation, make_host_evaluation, prefix_weights
+from accumbens.training.evaluate import make_device_evaluation, prefix_weights
+from accumbens.training.host_evaluation import HostEvaluation
 
 NAME = "test/Draw-v0"
 REWARDS = np.array([1.0, 10.0, 100.0], np.float32)
@@ -113,7 +116,8 @@ def evaluation(request, monkeypatch):
         monkeypatch.setitem(
             gymnasium.registry, NAME, gymnasium.envs.registration.EnvSpec(NAME, Endless if endless else Draw)
         )
-        return make_host_evaluation(NAME, agent, num_episodes, epsilon)(jnp.asarray(VALUES))
+        with closing(HostEvaluation(NAME, agent, 1, num_episodes, epsilon)) as play:
+            return jax.tree.map(lambda part: part[0], play(jnp.asarray(VALUES)[None]))
 
     return on_device if request.param == "device" else on_host
 

@@ -8,9 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from accumbens.agents.protocol import Agent, Memory, reset_memory
-from accumbens.envs.bang_bang import Discretisation
-from accumbens.envs.gymnasium import HostEnvironments, HostStep
+from accumbens.agents.protocol import Agent, Memory
 from accumbens.envs.protocol import Environment
 from accumbens.training.streams import Stream, stream_key
 
@@ -90,51 +88,5 @@ def make_device_evaluation(
         end = jax.lax.while_loop(unfinished, step, start)
         shape = (agent.num_cells, num_episodes)
         return Evaluation(end.returns.reshape(shape), end.lengths.reshape(shape))
-
-    return evaluate
-
-
-def make_host_evaluation(
-    name: str, agent: Agent, num_episodes: int, epsilon: float = 0.0, discretisation: Discretisation = "joint"
-) -> Callable[[Any], Evaluation]:
-    """Return `evaluate(agent_state) -> Evaluation` for an environment on the host.
-
-    Every prefix meets the same first states; what an environment draws later may differ.
-    """
-    weights = jnp.asarray(prefix_weights(agent, num_episodes))
-    num_envs = weights.shape[0]
-
-    @jax.jit
-    def act(agent_state, memory, observation, ended, time):
-        key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, time)
-        return agent.act(agent_state, reset_memory(memory, ended), observation, epsilon, key, weights)
-
-    def evaluate(agent_state: Any) -> Evaluation:
-        prefixes = range(agent.num_cells)
-        all_envs = [HostEnvironments(name, num_episodes, EVALUATION_SEED, discretisation) for _ in prefixes]
-        limit = all_envs[0].spec.max_episode_steps or LONGEST_EPISODE
-        try:
-            observation = np.concatenate([envs.reset() for envs in all_envs])
-            memory = agent.init_memory(num_envs)
-            finished = just_ended = np.zeros(num_envs, bool)
-            returns, lengths = np.zeros(num_envs, np.float32), np.zeros(num_envs, np.int32)
-            for time in range(limit):
-                decision = act(agent_state, memory, observation, just_ended, time)
-                memory = decision.memory
-                actions = np.split(np.asarray(decision.action), agent.num_cells)
-                steps = [envs.step(action) for envs, action in zip(all_envs, actions, strict=True)]
-                observation = np.concatenate([following for following, _ in steps])
-                outcome = HostStep(*(np.concatenate(part) for part in zip(*(step for _, step in steps), strict=True)))
-                returns += np.where(finished, 0.0, outcome.reward)
-                lengths += ~finished
-                just_ended = outcome.terminated | outcome.truncated
-                finished = finished | just_ended
-                if finished.all():
-                    break
-        finally:
-            for envs in all_envs:
-                envs.close()
-        shape = (agent.num_cells, num_episodes)
-        return Evaluation(jnp.asarray(returns.reshape(shape)), jnp.asarray(lengths.reshape(shape)))
 
     return evaluate

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer
 
-from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
+from accumbens.agents.protocol import Agent, Decision, Memory, Rollout, reset_memory
+from accumbens.cells import Carry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
 from accumbens.training.device import RunState, SeedState, absorb
@@ -20,18 +21,41 @@ from accumbens.training.streams import Stream, stream_key
 class HostLoop:
     """The same run as the device loop's, with environments whose state cannot be saved.
 
+    The copies of all seeds are stepped together, in several processes. Between two steps there is one call of the
+    device, which lets all seeds' agents act and brings back nothing but their actions; what else acting computed stays
+    there until the block is learned from.
+
     `RunState` holds what the device knows; its `env_states` are empty. A run that is resumed begins new episodes.
     """
 
-    def __init__(self, name: str, agent: Agent, seeds: list[int], discretisation: Discretisation = "joint"):
-        """Make `agent.num_envs` environments for every seed."""
+    def __init__(
+        self,
+        name: str,
+        agent: Agent,
+        seeds: list[int],
+        discretisation: Discretisation = "joint",
+        num_workers: int | None = None,
+    ):
+        """Make `agent.num_envs` environments for every seed.
+
+        Args:
+            name: of the environment.
+            agent: acts and learns.
+            seeds: of the run.
+            discretisation: how continuous actions are made bang-bang.
+            num_workers: processes that step environments; the results are the same whatever their number.
+
+        Raises:
+            UnknownNameError: nothing of that name is registered.
+            AccumbensError: the environment cannot be used.
+        """
         self._agent = agent
         self._seeds = seeds
-        self._envs = [HostEnvironments(name, agent.num_envs, seed, discretisation) for seed in seeds]
+        self._envs = HostEnvironments(name, agent.num_envs, seeds, discretisation, num_workers)
         # A truncation may come at any step: what Gymnasium calls a time limit need not be the only cause.
-        self.spec = self._envs[0].spec
+        self.spec = self._envs.spec
         self._observation: np.ndarray | None = None
-        self._act = jax.jit(jax.vmap(self._act_one, (0, 0, 0, 0, None)))
+        self._act = jax.jit(jax.vmap(self._act_one, (0, 0, 0, 0, 0, None)))
         self._learn = jax.jit(self._learn_all, donate_argnums=0)
         self._summarise = jax.jit(summarise)
 
@@ -55,21 +79,23 @@ class HostLoop:
         """Run that many blocks, fewer if something stops being finite."""
         totals = no_totals(len(self._seeds), self._agent.num_cells)
         for _ in range(blocks):
-            memory, rollout = self._collect(run)
-            run, totals = self._learn(run, memory, rollout, totals)
+            run, totals = self._learn(run, *self._collect(run), totals)
             if not healthy(totals):
                 break
         return run, self._summarise(totals, run.seeds.episodes)
 
     def close(self) -> None:
         """Release the environments."""
-        for envs in self._envs:
-            envs.close()
+        self._envs.close()
 
     def _reset(self, iteration: int) -> np.ndarray:
         seeds = [np.random.SeedSequence([seed, iteration]).generate_state(1)[0] for seed in self._seeds]
-        self._observation = np.stack([envs.reset(seed=int(seed)) for envs, seed in zip(self._envs, seeds, strict=True)])
+        self._observation = self._by_seed(self._envs.reset([int(seed) for seed in seeds]))
         return self._observation
+
+    def _by_seed(self, array: np.ndarray) -> np.ndarray:
+        """From [seeds × envs, …] to [seeds, envs, …]."""
+        return array.reshape(len(self._seeds), self._agent.num_envs, *array.shape[1:])
 
     def _init_one(self, seed: Integer[Array, ""], observation: Array) -> SeedState:
         agent = self._agent
@@ -77,46 +103,56 @@ class HostLoop:
         episodes = no_episodes(agent.num_envs)
         return SeedState(seed, parameters, agent.init_memory(agent.num_envs), (), observation, episodes)
 
-    def _act_one(self, seed: Integer[Array, ""], agent_state: Any, memory: Memory, observation: Array, time):
+    def _act_one(self, seed: Integer[Array, ""], agent_state: Any, memory: Memory, ended: Array, observation, time):
+        memory = reset_memory(memory, ended)
         epsilon = self._agent.epsilon(time * self._agent.num_envs)
         key = stream_key(seed, Stream.EXPLORATION, time)
-        return self._agent.act(agent_state, memory, observation, epsilon, key)
+        return memory.carry, self._agent.act(agent_state, memory, observation, epsilon, key)
 
-    def _collect(self, run: RunState) -> tuple[Memory, Rollout]:
+    def _collect(self, run: RunState) -> tuple[list[tuple[Carry, Decision]], HostStep, np.ndarray]:
+        """Step through one block.
+
+        Returns:
+            for every step the carry that was acted on and the decision, on the device; all outcomes,
+            `[seeds, time, envs, ...]`; what was acted on, likewise, and at last what will be acted on next.
+        """
         seeds, agent = run.seeds, self._agent
         memory, start = seeds.memory, int(run.iteration) * agent.rollout_length
-        rows = []
+        ended = np.zeros((len(self._seeds), agent.num_envs), bool)  # `seeds.memory` is already reset
+        acting, outcomes, observations = [], [], [self._observation]
         for time in range(start, start + agent.rollout_length):
-            observation = self._observation
-            decision = self._act(seeds.seed, seeds.agent, memory, observation, time)
+            acting.append(self._act(seeds.seed, seeds.agent, memory, ended, self._observation, time))
+            decision = acting[-1][1]
             action = np.asarray(decision.action)
-            steps = [envs.step(actions) for envs, actions in zip(self._envs, action, strict=True)]
-            self._observation = np.stack([following for following, _ in steps])
-            outcome = HostStep(*(np.stack(part) for part in zip(*(outcome for _, outcome in steps), strict=True)))
-            rows.append((observation, memory.carry, decision.memory.carry, decision.values, action, outcome))
-            memory = _reset_memories(decision.memory, outcome.terminated | outcome.truncated)
+            observation, outcome = self._envs.step(action.reshape(-1, *action.shape[2:]))
+            outcomes.append(HostStep(*map(self._by_seed, outcome)))
+            self._observation = self._by_seed(observation)
+            observations.append(self._observation)
+            memory, ended = decision.memory, outcomes[-1].terminated | outcomes[-1].truncated
+        stacked = HostStep(*(np.stack(part, axis=1) for part in zip(*outcomes, strict=True)))
+        return acting, stacked, np.stack(observations, axis=1)
+
+    def _learn_all(
+        self, run: RunState, acting: list[tuple[Carry, Decision]], outcome: HostStep, observations: Array, totals
+    ):
         # [time, seeds, envs, …] -> [seeds, time, envs, …], as `absorb` under vmap wants it.
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *rows)
-        observation, carry, next_carry, values, action, outcome = stacked
-        return memory, Rollout(
-            observation=observation,
+        carry, decision = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *acting)
+        ended = outcome.terminated | outcome.truncated
+        memory = jax.vmap(reset_memory)(acting[-1][1].memory, ended[:, -1])
+        rollout = Rollout(
+            observation=observations[:, :-1],
             carry=carry,
-            next_carry=next_carry,
-            values=values,
-            action=action,
+            next_carry=decision.memory.carry,
+            values=decision.values,
+            action=decision.action,
             reward=outcome.reward,
             terminated=outcome.terminated,
             truncated=outcome.truncated,
             final_observation=outcome.observation,
-            last_observation=jnp.asarray(self._observation),
+            last_observation=observations[:, -1],
             last_carry=memory.carry,
         )
-
-    def _learn_all(self, run: RunState, memory: Memory, rollout: Rollout, totals):
         absorb_seeds: Callable = jax.vmap(lambda s, r: absorb(self._agent, s, r, run.iteration))
         seeds, metrics = absorb_seeds(run.seeds, rollout)
         seeds = seeds._replace(memory=memory, observation=rollout.last_observation)
         return RunState(seeds, run.iteration + 1), add_block(totals, metrics, run.iteration)
-
-
-_reset_memories = jax.jit(jax.vmap(reset_memory))

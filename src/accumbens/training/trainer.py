@@ -11,9 +11,10 @@ import numpy as np
 from accumbens.envs import registry
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
-from accumbens.training.evaluate import Evaluation, make_device_evaluation, make_host_evaluation
+from accumbens.training.evaluate import Evaluation, make_device_evaluation
 from accumbens.training.health import require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
+from accumbens.training.host_evaluation import HostEvaluation
 from accumbens.training.interrupt import wait_for
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan
@@ -37,6 +38,7 @@ class Trainer:
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns = [*shared, *per_cell]
         self._host: HostLoop | None = None
+        self._host_evaluation: HostEvaluation | None = None
         episodes = config.num_eval_episodes
         if registry.is_on_device(config.env):
             env = registry.make(config.env)
@@ -52,8 +54,9 @@ class Trainer:
             discretisation = config.settings.discretisation
             self._host = HostLoop(config.env, self.agent, self.seeds, discretisation)
             self._init, self._chunk = self._host.init, self._host.chunk
-            evaluate = make_host_evaluation(config.env, self.agent, episodes, evaluation_epsilon, discretisation)
-            self._evaluate = lambda agents: _for_each_seed(evaluate, agents, len(self.seeds))
+            self._evaluate = self._host_evaluation = HostEvaluation(
+                config.env, self.agent, len(self.seeds), episodes, evaluation_epsilon, discretisation
+            )
 
     def init(self) -> RunState:
         """Return the run before its first step."""
@@ -145,8 +148,5 @@ class Trainer:
         """Release environments on the host."""
         if self._host is not None:
             self._host.close()
-
-
-def _for_each_seed(evaluate: Callable[[Any], Evaluation], agents: Any, num_seeds: int) -> Evaluation:
-    each = [evaluate(jax.tree.map(lambda leaf, index=index: leaf[index], agents)) for index in range(num_seeds)]
-    return Evaluation(*(jnp.stack(part) for part in zip(*each, strict=True)))
+        if self._host_evaluation is not None:
+            self._host_evaluation.close()
