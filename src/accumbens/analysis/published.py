@@ -55,27 +55,32 @@ class Published(NamedTuple):
 
 
 _M = 1_000_000
+_Number = int | float
 
 
-def _curve(steps: tuple[float, ...], values: tuple[float | None, ...]) -> tuple[tuple[int, float], ...]:
+def _curve(steps: tuple[_Number, ...], values: tuple[_Number | None, ...]) -> tuple[tuple[int, float], ...]:
     """Points at these million steps; None where another line hides the curve."""
-    return tuple((round(at * _M), value) for at, value in zip(steps, values, strict=True) if value is not None)
+    return tuple((round(at * _M), float(value)) for at, value in zip(steps, values, strict=True) if value is not None)
 
 
 def _ad_figure(
     source: str,
-    million: tuple[float, ...],
+    million: tuple[_Number, ...],
     end: int,
-    read: dict[str, tuple[float, ...]],
-    rivals: dict[str, dict[str, float]],
+    read: dict[str, tuple[_Number, ...]],
+    rivals: dict[str, dict[str, _Number]],
     rivals_source: str,
 ) -> list[Published]:
     """AD's curve, whose last value in `read` is the end, and the end values of the rivals."""
     entries = []
     for env, (*values, last) in read.items():
-        entries.append(Published("AD", env, last, None, end, source, _curve((*million, end / _M), (*values, last))))
+        entries.append(
+            Published("AD", env, float(last), None, end, source, _curve((*million, end / _M), (*values, last)))
+        )
         entries += [
-            Published(agent, env, ends[env], None, end, rivals_source) for agent, ends in rivals.items() if env in ends
+            Published(agent, env, float(ends[env]), None, end, rivals_source)
+            for agent, ends in rivals.items()
+            if env in ends
         ]
     return entries
 
@@ -85,7 +90,7 @@ _BODIES = ("dmc/walker-walk", "dmc/walker-run", "dmc/hopper-hop", "dmc/cheetah-r
 _TASKS = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0", "LunarLander-v3")
 
 
-def _ends(names: tuple[str, ...], *values: float) -> dict[str, float]:
+def _ends(names: tuple[str, ...], *values: _Number) -> dict[str, _Number]:
     return dict(zip(names, values, strict=True))
 
 
@@ -119,12 +124,12 @@ _DMC = _ad_figure(
     {"TD-MPC2": _ends(_BODIES, 985, 878, 442, 890, 980), "SAC": _ends(_BODIES, 980, 870, 301, 890, 980)},
     AD_DMC_OTHERS,
 ) + [
-    Published("AD-QR", env, value, None, 4 * _M, AD_QR)
+    Published("AD-QR", env, float(value), None, 4 * _M, AD_QR)
     for env, value in _ends(_BODIES, 976, 793, 500, 853, 963).items()
 ]
 
 _CLASSIC = [
-    Published(agent, env, value, None, _M, AD_CLASSIC)
+    Published(agent, env, float(value), None, _M, AD_CLASSIC)
     for agent, ends in {
         "AD": _ends(_TASKS, 495, -67, -109, 269),
         "CleanRL DQN": _ends(_TASKS, 445, -88, -137, 231),
@@ -136,8 +141,8 @@ _CLASSIC = [
 
 def _arq_table(
     names: tuple[str, ...],
-    rows: dict[str, tuple[tuple[float, float], ...]],
-    curves: dict[tuple[str, str], tuple[float | None, ...]],
+    rows: dict[str, tuple[tuple[_Number, _Number], ...]],
+    curves: dict[tuple[str, str], tuple[_Number | None, ...]],
 ) -> list[Published]:
     return [
         Published(
@@ -210,7 +215,7 @@ _ARQ_GOODNESS = [
 
 # On SpaceInvaders both of AD's lines end between 340 and 350.
 _ARQ_CONDITIONING_ENTRIES = [
-    Published(agent, env, value, None, 4 * _M, ARQ_CONDITIONING)
+    Published(agent, env, float(value), None, 4 * _M, ARQ_CONDITIONING)
     for agent, ends in {
         "ARQ": (85.5, 543),
         "ARQ, unconditioned": (57, 324),

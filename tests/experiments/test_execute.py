@@ -1,0 +1,154 @@
+"""Runs that are done, stopped, failing or of other settings. Training itself is played by a stand-in."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+
+from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.experiments import execute as module
+from accumbens.experiments.execute import ExperimentReporter, directory, done, execute, select, steps_done
+from accumbens.experiments.files import load
+from accumbens.training.health import NotFiniteError
+from accumbens.training.session import Result
+
+
+class Notes:
+    """An ExperimentReporter that remembers."""
+
+    def __init__(self):
+        self.seen = []
+
+    def begun(self, run):
+        self.seen.append(("begun", run.variant))
+
+    def ended(self, run, result, skipped):
+        self.seen.append(("skipped" if skipped else "ended", run.variant))
+
+    def failed(self, run, reason):
+        self.seen.append(("failed", run.variant, reason))
+
+    def preparing(self, config, run): ...
+    def projected(self, seconds, steps_per_second): ...
+    def start(self, step): ...
+    def progress(self, step, mean_return, steps_per_second): ...
+    def evaluated(self, step, evaluation): ...
+    def message(self, text): ...
+
+
+@pytest.fixture
+def experiment(document, write):
+    document["variants"]["gain"] = {"forward_gain": 1.0}
+    document["agents"]["ad_pqn"].append("gain")
+    return load(str(write(document)), "desk")
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Let training return at once, or raise, or be interrupted: `trained[variant] = exception or True`."""
+    what = {}
+
+    def stand_in(config, report, *, out, name, checkpoint_seconds):
+        happens = what.get(name)
+        if isinstance(happens, Exception):
+            raise happens
+        path = str(out / config.env / config.algo / name)
+        credit = config.settings.credit
+        return Result(config.env, config.algo, credit, [0], 1, [1.0], [1.0], 1.0, 1.0, path, happens is True)
+
+    monkeypatch.setattr(module, "train_or_resume", stand_in)
+    return what
+
+
+def test_notes_are_a_reporter():
+    assert isinstance(Notes(), ExperimentReporter)
+
+
+def test_what_is_done_is_skipped(experiment, trained, pretend, tmp_path):
+    pretend(tmp_path, experiment.runs[1], [10.0, 30.0])
+    notes = Notes()
+    outcome = execute(experiment.runs, tmp_path, notes)
+    assert notes.seen == [
+        ("skipped", "backprop"),
+        *((how, name) for name in ("local", "gain") for how in ("begun", "ended")),
+    ]
+    assert len(outcome.results) == 3
+    result = outcome.results["CartPole-v1/ad_pqn/backprop"]
+    assert result.final_return == [10.0, 30.0]
+    assert result.run == str(directory(tmp_path, experiment.runs[1]).path)  # also when the folder has moved
+
+
+def test_what_was_stopped_goes_on(experiment, trained, pretend, tmp_path):
+    run = experiment.runs[0]
+    pretend(tmp_path, run, [10.0, 30.0], step=512, result=False)
+    assert done(tmp_path, run) is None
+    assert steps_done(tmp_path, run) == 512
+    notes = Notes()
+    execute([run], tmp_path, notes)
+    assert notes.seen == [("begun", "local"), ("ended", "local")]
+
+
+@pytest.mark.parametrize(
+    "error", [NotFiniteError("cell 1 is NaN"), OSError("disk full"), AccumbensError("no"), ValueError("v")]
+)
+def test_a_failure_does_not_keep_the_others_from_running(experiment, trained, tmp_path, error):
+    trained["backprop"] = error
+    notes = Notes()
+    outcome = execute(experiment.runs, tmp_path, notes)
+    assert [seen[:2] for seen in notes.seen if seen[0] != "begun"] == [
+        ("ended", "local"),
+        ("failed", "backprop"),
+        ("ended", "gain"),
+    ]
+    assert str(error) in outcome.failures["CartPole-v1/ad_pqn/backprop"]
+    assert len(outcome.results) == 2
+    assert not outcome.interrupted
+
+
+def test_ctrl_c_ends_the_experiment(experiment, trained, tmp_path):
+    trained["backprop"] = True
+    notes = Notes()
+    outcome = execute(experiment.runs, tmp_path, notes)
+    assert outcome.interrupted
+    assert list(outcome.results) == ["CartPole-v1/ad_pqn/local"]
+    assert notes.seen[-1] == ("ended", "backprop")
+
+
+def test_a_run_of_other_settings_is_left_alone(experiment, trained, pretend, tmp_path):
+    run = experiment.runs[0]
+    other = run._replace(config=dataclasses.replace(run.config, total_timesteps=4096))
+    there = pretend(tmp_path, other, [1.0, 2.0])
+    before = {path: path.read_bytes() for path in there.path.iterdir()}
+    outcome = execute(experiment.runs, tmp_path, Notes())
+    assert "started with other settings (total_timesteps: 4096 there, 1024 asked)" in outcome.failures[run.label]
+    assert {path: path.read_bytes() for path in there.path.iterdir()} == before
+    assert len(outcome.results) == 2
+
+
+def test_an_environment_that_cannot_be_made_is_found_before_training(document, write, trained, tmp_path, monkeypatch):
+    def refuse(config):
+        raise AccumbensError("install it")
+
+    monkeypatch.setattr(module, "make_agent_and_plan", refuse)
+    notes = Notes()
+    with pytest.raises(AccumbensError, match=r"install it\n\(--only PATTERN"):
+        execute(load(str(write(document)), "desk").runs, tmp_path, notes)
+    assert notes.seen == []
+
+
+def test_patterns(experiment):
+    assert select(experiment.runs, None) == list(experiment.runs)
+    assert [run.variant for run in select(experiment.runs, "*/ad_pqn/*a*")] == ["local", "backprop", "gain"]
+    assert [run.variant for run in select(experiment.runs, "*/local")] == ["local"]
+    with pytest.raises(UnknownNameError, match="'breakout'"):
+        select(experiment.runs, "breakout")
+
+
+def test_a_run_without_rows_has_done_no_steps(experiment, tmp_path, pretend):
+    assert steps_done(tmp_path, experiment.runs[0]) == 0
+    there = pretend(tmp_path, experiment.runs[0], [np.nan, np.nan])
+    header = there.metrics.read_text().splitlines()[0]
+    there.metrics.write_text(header + "\n")
+    assert steps_done(tmp_path, experiment.runs[0]) == 0
+    shutil.rmtree(there.path)
