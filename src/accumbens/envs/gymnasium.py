@@ -170,7 +170,9 @@ def source_of(name: str) -> str | EnvSpec:
     if not registry.on_host(name):
         known = [*registry.control_suite_environments(), *sorted(gymnasium.registry)]
         raise UnknownNameError("Gymnasium environment", name, known, command="accumbens envs")
-    return name if name in registry.control_suite_environments() else gymnasium.spec(name)
+    if name in registry.control_suite_environments():
+        return name
+    return gymnasium.spec(name.rpartition(":")[2])  # `on_host` has imported the module
 
 
 def _default_workers(source: str | EnvSpec, num_envs: int) -> int:
