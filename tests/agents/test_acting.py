@@ -1,12 +1,14 @@
 """What both learners share outside of learning: encoding observations, acting, memory and schedules."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from facts import facts
 
-from accumbens.agents import ParallelSettings, ReplaySettings, make_agent, network, reset_memory
+from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network, reset_memory
 
 ENVS = 4
 SETTINGS = ParallelSettings(cell="mlp", net_arch=(3, 2), num_envs=ENVS, rollout_length=4, num_minibatches=2)
@@ -122,3 +124,94 @@ def test_replay_learner_counts(num_envs, train_every, learning_starts, rollout_l
     # ε decays from the first update on, over half the run.
     epsilons = [float(agent.epsilon(jnp.asarray(learning_starts + step))) for step in (0, 25_000, 50_000)]
     np.testing.assert_allclose(epsilons, [1, 0.55, 0.1], rtol=1e-5)
+
+
+def test_acting_on_the_top_cell_alone(quick_jit):
+    agent = make_agent(dataclasses.replace(SETTINGS, act_on="top"), facts(), 1000, None)
+    state = quick_jit(agent.init)(jax.random.key(0))
+    decision = quick_jit(agent.act)(state, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
+    np.testing.assert_array_equal(decision.action, np.argmax(decision.values[:, -1], axis=-1))
+    np.testing.assert_array_equal(agent.cell_weights, np.eye(2))  # a prefix acts on its own top cell
+
+
+@pytest.mark.parametrize("readout", ["value", "quantile"])
+def test_bootstrapping_from_the_mean_over_cells(readout):
+    settings = dataclasses.replace(SETTINGS, readout=readout, num_quantiles=3, bootstrap="mean")
+    shape = (ENVS, 2, 3, 2) if readout == "quantile" else (ENVS, 2, 2)
+    values = jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
+    averaged = network.value_function(settings, facts()).for_bootstrap(values)
+    np.testing.assert_allclose(averaged, np.broadcast_to(np.mean(values, axis=1, keepdims=True), shape), rtol=1e-6)
+    own = network.value_function(dataclasses.replace(settings, bootstrap="own"), facts())
+    np.testing.assert_array_equal(own.for_bootstrap(values), values)
+
+
+def test_quantiles_are_averaged_over_cells_and_quantiles_when_acting(quick_jit):
+    settings = dataclasses.replace(SETTINGS, readout="quantile", num_quantiles=5, loss="quantile_huber")
+    agent = make_agent(settings, facts(), 1000, None)
+    state = quick_jit(agent.init)(jax.random.key(0))
+    decision = quick_jit(agent.act)(state, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
+    assert decision.values.shape == (ENVS, 2, 5, 2)
+    np.testing.assert_array_equal(decision.action, np.mean(decision.values, axis=(1, 2)).argmax(axis=-1))
+
+
+FACTORED = {
+    "num_actions": 6,
+    "action_dimensions": 3,
+    "action_features": np.kron(np.eye(3), [[-1.0], [1.0]]).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("conditioned", [False, True])
+def test_values_of_factored_actions(conditioned, quick_jit):
+    """Conditioned or not, the value of an action is the mean over dimensions of its choices' values."""
+    settings = dataclasses.replace(SETTINGS, cell="attention", action_conditioning=conditioned)
+    env = facts(**FACTORED)
+    q_function = network.value_function(settings, env)
+    carry = network.silent_carry(settings, ENVS)
+    action = np.random.default_rng(0).integers(0, 2, (ENVS, 3)).astype(np.int32)
+
+    def values(key):
+        stack = network.build_stack(settings, env, key)
+        everything, _ = q_function.all(stack, jnp.asarray(OBSERVATION), carry)
+        return everything, q_function.taken(stack, jnp.asarray(OBSERVATION), carry, jnp.asarray(action))
+
+    everything, taken = quick_jit(values)(jax.random.key(0))
+    assert everything.shape == (ENVS, 2, 6)
+    for env_index, cell in np.ndindex(ENVS, 2):
+        choices = [everything[env_index, cell, 2 * d + c] for d, c in enumerate(action[env_index])]
+        np.testing.assert_allclose(taken[env_index, cell], np.mean(choices), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("learner", ["parallel", "replay"])
+def test_learners_take_factored_actions(learner, quick_jit):
+    """One block of steps: the ring stores vectors of choices, and what is learned of is finite."""
+    common = {"net_arch": (3, 2), "num_envs": ENVS}
+    settings = {
+        "parallel": ParallelSettings(**common, rollout_length=4, num_minibatches=2),
+        "replay": ReplaySettings(**common, batch_size=8, train_every=ENVS * 4, learning_starts=0, context_length=2),
+    }[learner]
+    agent = make_agent(settings, facts(**FACTORED, max_episode_steps=50), 1000, 50)
+
+    def run(key):
+        state = agent.init(key)
+        memory = agent.init_memory(ENVS)
+        decision = agent.act(state, memory, jnp.asarray(OBSERVATION), 0.5, key)
+
+        def steps(x):
+            return jnp.broadcast_to(x, (4, *x.shape))
+
+        flags = jnp.zeros((4, ENVS), bool)
+        carry, after = jax.tree.map(steps, (memory.carry, decision.memory.carry))
+        observation = steps(jnp.asarray(OBSERVATION))
+        rollout = Rollout(
+            observation, carry, after, steps(decision.values), steps(decision.action), jnp.ones((4, ENVS)), flags,
+            flags, observation, jnp.asarray(OBSERVATION), memory.carry,
+        )  # fmt: skip
+        state, _ = agent.learn(state, rollout, jnp.int32(0), key)
+        return agent.learn(state, rollout, jnp.int32(1), key)
+
+    state, metrics = quick_jit(run)(jax.random.key(0))
+    assert metrics.updates > 0
+    assert np.isfinite(metrics.loss).all()
+    if learner == "replay":
+        assert state.replay.action.shape[1:] == (ENVS, 3)

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import typing
 
 import equinox as eqx
 import jax
@@ -11,14 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from facts import facts
+from family import FAMILY, GOODNESS, READOUTS
 
 from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network
 from accumbens.agents.parallel_q import ParallelState
 from accumbens.agents.replay_q import Networks, make_double_q_update
-from accumbens.agents.settings import CommonSettings
 from accumbens.replay.ring import Windows
 
-CELLS = typing.get_args(typing.get_type_hints(CommonSettings)["cell"])
 CREDITS = ("local", "backprop")
 NET_ARCH = (5, 4, 3)
 OBSERVATION, ACTIONS, TIME, ENVS = 3, 2, 4, 2
@@ -64,7 +62,7 @@ ROLLOUT = Rollout(
     observation=normal(1, TIME, ENVS, OBSERVATION),
     carry=carry(2, TIME, ENVS),
     next_carry=carry(3, TIME, ENVS),
-    values=normal(4, TIME, ENVS, 3, ACTIONS),
+    values=None,  # see `parallel_program`
     action=ACTION.reshape(TIME, ENVS),
     reward=normal(5, TIME, ENVS),
     terminated=np.zeros((TIME, ENVS), bool),
@@ -92,8 +90,10 @@ def parallel_program(settings, jit):
     _, states = optimiser_states_of(settings, stack)
     learn = jit(make_agent(settings, FACTS, 10**6, None).learn)
 
+    quantiles = (settings.num_quantiles,) if settings.readout == "quantile" else ()
+
     def disturbed(cell):
-        values = ROLLOUT.values.copy()
+        values = normal(4, TIME, ENVS, 3, *quantiles, ACTIONS)
         if cell is not None:
             values[:, :, cell] += 1e4
         rollout = ROLLOUT._replace(values=values)
@@ -122,9 +122,9 @@ def replay_program(settings, jit):
 @pytest.fixture(scope="module")
 def program(quick_jit):
     @functools.cache
-    def compiled(learner, cell, credit):
+    def compiled(learner, member, credit):
         make, settings = {"parallel": (parallel_program, PARALLEL), "replay": (replay_program, REPLAY)}[learner]
-        return make(dataclasses.replace(settings, cell=cell, credit=credit), quick_jit)
+        return make(dataclasses.replace(settings, **FAMILY[member], credit=credit), quick_jit)
 
     return compiled
 
@@ -135,29 +135,35 @@ def differs(one, other):
     return any(not np.array_equal(a, b) for a, b in leaves)
 
 
-@pytest.mark.parametrize(("cell", "credit"), list(itertools.product(CELLS, CREDITS)))
-def test_jacobian_of_the_losses(cell, credit, quick_jit):
-    settings = ParallelSettings(**COMMON, cell=cell, credit=credit)
+MEMBERS = FAMILY | {
+    f"attention, {goodness}, conditioned": FAMILY["attention, goodness, conditioned"] | {"goodness": goodness}
+    for goodness in GOODNESS
+}
+
+
+@pytest.mark.parametrize(("member", "credit"), list(itertools.product(MEMBERS, CREDITS)))
+def test_jacobian_of_the_losses(member, credit, quick_jit):
+    settings = ParallelSettings(**COMMON, **MEMBERS[member], credit=credit)
     losses = network.make_losses(settings, FACTS)
+    targets = normal(3, BATCH, 3, *((settings.num_quantiles,) if settings.readout == "quantile" else ()))
 
     jacobian = quick_jit(jax.jacrev(lambda *arguments: losses(*arguments)[0]))
-    batch = (normal(1, BATCH, OBSERVATION), carry(2, BATCH), ACTION, normal(3, BATCH, 3))
+    batch = (normal(1, BATCH, OBSERVATION), carry(2, BATCH), ACTION, targets)
     cells = jacobian(stack_of(settings, 0), *batch).cells
     reach = [[any(np.any(leaf[i]) for leaf in jax.tree.leaves(cells[j])) for j in range(3)] for i in range(3)]
     np.testing.assert_array_equal(reach, REACH[credit])
 
 
 @pytest.mark.parametrize(
-    ("learner", "cell", "credit"),
+    ("learner", "member", "credit"),
     [
-        *itertools.product(("parallel", "replay"), CELLS, ["local"]),
-        ("parallel", "attention", "backprop"),
-        ("replay", "attention", "backprop"),
+        *itertools.product(("parallel", "replay"), FAMILY, ["local"]),
+        *itertools.product(("parallel", "replay"), [f"attention, {readout}" for readout in READOUTS], ["backprop"]),
     ],
 )
-def test_what_an_error_in_one_cell_changes(learner, cell, credit, program):
+def test_what_an_error_in_one_cell_changes(learner, member, credit, program):
     """Another target for cell i, however far off, leaves the learning of cell j as it was, to the bit."""
-    learn = program(learner, cell, credit)
+    learn = program(learner, member, credit)
     stack, states, _ = learn(None)
     reach = np.zeros((3, 3), bool)
     for i in range(3):
@@ -169,7 +175,7 @@ def test_what_an_error_in_one_cell_changes(learner, cell, credit, program):
 
 @pytest.mark.parametrize("credit", CREDITS)
 def test_every_cell_is_clipped_by_itself(credit, program):
-    learn = program("parallel", "attention", credit)
+    learn = program("parallel", "attention, value", credit)
     for disturbed in (None, 0, 2):
         _, states, metrics = learn(disturbed)
         for level, (_, adam, _) in enumerate(states):
@@ -184,7 +190,7 @@ def test_every_cell_is_clipped_by_itself(credit, program):
 def test_twins(learner, program):
     """Same values, targets and losses before the first update; the top cell learns the same from it."""
     (local, local_states, metrics), (twin, twin_states, twin_metrics) = (
-        program(learner, "attention", credit)(None) for credit in CREDITS
+        program(learner, "attention, value", credit)(None) for credit in CREDITS
     )
     for name in ("loss", "td_error", "value"):
         np.testing.assert_allclose(getattr(metrics, name), getattr(twin_metrics, name), rtol=1e-5)

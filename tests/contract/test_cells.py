@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from facts import facts
+from family import FAMILY
 
 from accumbens.agents import ParallelSettings, network
-from accumbens.agents.settings import CommonSettings
 
-CELLS = typing.get_args(typing.get_type_hints(CommonSettings)["cell"])
 WIRINGS = {
     "all connections": {},
     "forward and skip": {"recurrent_gain": None, "forward_gain": 0.5},
@@ -34,8 +33,11 @@ class Outcome(typing.NamedTuple):
 def everything(settings):
     """A function of a batch that tells all there is to know about an untrained stack."""
 
+    q_function = network.value_function(settings, FACTS)
+    candidates = None if q_function.action_codes is None else jnp.asarray(q_function.action_codes)
+
     def summed(stack, observation, carry, credit):
-        values, after = network.evaluate(stack, observation, carry, credit)
+        values, after = network.evaluate(stack, observation, carry, credit, candidates)
         return jnp.square(values - 1).sum(), (values, after)
 
     def outcome(stack, observation, carry, credit):
@@ -45,13 +47,16 @@ def everything(settings):
     def tell(observation, carry):
         stack = network.build_stack(settings, FACTS, jax.random.key(0))
         inputs = [jax.random.normal(jax.random.key(1), jax.tree.leaves(cell)[0].shape[:1]) for cell in stack.cells]
+        actions = jnp.arange(BATCH) % ACTIONS
         return {
             "local": outcome(stack, observation, carry, "local"),
             "backprop": outcome(stack, observation, carry, "backprop"),
             "advanced": jax.vmap(stack.advance)(observation, carry),
-            "alone": stack(observation[0], tuple(h[0] for h in carry)),
+            "alone": stack(observation[0], tuple(h[0] for h in carry), "local", candidates),
+            "taken": q_function.taken(stack, observation, carry, actions),
+            "taken from all": q_function.layout.at(q_function.all(stack, observation, carry)[0], actions[:, None]),
             "hidden": [cell.hidden(x) for cell, x in zip(stack.cells, inputs, strict=True)],
-            "called": [cell(x) for cell, x in zip(stack.cells, inputs, strict=True)],
+            "called": [cell(x, candidates) for cell, x in zip(stack.cells, inputs, strict=True)],
         }
 
     return tell
@@ -67,15 +72,24 @@ def batches(settings):
     yield np.zeros((BATCH, size), np.float32), tuple(silent)
 
 
-@pytest.mark.parametrize(("cell", "wiring"), list(itertools.product(CELLS, WIRINGS)))
-def test_cells_in_every_wiring(cell, wiring, quick_jit):
-    settings = ParallelSettings(**{"cell": cell, "net_arch": (6, 5, 4)} | WIRINGS[wiring])
+# Every wiring with every kind of cell; the readouts, which do not see the wiring, in two of them.
+CASES = [
+    (member, wiring)
+    for member, wiring in itertools.product(FAMILY, WIRINGS)
+    if member in ("attention, value", "dot, value", "mlp, value") or wiring in ("all connections", "top cell predicts")
+]
+
+
+@pytest.mark.parametrize(("member", "wiring"), CASES)
+def test_cells_in_every_wiring(member, wiring, quick_jit):
+    settings = ParallelSettings(**{"net_arch": (6, 5, 4)} | FAMILY[member] | WIRINGS[wiring])
+    quantiles = (settings.num_quantiles,) if settings.readout == "quantile" else ()
     predicting = len(settings.net_arch) if settings.every_cell_predicts else 1
     tell = quick_jit(everything(settings))
     for observation, carry in batches(settings):
         told = tell(observation, carry)
         local, backprop = told["local"], told["backprop"]
-        assert local.values.shape == (BATCH, predicting, ACTIONS)
+        assert local.values.shape == (BATCH, predicting, *quantiles, ACTIONS)
         assert local.values.dtype == jnp.float32
         assert tuple(h.shape for h in local.carry) == tuple((BATCH, hidden) for hidden in settings.net_arch)
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(told))
@@ -85,6 +99,9 @@ def test_cells_in_every_wiring(cell, wiring, quick_jit):
         assert same(local.gradient.cells[-1], backprop.gradient.cells[-1])
         if len(settings.net_arch) > 1 and observation.std() > 0:
             assert not same(local.gradient.cells[0], backprop.gradient.cells[0])
+
+        # The value of one action is the same whether the others are computed or not.
+        np.testing.assert_allclose(told["taken"], told["taken from all"], rtol=1e-4, atol=1e-5)
 
         # Replaying a context, which needs no values, leads to the same activity; so does a step without a batch.
         values, after = told["alone"]

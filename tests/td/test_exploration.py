@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from accumbens.td.exploration import LONGEST_REPEAT, Repeat, epsilon_greedy, linear_epsilon, no_repeat
+from accumbens.td.values import Layout
 
 ENVS = 50_000
 GREEDY = 2
@@ -81,3 +82,19 @@ def test_nothing_new_starts_while_an_action_is_repeated(choose):
     action, repeat = choose(jax.random.key(3), Q, 1.0, repeat, duration_exponent=1.5)
     assert np.all(action == 3)
     assert np.all(repeat.remaining == 1)
+
+
+def test_factored_actions_explore_in_all_dimensions_at_once(quick_jit):
+    layout = Layout(action_dimensions=2)
+    q = jnp.broadcast_to(jnp.array([0.0, 1.0, 5.0, -1.0]), (ENVS, 4))  # the greedy choices are 1 and 0
+    choose = quick_jit(lambda key, epsilon: epsilon_greedy(key, q, epsilon, no_repeat(ENVS, 2), None, layout))
+    greedy, repeat = choose(jax.random.key(0), 0.0)
+    assert greedy.shape == repeat.action.shape == (ENVS, 2)
+    np.testing.assert_array_equal(greedy, np.broadcast_to([1, 0], (ENVS, 2)))
+    explored, _ = choose(jax.random.key(0), 1.0)
+    for one, other in np.ndindex(2, 2):
+        assert_frequency((explored[:, 0] == one) & (explored[:, 1] == other), 1 / 4)
+    # With probability ε both dimensions are drawn anew, else neither.
+    some, _ = choose(jax.random.key(0), 0.4)
+    assert_frequency((some[:, 0] == 1) & (some[:, 1] == 0), 0.6 + 0.4 / 4)
+    assert_frequency((some[:, 0] == 0) & (some[:, 1] == 1), 0.4 / 4)

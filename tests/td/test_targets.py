@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from accumbens.td.targets import double_q, q_lambda
+from accumbens.td.values import Layout
 
 TIME, ENVS, CELLS, ACTIONS = 5, 2, 2, 3
 
@@ -134,3 +135,43 @@ def test_targets_are_those_of_each_cell_alone(compiled_q_lambda):
     ):
         np.testing.assert_array_equal(target(values)[..., 1], target(other)[..., 1])
         assert np.all(target(values)[..., 0] != target(other)[..., 0])
+
+
+def quantile_values(seed, *leading):
+    return np.random.default_rng(seed).normal(size=(*leading, 4, ACTIONS)).astype(np.float32)
+
+
+def test_double_q_of_quantiles_takes_all_quantiles_of_the_action_of_best_mean():
+    layout = Layout(num_quantiles=4)
+    online, target = quantile_values(0, 3, CELLS), quantile_values(1, 3, CELLS)
+    reward, terminated = np.array([1.0, 2.0, 3.0], np.float32), np.array([False, True, False])
+    targets = double_q(*(jnp.asarray(x) for x in (reward, terminated, online, target)), 0.9, layout)
+    for b, c in np.ndindex(3, CELLS):
+        best = online[b, c].mean(0).argmax()
+        expected = reward[b] + (0.0 if terminated[b] else 0.9 * target[b, c, :, best])
+        np.testing.assert_allclose(targets[b, c], np.broadcast_to(expected, 4), rtol=1e-6)
+
+
+def test_q_lambda_of_quantiles_is_q_lambda_of_each(compiled_q_lambda):
+    """With the greedy action the same for all quantiles, every quantile's target is a Q(λ) return of its own."""
+    rng = np.random.default_rng(0)
+    next_values = quantile_values(2, TIME, ENVS, CELLS)
+    reward = rng.normal(size=(TIME, ENVS)).astype(np.float32)
+    terminated, truncated = (rng.random((TIME, ENVS)) < 0.2 for _ in range(2))
+    truncated &= ~terminated
+    rows = [jnp.asarray(x) for x in (reward, terminated, truncated)]
+    targets = q_lambda(*rows, jnp.asarray(next_values), 0.9, 0.7, Layout(num_quantiles=4))
+    best = next_values.mean(-2).argmax(-1)
+    for quantile in range(4):
+        chosen = np.take_along_axis(next_values[..., quantile, :], best[..., None], -1)
+        alone = compiled_q_lambda(*rows, jnp.asarray(np.repeat(chosen, ACTIONS, -1)), 0.9, 0.7)
+        np.testing.assert_allclose(targets[..., quantile], alone, rtol=1e-5)
+
+
+def test_targets_of_factored_actions_average_the_best_choice_of_every_dimension():
+    layout = Layout(action_dimensions=2)
+    values = jnp.array([[[1.0, 3.0, 10.0, -2.0]]])  # two dimensions of two choices: (3 + 10) / 2
+    targets = double_q(jnp.array([1.0]), jnp.array([False]), values, 2 * values, 0.5, layout)
+    np.testing.assert_allclose(targets, [[1 + 0.5 * 13.0]])
+    block = q_lambda(jnp.array([[1.0]]), jnp.array([[False]]), jnp.array([[False]]), values[None], 0.5, 0.9, layout)
+    np.testing.assert_allclose(block, [[[1 + 0.5 * 6.5]]])
