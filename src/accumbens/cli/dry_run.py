@@ -6,11 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from accumbens.agents.settings import SACSettings
 from accumbens.cli.terminal import config_document, print_json
 from accumbens.envs import registry
 from accumbens.presets import resolve_preset
 from accumbens.training.config import RunConfig, format_value
-from accumbens.training.plan import Plan, make_agent_and_plan
+from accumbens.training.plan import Plan, make_plan
 
 
 def print_plan(config: RunConfig, json: bool) -> None:
@@ -19,7 +20,7 @@ def print_plan(config: RunConfig, json: bool) -> None:
     Raises:
         AccumbensError: the environment cannot be used, or a size does not fit it.
     """
-    _, plan = make_agent_and_plan(config)
+    plan = make_plan(config)
     console = Console(stderr=json, highlight=False)
     console.print(_settings_table(config))
     console.print()
@@ -48,10 +49,12 @@ def _settings_table(config: RunConfig) -> Table:
 def _costs(config: RunConfig, plan: Plan) -> dict[str, str]:
     steps = plan.blocks * plan.steps_per_block
     mebibytes = plan.replay_bytes * config.seeds / 2**20
+    cells = [f"cell {number}" for number, _ in enumerate(plan.cell_parameters, start=1)]
+    parts = ["the actor", "critic 1", "critic 2"] if isinstance(config.settings, SACSettings) else cells
     replay = f"{mebibytes:,.1f} MiB for {plan.replay_rows:,} steps of {config.seeds} seed(s)"
     return {
         "steps that will run": f"{steps:,} per seed ({plan.blocks:,} blocks of {plan.steps_per_block:,})",
         "updates that will run": f"{plan.updates:,} per seed",
-        **{f"parameters of cell {cell}": f"{count:,}" for cell, count in enumerate(plan.cell_parameters, start=1)},
+        **{f"parameters of {part}": f"{count:,}" for part, count in zip(parts, plan.cell_parameters, strict=True)},
         "memory of the replay": replay if plan.replay_bytes else "none: no replay buffer",
     }

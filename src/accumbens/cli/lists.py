@@ -39,17 +39,18 @@ def algos(*, json: Flag = False) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from accumbens.agents.settings import ParallelSettings
+    from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings
     from accumbens.presets import PRESETS
     from accumbens.training.runs import to_json
 
     if json:
         print(to_json({name: preset.summary for name, preset in PRESETS.items()}))
         return 0
+    learners = {ParallelSettings: "parallel", ReplaySettings: "replay", SACSettings: "actor-critic"}
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "learner", "what it is"):
         table.add_column(column)
     for name, preset in PRESETS.items():
-        table.add_row(name, "parallel" if preset.learner is ParallelSettings else "replay", preset.summary)
+        table.add_row(name, learners[preset.learner], preset.summary)
     Console().print(table, highlight=False)
     return 0

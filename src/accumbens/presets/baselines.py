@@ -56,8 +56,8 @@ PRESETS: dict[str, Preset] = {
         SACSettings,
         {
             "all": [group("SBX, defaults", **dataclasses.asdict(SACSettings()))],
-            # Both papers quote SAC's numbers; those of the first are of pytorch_sac, with 1024 × 2 units, batches of 1024
-            # and a learning rate of 1e-4, too slow without an accelerator.
+            # Guan et al. quote the numbers of pytorch_sac, whose 1024 × 2 units and batches of 1024 are slow without an
+            # accelerator: --set net_arch=1024,1024 batch_size=1024 learning_rate=1e-4.
             "dmc": [group("Yarats & Kostrikov, pytorch_sac", learning_starts=5000)],
         },
     ),

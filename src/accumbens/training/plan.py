@@ -1,12 +1,14 @@
 """A run's sizes, known before anything is compiled."""
 
+import itertools
 from typing import NamedTuple
 
 import jax
+import numpy as np
 
 from accumbens.agents.factory import make_agent, replay_ring
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import ReplaySettings
+from accumbens.agents.settings import ReplaySettings, SACSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.training.config import RunConfig
@@ -23,7 +25,7 @@ class Plan(NamedTuple):
         blocks: blocks of the whole run; the last may overshoot `total_timesteps` by less than a block.
         chunk_blocks: blocks of one chunk.
         updates: optimiser steps that will really run, per seed.
-        cell_parameters: number of parameters of every cell.
+        cell_parameters: number of parameters of every cell; of SAC, of the actor and of each critic.
         replay_bytes: size of the replay buffer, per seed; 0 without one.
         replay_rows: rows it holds.
     """
@@ -43,14 +45,17 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
     Raises:
         AccumbensError: the environment cannot be used, or a size does not fit it.
     """
-    facts, spacing = environment_facts(config.env, config.settings.discretisation)
-    agent = make_agent(config.settings, facts, config.total_timesteps, spacing)
+    settings = config.settings
+    if isinstance(settings, SACSettings):
+        raise TypeError("SAC is not an agent of cells: see make_sac_plan")
+    facts, spacing = environment_facts(config.env, settings.discretisation)
+    agent = make_agent(settings, facts, config.total_timesteps, spacing)
     steps_per_block = agent.num_envs * agent.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
     stack = jax.eval_shape(lambda: agent.network(agent.init(jax.random.key(0))))
     ring = None
-    if isinstance(config.settings, ReplaySettings):
-        ring = replay_ring(config.settings, facts, config.total_timesteps, spacing)
+    if isinstance(settings, ReplaySettings):
+        ring = replay_ring(settings, facts, config.total_timesteps, spacing)
     plan = Plan(
         steps_per_block=steps_per_block,
         blocks=blocks,
@@ -61,6 +66,52 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
         replay_rows=ring.capacity if ring else 0,
     )
     return agent, plan
+
+
+def make_plan(config: RunConfig) -> Plan:
+    """Return the run's sizes.
+
+    Raises:
+        AccumbensError: the environment cannot be used, or a size does not fit it.
+    """
+    if isinstance(config.settings, SACSettings):
+        return make_sac_plan(config, config.settings)
+    return make_agent_and_plan(config)[1]
+
+
+def make_sac_plan(config: RunConfig, settings: SACSettings) -> Plan:
+    """Return the sizes of a run of SAC, which needs no SBX.
+
+    Raises:
+        AccumbensError: the environment cannot be used.
+    """
+    from gymnasium.spaces import flatdim
+
+    from accumbens.envs.continuous import make_continuous
+
+    env = make_continuous(config.env)
+    env.close()
+    observations, actions = flatdim(env.observation_space), flatdim(env.action_space)
+    blocks = -(-config.total_timesteps // settings.train_every)
+    rows = min(settings.replay_capacity, blocks * settings.train_every) // settings.num_envs * settings.num_envs
+    # Two observations; action, reward, ended, truncated.
+    row_bytes = 2 * np.asarray(env.observation_space.sample()).nbytes + 4 * (actions + 3)
+    return Plan(
+        steps_per_block=settings.train_every,
+        blocks=blocks,
+        chunk_blocks=-(-blocks // MOST_CHUNKS),
+        updates=settings.updates_per_phase * max(0, blocks - settings.learning_starts // settings.train_every),
+        cell_parameters=[
+            _num_parameters(observations, *settings.net_arch, 2 * actions),  # mean and deviation
+            *[_num_parameters(observations + actions, *settings.net_arch, 1)] * 2,
+        ],
+        replay_bytes=rows * row_bytes,
+        replay_rows=rows,
+    )
+
+
+def _num_parameters(*widths: int) -> int:
+    return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(widths))
 
 
 def environment_facts(name: str, discretisation: Discretisation) -> tuple[EnvironmentFacts, int | None]:

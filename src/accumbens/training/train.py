@@ -6,13 +6,28 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from accumbens.agents.settings import SACSettings
 from accumbens.errors import AccumbensError
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
+from accumbens.training.protocol import RunTrainer
 from accumbens.training.runs import RunDirectory, create, open_run, require_same
 from accumbens.training.session import Reporter, Result, Session
 from accumbens.training.tracking import require_tracker
 from accumbens.training.trainer import Trainer
+
+
+def make_trainer(config: RunConfig, evaluation_epsilon: float = 0.0) -> RunTrainer:
+    """Return what trains this run.
+
+    Raises:
+        AccumbensError: the environment cannot be used, a size does not fit it, or a package is missing.
+    """
+    if isinstance(config.settings, SACSettings):
+        from accumbens.training.sac import SACTrainer
+
+        return SACTrainer(config, config.settings, evaluation_epsilon)
+    return Trainer(config, evaluation_epsilon)
 
 
 def train(
@@ -30,7 +45,7 @@ def train(
         AccumbensError: the run exists already, a setting cannot be used, or a cell stopped being finite.
     """
     _require_usable(track, checkpoint_seconds)
-    with closing(Trainer(config)) as trainer:
+    with closing(make_trainer(config)) as trainer:
         run = create(config, out, name)
         with run.lock():
             return Session(trainer, run, report, track, checkpoint_seconds).execute()
@@ -44,7 +59,7 @@ def resume(path: Path, report: Reporter, *, track: str | None = None, checkpoint
     """
     _require_usable(track, checkpoint_seconds)
     run, config = open_run(path)
-    with run.lock(), closing(Trainer(config)) as trainer:
+    with run.lock(), closing(make_trainer(config)) as trainer:
         finished = _finished(run, trainer)
         if finished:
             report.message(f"the run {path} is complete")
@@ -95,7 +110,7 @@ def evaluate_run(
     if not 0 <= epsilon <= 1:
         raise AccumbensError(f"epsilon={epsilon} cannot be used: it must be from 0 to 1")
     run, config = open_run(path)
-    with closing(Trainer(dataclasses.replace(config, num_eval_episodes=num_episodes), epsilon)) as trainer:
+    with closing(make_trainer(dataclasses.replace(config, num_eval_episodes=num_episodes), epsilon)) as trainer:
         state = trainer.restore(run, warn)
         return config, trainer.step_of(state), trainer.evaluate(state)
 
@@ -118,7 +133,7 @@ def recorded_result(run: RunDirectory) -> Result | None:
     return Result(**recorded | returns | {"run": str(run.path)})
 
 
-def _finished(run: RunDirectory, trainer: Trainer) -> Result | None:
+def _finished(run: RunDirectory, trainer: RunTrainer) -> Result | None:
     """The result of a run that needs no more training: it reached its end, and its last checkpoint is good."""
     result = recorded_result(run)
     if result and trainer.step_of(trainer.restore(run, lambda warning: None)) < result.steps:

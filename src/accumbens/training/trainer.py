@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from accumbens.agents.settings import AgentSettings
 from accumbens.envs import registry
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
@@ -51,7 +52,7 @@ class Trainer:
             evaluate = make_device_evaluation(env, self.agent, episodes, evaluation_epsilon)
             self._evaluate: Callable[[Any], Evaluation] = jax.jit(jax.vmap(evaluate))
         else:
-            discretisation = config.settings.discretisation
+            discretisation = cast(AgentSettings, config.settings).discretisation
             self._host = HostLoop(config.env, self.agent, self.seeds, discretisation)
             self._init, self._chunk = self._host.init, self._host.chunk
             self._evaluate = self._host_evaluation = HostEvaluation(
