@@ -5,19 +5,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from accumbens.agents import ParallelSettings, ReplaySettings
 from accumbens.agents.protocol import LearningMetrics
 from accumbens.cells import MLPCell
 from accumbens.errors import AccumbensError
 from accumbens.training.episodes import no_episodes
-from accumbens.training.health import NotFiniteError, require_finite, require_finite_parameters
-from accumbens.training.metrics import ChunkMetrics, add_block, healthy, no_totals, summarise
+from accumbens.training.health import NotFiniteError, negative_reward_warning, require_finite, require_finite_parameters
+from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
 
 
-def block(loss, updates, gradient_norm=1.0):
+def block(loss, updates, gradient_norm=1.0, lowest_reward=(0.0, 1.0)):
     """Metrics of one block of two seeds and two cells; `loss` is per seed, cell 2 has ten times that of cell 1."""
     loss = jnp.asarray(loss, jnp.float32)[:, None] * jnp.array([1.0, 10.0])
     ones = jnp.ones((2, 2))
-    return LearningMetrics(loss, 2 * loss, -loss, gradient_norm * ones, jnp.asarray(updates, jnp.int32))
+    learning = LearningMetrics(loss, 2 * loss, -loss, gradient_norm * ones, jnp.asarray(updates, jnp.int32))
+    return BlockMetrics(learning, jnp.asarray(lowest_reward, jnp.float32))
 
 
 def stacked_episodes():
@@ -109,3 +111,24 @@ def test_finite_parameters_pass():
 def test_a_parameter_that_is_not_finite_is_named(bad):
     with pytest.raises(NotFiniteError, match=r"cell 2 of seed 6 is no longer finite .* in the parameters at step 640;"):
         require_finite_parameters(cells_of_two_seeds(bad), [5, 6], 640)
+
+
+def test_the_lowest_reward_of_a_chunk():
+    totals = add_block(no_totals(2, 2), block([1.0, 1.0], [1, 1], lowest_reward=(0.5, -2.0)), jnp.int32(0))
+    totals = add_block(totals, block([1.0, 1.0], [1, 1], lowest_reward=(-1.0, 3.0)), jnp.int32(1))
+    np.testing.assert_array_equal(summarise(totals, stacked_episodes()).lowest_reward, [-1.0, -2.0])
+
+
+ARQ = {"readout": "goodness", "action_conditioning": True}
+
+
+def test_negative_rewards_are_too_much_for_goodness_alone():
+    warning = negative_reward_warning(ParallelSettings(**ARQ), -1.5)
+    assert warning is not None
+    assert "reward of -1.5" in warning
+    assert "--set value_offset=true" in warning
+    assert negative_reward_warning(ReplaySettings(**ARQ, goodness="variance"), -1.5)
+    assert negative_reward_warning(ParallelSettings(**ARQ), 0.0) is None
+    assert negative_reward_warning(ParallelSettings(**ARQ, value_offset=True), -1.5) is None
+    assert negative_reward_warning(ParallelSettings(**ARQ, goodness="mean"), -1.5) is None
+    assert negative_reward_warning(ParallelSettings(), -1.5) is None

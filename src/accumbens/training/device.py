@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Integer
 
-from accumbens.agents.protocol import Agent, LearningMetrics, Memory, Rollout, reset_memory
+from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
 from accumbens.training.episodes import Episodes, no_episodes, record
-from accumbens.training.metrics import ChunkMetrics, add_block, healthy, no_totals, summarise
+from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
 from accumbens.training.streams import Stream, stream_key
 
 
@@ -47,12 +47,12 @@ class DeviceLoop(NamedTuple):
 
 def absorb(
     agent: Agent, state: SeedState, rollout: Rollout, iteration: Int[Array, ""]
-) -> tuple[SeedState, LearningMetrics]:
+) -> tuple[SeedState, BlockMetrics]:
     """Record the episodes of one block and learn from it; both loops end a block with this."""
     episodes = record(state.episodes, rollout.reward, rollout.terminated | rollout.truncated)
     key = stream_key(state.seed, Stream.LEARNING, iteration)
     agent_state, metrics = agent.learn(state.agent, rollout, iteration, key)
-    return state._replace(agent=agent_state, episodes=episodes), metrics
+    return state._replace(agent=agent_state, episodes=episodes), BlockMetrics(metrics, rollout.reward.min())
 
 
 def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
@@ -103,7 +103,7 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
         rollout = rollout._replace(last_observation=observation, last_carry=memory.carry)
         return state._replace(memory=memory, env_states=env_states, observation=observation), rollout
 
-    def block(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, LearningMetrics]:
+    def block(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, BlockMetrics]:
         return absorb(agent, *collect(state, iteration), iteration)
 
     def chunk(run: RunState, blocks: Int[Array, ""]) -> tuple[RunState, ChunkMetrics]:

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from accumbens.agents.settings import CommonSettings, Settings
 from accumbens.errors import AccumbensError
 from accumbens.training.metrics import ChunkMetrics
 
@@ -45,6 +46,19 @@ def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: in
             finite = np.isfinite(leaf).reshape(len(seeds), -1).all(axis=1)
             if not finite.all():
                 raise _error(cell, seeds[int(np.argmin(finite))], f"the parameters at step {step}")
+
+
+def negative_reward_warning(settings: Settings, lowest_reward: float) -> str | None:
+    """Return what to say of a negative reward to the user of cells whose values are never negative; None otherwise."""
+    if not isinstance(settings, CommonSettings) or settings.readout != "goodness" or settings.goodness == "mean":
+        return None
+    if lowest_reward >= 0 or settings.value_offset:
+        return None
+    return (
+        f"the environment gave a reward of {lowest_reward:g}, and a value of goodness={settings.goodness} is never "
+        "negative: these cells cannot represent what such rewards add up to. --set value_offset=true adds a learned "
+        "number to every cell's value"
+    )
 
 
 def _error(cell: int, seed: int, where: str) -> NotFiniteError:

@@ -45,8 +45,8 @@ class RunTrainer(Protocol):
         """
         ...
 
-    def advance(self, state: Any, blocks: int) -> tuple[Any, list[dict[str, Any]]]:
-        """Run that many blocks and wait for them.
+    def advance(self, state: Any, blocks: int, warn: Callable[[str], None]) -> tuple[Any, list[dict[str, Any]]]:
+        """Run that many blocks and wait for them; `warn` is told what the user should know, once.
 
         Returns:
             the state, and for each seed a row with `columns`.

@@ -68,7 +68,9 @@ class SACTrainer:
             learner.put(seed, self.step_of(state))
         return state
 
-    def advance(self, state: SACState, blocks: int) -> tuple[SACState, list[dict[str, Any]]]:
+    def advance(
+        self, state: SACState, blocks: int, warn: Callable[[str], None]
+    ) -> tuple[SACState, list[dict[str, Any]]]:
         """Run that many blocks.
 
         Returns:

@@ -158,7 +158,7 @@ class Session:
         before = self._blocks(state)
         blocks = min(plan.chunk_blocks, plan.blocks - before)
         begin = time.perf_counter()
-        state, rows = trainer.advance(state, blocks)
+        state, rows = trainer.advance(state, blocks, self._report.message)
         seconds = time.perf_counter() - begin
         step = trainer.step_of(state)
         self._log(step, rows)

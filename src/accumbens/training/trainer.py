@@ -13,7 +13,7 @@ from accumbens.envs import registry
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluation, make_device_evaluation
-from accumbens.training.health import require_finite, require_finite_parameters
+from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
 from accumbens.training.interrupt import wait_for
@@ -38,6 +38,7 @@ class Trainer:
         per_cell = [f"{name}_{cell}" for name in PER_CELL for cell in range(1, self.num_cells + 1)]
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns = [*shared, *per_cell]
+        self._warned = False
         self._host: HostLoop | None = None
         self._host_evaluation: HostEvaluation | None = None
         episodes = config.num_eval_episodes
@@ -67,8 +68,10 @@ class Trainer:
         """Run that many blocks; the state that goes in is used up. On the device this returns at once."""
         return self._chunk(state, blocks)
 
-    def advance(self, state: RunState, blocks: int) -> tuple[RunState, list[dict[str, Any]]]:
-        """Run that many blocks and wait for them.
+    def advance(
+        self, state: RunState, blocks: int, warn: Callable[[str], None]
+    ) -> tuple[RunState, list[dict[str, Any]]]:
+        """Run that many blocks and wait for them; `warn` is told, once, if rewards make values the cells cannot have.
 
         Returns:
             the state, and for each seed a row with `columns`.
@@ -79,6 +82,10 @@ class Trainer:
         state, metrics = self.chunk(state, blocks)
         wait_for(metrics)
         require_finite(metrics, self.seeds, self.plan.steps_per_block)
+        warning = negative_reward_warning(self.config.settings, float(np.min(metrics.lowest_reward)))
+        if warning and not self._warned:
+            warn(warning)
+            self._warned = True
         return state, self._rows(jax.tree.map(np.asarray, metrics), self.step_of(state))
 
     def _rows(self, metrics: ChunkMetrics, step: int) -> list[dict[str, Any]]:
