@@ -125,9 +125,9 @@ def _start(memory: int) -> tuple[subprocess.Popen, Connection]:
     handles = theirs.fileno(), memory
     program = f"import sys; sys.path[:] = {sys.path!r}; from accumbens.envs.workers import main; main{handles}"
     with theirs:
-        # What an environment prints goes to standard error: standard output may be JSON.
+        # What an environment prints goes to standard error, at once: standard output may be JSON.
         process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            [sys.executable, "-u", "-c", program],
             pass_fds=handles,
             stdin=subprocess.DEVNULL,
             stdout=2,
