@@ -9,7 +9,7 @@ from accumbens.analysis.panels import draw_experiment, read_curve
 from accumbens.analysis.published import Published, find
 from accumbens.analysis.tables import Row, quoted, row_of, write_summary
 from accumbens.errors import AccumbensError
-from accumbens.experiments.execute import directory
+from accumbens.experiments.execute import directory, steps_done
 from accumbens.experiments.files import Experiment, PlannedRun
 from accumbens.training.runs import command_line, read_table
 
@@ -48,7 +48,7 @@ def write(experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) -> l
     rows = rows_of(experiment, runs, folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_summary(rows, folder / "summary.csv")
-    begun = [run for run in runs if directory(folder, run).metrics.exists()]
+    begun = [run for run in runs if steps_done(folder, run)]
     curves = [read_curve(directory(folder, run).metrics, run.config.env, run.row) for run in begun]
     quotes = [entry for env in dict.fromkeys(curve.env for curve in curves) for entry in find(experiment.tables, env)]
     title = f"{experiment.name}, {experiment.budget}: {experiment.title}"
@@ -65,7 +65,7 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     Raises:
         AccumbensError: nothing was run yet.
     """
-    begun = [run for run in runs if directory(folder, run).metrics.exists()]
+    begun = [run for run in runs if steps_done(folder, run)]
     if not begun:
         raise AccumbensError(f"there is nothing to export in {folder}")
     to.mkdir(parents=True, exist_ok=True)
@@ -84,6 +84,6 @@ def _thin(source: Path, target: Path) -> None:
     steps = list(dict.fromkeys(row["step"] for row in rows))
     kept = {*steps[:: max(1, len(steps) // ROWS_PER_SEED)], *steps[-1:]}
     with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["step"], lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(row for row in rows if row["step"] in kept)
