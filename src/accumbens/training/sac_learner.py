@@ -174,10 +174,12 @@ class SACLearner:
         return self._model.predict(observation, deterministic=True)[0]
 
     def measure(self, steps: int, learning_starts: int) -> None:
-        """Learn for that many steps with another number of random ones first."""
-        kept, self._model.learning_starts = self._model.learning_starts, learning_starts
+        """Learn for that many steps with another number of random ones first, whatever the losses are."""
+        model = self._model
+        kept = model.learning_starts, model.train
+        model.learning_starts, model.train = learning_starts, self._train
         self.learn(steps)
-        self._model.learning_starts = kept
+        model.learning_starts, model.train = kept
 
     def close(self) -> None:
         """Release the environments."""
