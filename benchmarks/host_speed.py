@@ -3,8 +3,8 @@
 `dm_control`: one instance in one thread, random corners as actions, as its own loop steps it. Ours, with the same
 actions: many copies in this process, in one thread per core, and in one process per core (which is what runs use). And
 `agent`: the same copies with an agent that acts and learns. All take turns within each repeat, so that other programs
-on the machine slow them alike; the best of the repeats counts, the median is beside it. The column `load` says how many processes wanted a core
-when it was measured: with more than the machine has, no ratio means much.
+on the machine slow them alike; the best of the repeats counts, the median is beside it. The column `load` says how many
+processes wanted a core when it was measured: with more than the machine has, no ratio means much.
 
 Usage: `python benchmarks/host_speed.py --envs dmc/walker-walk --num-envs 64`
 """
