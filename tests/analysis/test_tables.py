@@ -8,7 +8,7 @@ import pytest
 from accumbens.analysis.published import Published
 from accumbens.analysis.tables import COLUMNS, Estimate, Row, document, estimate, quoted, row_of, write_summary
 from accumbens.training.config import resolve_config, write_config
-from accumbens.training.plan import make_agent_and_plan
+from accumbens.training.plan import make_plan
 from accumbens.training.runs import RunDirectory
 
 QUOTE = Published("AD", "CartPole-v1", 495.0, 5.0, 2000, "a paper", ((1000, 100.0), (2000, 300.0)))
@@ -51,7 +51,7 @@ def run(tmp_path):
 def test_a_row_says_how_far_the_run_is(run):
     there, config = run
     row = row_of(there, config, "local", None)
-    parameters = sum(make_agent_and_plan(config)[1].cell_parameters)
+    parameters = sum(make_plan(config).cell_parameters)
     assert row == Row(
         "CartPole-v1", "ad_pqn", "local", 128, 1024, (10.0, 20.0), (6.0, 8.0), 2.5, parameters, None, "abc"
     )

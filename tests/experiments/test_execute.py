@@ -130,11 +130,28 @@ def test_an_environment_that_cannot_be_made_is_found_before_training(document, w
     def refuse(config):
         raise AccumbensError("install it")
 
-    monkeypatch.setattr(module, "make_agent_and_plan", refuse)
+    monkeypatch.setattr(module, "make_plan", refuse)
     notes = Notes()
     with pytest.raises(AccumbensError, match=r"install it\n\(--only PATTERN"):
         execute(load(str(write(document)), "desk").runs, tmp_path, notes)
     assert notes.seen == []
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_sac_that_is_not_installed_is_found_before_training(document, write, trained, tmp_path, monkeypatch, installed):
+    def require():
+        if not installed:
+            raise AccumbensError("install SBX")
+
+    monkeypatch.setattr(module, "require_sac", require)
+    document |= {"environments": ["Pendulum-v1"], "agents": {"sac": ["own"]}, "settings": {}, "published": {}}
+    document["variants"]["own"] = {}
+    runs = load(str(write(document)), "desk").runs
+    if installed:
+        assert len(execute(runs, tmp_path, Notes()).results) == 1
+    else:
+        with pytest.raises(AccumbensError, match="install SBX"):
+            execute(runs, tmp_path, Notes())
 
 
 def test_patterns(experiment):

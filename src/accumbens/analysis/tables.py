@@ -11,7 +11,7 @@ from scipy import stats
 
 from accumbens.analysis.published import Published
 from accumbens.training.config import RunConfig
-from accumbens.training.plan import make_agent_and_plan
+from accumbens.training.plan import make_plan
 from accumbens.training.runs import RunDirectory, read_table
 
 
@@ -48,7 +48,7 @@ class Row(NamedTuple):
         returns: mean of the last 100 training episodes of each seed.
         greedy: mean return of the full network in the last greedy evaluation of each seed; empty before the first.
         seconds: wall time over all sessions, all seeds together.
-        parameters: of the whole network.
+        parameters: of the whole network; of SAC, of the actor and both critics.
         published: the number it stands beside.
         commit: of accumbens, at the start of the run.
     """
@@ -77,7 +77,7 @@ def row_of(run: RunDirectory, config: RunConfig, variant: str, published: Publis
         return None
     last = [row for row in metrics if row["step"] == metrics[-1]["step"]]
     evaluations = read_table(run.evaluations) if run.evaluations.exists() else []
-    _, plan = make_agent_and_plan(config)
+    plan = make_plan(config)
     return Row(
         env=config.env,
         algo=config.algo,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from accumbens.agents.settings import SACSettings
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.files import PlannedRun
-from accumbens.training.plan import make_agent_and_plan
+from accumbens.training.plan import make_plan
 from accumbens.training.runs import RunDirectory, open_run, read_table, require_same
+from accumbens.training.sac_learner import require_sac
 from accumbens.training.session import Reporter, Result
 from accumbens.training.train import recorded_result, train_or_resume
 
@@ -83,17 +85,19 @@ def steps_done(folder: Path, run: PlannedRun) -> int:
     return int(rows[-1]["step"]) if rows else 0
 
 
-def require_environments(runs: Sequence[PlannedRun]) -> None:
-    """Refuse environments that cannot be made, such as those of an extra that is not installed, before hours of others.
+def require_usable(runs: Sequence[PlannedRun]) -> None:
+    """Refuse what cannot be made, such as environments of an extra that is not installed, before hours of others.
 
     Raises:
-        AccumbensError: says which, and how to leave them out.
+        AccumbensError: says which, and how to leave it out.
     """
-    for config in {run.config.env: run.config for run in reversed(runs)}.values():  # the first of every environment
-        try:
-            make_agent_and_plan(config)
-        except AccumbensError as error:
-            raise AccumbensError(f"{error}\n(--only PATTERN runs a part of the experiment)") from error
+    try:
+        for config in {run.config.env: run.config for run in reversed(runs)}.values():  # the first of every environment
+            make_plan(config)
+        if any(isinstance(run.config.settings, SACSettings) for run in runs):
+            require_sac()
+    except AccumbensError as error:
+        raise AccumbensError(f"{error}\n(--only PATTERN runs a part of the experiment)") from error
 
 
 def execute(
@@ -105,7 +109,7 @@ def execute(
     is reported and does not keep the others from running.
 
     Raises:
-        AccumbensError: an environment cannot be made.
+        AccumbensError: an environment cannot be made, or an extra is not installed.
     """
     results: dict[str, Result] = {}
     failures: dict[str, str] = {}
@@ -122,7 +126,7 @@ def execute(
         else:
             results[run.label] = result
             report.ended(run, result, skipped=True)
-    require_environments(pending)
+    require_usable(pending)
     for run in pending:
         report.begun(run)
         try:
