@@ -54,7 +54,7 @@ class HostLoop:
         self._envs = HostEnvironments(name, agent.num_envs, seeds, discretisation, num_workers)
         # A truncation may come at any step: what Gymnasium calls a time limit need not be the only cause.
         self.spec = self._envs.spec
-        self._observation: np.ndarray | None = None
+        self._observation = np.zeros(())  # until the first reset
         self._act = jax.jit(jax.vmap(self._act_one, (0, 0, 0, 0, 0, None)))
         self._learn = jax.jit(self._learn_all, donate_argnums=0)
         self._summarise = jax.jit(summarise)
@@ -133,7 +133,7 @@ class HostLoop:
         return acting, stacked, np.stack(observations, axis=1)
 
     def _learn_all(
-        self, run: RunState, acting: list[tuple[Carry, Decision]], outcome: HostStep, observations: Array, totals
+        self, run: RunState, acting: list[tuple[Carry, Decision]], outcome: Any, observations: Array, totals
     ):
         # [time, seeds, envs, …] -> [seeds, time, envs, …], as `absorb` under vmap wants it.
         carry, decision = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *acting)
