@@ -33,11 +33,11 @@ def test_help_and_wrong_words_need_no_heavy_import(words):
 def test_help_names_every_command(cli):
     outcome = cli("--help")
     assert outcome.code == 0
-    for command in ("train", "resume", "evaluate", "envs", "algos"):
+    for command in ("train", "resume", "evaluate", "experiment", "envs", "algos", "experiments"):
         assert command in outcome.out
 
 
-@pytest.mark.parametrize("command", ["train", "resume", "evaluate", "envs", "algos"])
+@pytest.mark.parametrize("command", ["train", "resume", "evaluate", "experiment", "envs", "algos", "experiments"])
 def test_help_of_a_command_shows_no_python(cli, command):
     outcome = cli(command, "--help")
     assert outcome.code == 0
