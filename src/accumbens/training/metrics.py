@@ -50,7 +50,7 @@ def no_totals(num_seeds: int, num_cells: int) -> Totals:
     """Return the sums before a chunk's first block."""
     shape = (num_seeds, num_cells)
     learning = LearningMetrics(*(jnp.zeros(shape) for _ in PER_CELL), updates=jnp.zeros((num_seeds,), jnp.int32))
-    return Totals(learning, jnp.full(shape, -1, jnp.int32), jnp.full(num_seeds, jnp.inf))
+    return Totals(learning, jnp.full(shape, -1, jnp.int32), jnp.full(num_seeds, jnp.inf, jnp.float32))
 
 
 def add_block(totals: Totals, report: BlockMetrics, block: Int[Array, ""]) -> Totals:
