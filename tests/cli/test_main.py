@@ -68,7 +68,7 @@ ERRORS = {
     ),
     "unknown word": (
         ["train", "CartPole-v1", "--set", "loss=hubber"],
-        "unknown value of loss 'hubber'; did you mean 'huber'? Known: squared, huber.",
+        "unknown value of loss 'hubber'; did you mean 'huber'? Known: squared, huber, ",
     ),
     "unknown credit": (
         ["train", "CartPole-v1", "--credit", "backprob"],
