@@ -19,7 +19,8 @@ def standardise_factors(
     """
     centred = z1 - z1.mean(-1, keepdims=True)
     covariance = centred @ centred.T / z1.shape[-1]
-    variance = jnp.sum(z2 * (covariance @ z2), axis=0)
+    # Not z2 * (covariance @ z2): XLA's fusion of that product crashes on CPUs for some sizes (jaxlib 0.10.2).
+    variance = jnp.einsum("ki,kl,li->i", z2, covariance, z2)
     # The square root has no derivative at zero, where a silent cell that sees nothing would be.
     return centred, z2 / (jnp.sqrt(jnp.maximum(variance, 1e-30)) + 1e-6)
 
