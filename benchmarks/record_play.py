@@ -30,8 +30,8 @@ def record(run_path: Path, seed: int, num_steps: int) -> np.ndarray:
     run, config = open_run(run_path)
     trainer = Trainer(config)
     state = trainer.restore(run, print)
-    trained = jax.tree.map(lambda leaf: leaf[0], state.seeds.agent)
     env, agent, key = registry.make(config.env), trainer.agent, jax.random.key(seed)
+    trained = jax.tree.map(lambda leaf: leaf[0], agent.network(state.seeds.agent))
 
     def step(running, t):
         memory, env_state, observation = running

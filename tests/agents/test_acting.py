@@ -18,8 +18,8 @@ OBSERVATION = np.random.default_rng(0).normal(size=(ENVS, 3)).astype(np.float32)
 @pytest.fixture(scope="module")
 def acting(quick_jit):
     agent = make_agent(SETTINGS, facts(), 1000, None)
-    state = quick_jit(agent.init)(jax.random.key(0))
-    return agent, state, quick_jit(agent.act)
+    stack = agent.network(quick_jit(agent.init)(jax.random.key(0)))
+    return agent, stack, quick_jit(agent.act)
 
 
 def test_observations_are_flattened_and_left_as_they_are():
@@ -44,29 +44,29 @@ def test_boolean_observations_are_not_scaled():
 
 
 def test_greedy_on_the_mean_over_cells_or_on_a_weighted_sum(acting):
-    agent, state, act = acting
+    agent, stack, act = acting
     memory = agent.init_memory(ENVS)
-    decision = act(state, memory, OBSERVATION, 0.0, jax.random.key(0))
+    decision = act(stack, memory, OBSERVATION, 0.0, jax.random.key(0))
     np.testing.assert_array_equal(decision.action, np.argmax(np.mean(decision.values, axis=1), axis=-1))
     for weights in ([1.0, 0.0], [0.0, 1.0], [0.5, 0.5]):
-        weighted = act(state, memory, OBSERVATION, 0.0, jax.random.key(0), jnp.tile(jnp.array(weights), (ENVS, 1)))
+        weighted = act(stack, memory, OBSERVATION, 0.0, jax.random.key(0), jnp.tile(jnp.array(weights), (ENVS, 1)))
         expected = np.einsum("eca,c->ea", decision.values, weights)
         np.testing.assert_array_equal(weighted.action, expected.argmax(axis=-1))
 
 
 def test_the_carry_advances_on_random_actions_too(acting):
-    agent, state, act = acting
-    greedy, explored = (act(state, agent.init_memory(ENVS), OBSERVATION, e, jax.random.key(0)) for e in (0.0, 1.0))
+    agent, stack, act = acting
+    greedy, explored = (act(stack, agent.init_memory(ENVS), OBSERVATION, e, jax.random.key(0)) for e in (0.0, 1.0))
     jax.tree.map(np.testing.assert_array_equal, greedy.memory.carry, explored.memory.carry)
     assert all(np.any(hidden) for hidden in explored.memory.carry)
     # One step ago matters for the next step's values.
-    following = act(state, greedy.memory, OBSERVATION, 0.0, jax.random.key(0))
+    following = act(stack, greedy.memory, OBSERVATION, 0.0, jax.random.key(0))
     assert not np.allclose(following.values, greedy.values)
 
 
 def test_memory_is_silent_after_an_episodes_end(acting):
-    agent, state, act = acting
-    memory = act(state, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0)).memory
+    agent, stack, act = acting
+    memory = act(stack, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0)).memory
     memory = memory._replace(repeat=memory.repeat._replace(remaining=jnp.full(ENVS, 7, jnp.int32)))
     after = reset_memory(memory, jnp.array([True, False, True, False]))
     for hidden, before in zip(after.carry, memory.carry, strict=True):
@@ -128,8 +128,8 @@ def test_replay_learner_counts(num_envs, train_every, learning_starts, rollout_l
 
 def test_acting_on_the_top_cell_alone(quick_jit):
     agent = make_agent(dataclasses.replace(SETTINGS, act_on="top"), facts(), 1000, None)
-    state = quick_jit(agent.init)(jax.random.key(0))
-    decision = quick_jit(agent.act)(state, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
+    stack = agent.network(quick_jit(agent.init)(jax.random.key(0)))
+    decision = quick_jit(agent.act)(stack, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
     np.testing.assert_array_equal(decision.action, np.argmax(decision.values[:, -1], axis=-1))
     np.testing.assert_array_equal(agent.cell_weights, np.eye(2))  # a prefix acts on its own top cell
 
@@ -148,8 +148,8 @@ def test_bootstrapping_from_the_mean_over_cells(readout):
 def test_quantiles_are_averaged_over_cells_and_quantiles_when_acting(quick_jit):
     settings = dataclasses.replace(SETTINGS, readout="quantile", num_quantiles=5, loss="quantile_huber")
     agent = make_agent(settings, facts(), 1000, None)
-    state = quick_jit(agent.init)(jax.random.key(0))
-    decision = quick_jit(agent.act)(state, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
+    stack = agent.network(quick_jit(agent.init)(jax.random.key(0)))
+    decision = quick_jit(agent.act)(stack, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
     assert decision.values.shape == (ENVS, 2, 5, 2)
     np.testing.assert_array_equal(decision.action, np.mean(decision.values, axis=(1, 2)).argmax(axis=-1))
 
@@ -195,7 +195,7 @@ def test_learners_take_factored_actions(learner, quick_jit):
     def run(key):
         state = agent.init(key)
         memory = agent.init_memory(ENVS)
-        decision = agent.act(state, memory, jnp.asarray(OBSERVATION), 0.5, key)
+        decision = agent.act(agent.network(state), memory, jnp.asarray(OBSERVATION), 0.5, key)
 
         def steps(x):
             return jnp.broadcast_to(x, (4, *x.shape))

@@ -28,7 +28,7 @@ def make_training(settings, blocks, num_seeds):
             def step(running, key):
                 memory, states, observation = running
                 act_key, env_key = jax.random.split(key)
-                decision = agent.act(seed.agent, memory, observation, 1.0, act_key)
+                decision = agent.act(agent.network(seed.agent), memory, observation, 1.0, act_key)
                 keys = jax.random.split(env_key, agent.num_envs)
                 following, observation, outcome = jax.vmap(auto_reset, (None, 0, 0, 0))(
                     env, keys, states, decision.action

@@ -30,11 +30,11 @@ def agent_of_known_values():
     def init_memory(num_envs):
         return Memory((jnp.zeros((num_envs, 1)),), no_repeat(num_envs))
 
-    def act(state, memory, observation, epsilon, key, cell_weights=None):
+    def act(table, memory, observation, epsilon, key, cell_weights=None):
         counted = memory.carry[0] + 1
         # The environment shows the steps taken; were the carry not reset or advanced, the values would turn around.
         right = observation[:, 1] == memory.carry[0][:, 0]
-        values = jnp.where(right[:, None, None], state, -state)
+        values = jnp.where(right[:, None, None], table, -table)
         q = jnp.einsum("eca,ec->ea", values, cell_weights)
         action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat)
         return Decision(action, values, Memory((counted,), repeat))

@@ -205,15 +205,13 @@ def num_predicting_cells(settings: CommonSettings) -> int:
     return len(settings.net_arch) if settings.every_cell_predicts else 1
 
 
-def make_act(
-    settings: CommonSettings, env: EnvironmentFacts, encode: Callable, network: Callable[[Any], Stack]
-) -> Callable[..., Decision]:
+def make_act(settings: CommonSettings, env: EnvironmentFacts, encode: Callable) -> Callable[..., Decision]:
     """Return `act`: ε-greedy on the weighted cells. The carry advances on every step, random actions included."""
     q_function = value_function(settings, env)
     layout, own_weights = q_function.layout, cell_weights(settings)[-1:]
 
-    def act(state, memory: Memory, observation, epsilon, key: PRNGKeyArray, cell_weights=None) -> Decision:
-        values, carry = q_function.all(network(state), encode(observation), memory.carry)
+    def act(stack: Stack, memory: Memory, observation, epsilon, key: PRNGKeyArray, cell_weights=None) -> Decision:
+        values, carry = q_function.all(stack, encode(observation), memory.carry)
         weights = own_weights if cell_weights is None else cell_weights
         q = jnp.sum(layout.expected(values) * weights[..., None], axis=1)
         action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, settings.duration_exponent, layout)

@@ -81,7 +81,7 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
     return Agent(
         init=init,
         init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
-        act=network.make_act(settings, env, encode, lambda state: state.stack),
+        act=network.make_act(settings, env, encode),
         learn=learn,
         epsilon=lambda step: linear_epsilon(
             step, settings.epsilon_start, settings.epsilon_end, 0, round(settings.epsilon_fraction * total_steps)

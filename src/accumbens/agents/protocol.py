@@ -120,8 +120,9 @@ class Agent(NamedTuple):
     Attributes:
         init: `init(key) -> state`.
         init_memory: `init_memory(num_envs) -> memory`.
-        act: `act(state, memory, observation, epsilon, key, cell_weights=None) -> Decision`; acts on the sum over cells
-            weighted by `cell_weights` [envs, cells], or by the last row of the agent's own.
+        act: `act(network, memory, observation, epsilon, key, cell_weights=None) -> Decision`; `network` is what the
+            function of that name returns. Acts on the sum over cells weighted by `cell_weights` [envs, cells], or by
+            the last row of the agent's own.
         learn: `learn(state, rollout, iteration, key) -> (state, LearningMetrics)`, once per block; `iteration` counts
             blocks from 0 and is shared by all seeds.
         epsilon: `epsilon(step) -> ε` used for acting at environment step `step`.

@@ -175,7 +175,7 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     return Agent(
         init=init,
         init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
-        act=network.make_act(settings, env, encode, lambda state: state.networks.stack),
+        act=network.make_act(settings, env, encode),
         learn=learn,
         epsilon=lambda step: linear_epsilon(
             step,

@@ -77,7 +77,7 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
             time = iteration * agent.rollout_length + offset
             epsilon = agent.epsilon(time * agent.num_envs)
             explore_key = stream_key(state.seed, Stream.EXPLORATION, time)
-            decision = agent.act(state.agent, memory, observation, epsilon, explore_key)
+            decision = agent.act(agent.network(state.agent), memory, observation, epsilon, explore_key)
             env_keys = jax.random.split(stream_key(state.seed, Stream.ENVIRONMENT, time), agent.num_envs)
             env_states, next_observation, outcome = jax.vmap(auto_reset, (None, 0, 0, 0))(
                 env, env_keys, env_states, decision.action

@@ -52,10 +52,12 @@ def make_device_evaluation(
         return jnp.tile(keys, agent.num_cells)
 
     def evaluate(agent_state: Any) -> Evaluation:
+        network = agent.network(agent_state)
+
         def step(playing: _Playing) -> _Playing:
             key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, playing.time + 1)
             act_key, env_key = jax.random.split(key)
-            decision = agent.act(agent_state, playing.memory, playing.observation, epsilon, act_key, weights)
+            decision = agent.act(network, playing.memory, playing.observation, epsilon, act_key, weights)
             env_keys = same_for_all_prefixes(jax.random.split(env_key, num_episodes))
             env_states, outcome = jax.vmap(env.step)(env_keys, playing.env_states, decision.action)
             running = ~playing.ended

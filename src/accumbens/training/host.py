@@ -107,7 +107,7 @@ class HostLoop:
         memory = reset_memory(memory, ended)
         epsilon = self._agent.epsilon(time * self._agent.num_envs)
         key = stream_key(seed, Stream.EXPLORATION, time)
-        return memory.carry, self._agent.act(agent_state, memory, observation, epsilon, key)
+        return memory.carry, self._agent.act(self._agent.network(agent_state), memory, observation, epsilon, key)
 
     def _collect(self, run: RunState) -> tuple[list[tuple[Carry, Decision]], HostStep, np.ndarray]:
         """Step through one block.

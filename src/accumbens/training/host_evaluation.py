@@ -48,9 +48,9 @@ class HostEvaluation:
         self._envs: HostEnvironments | None = None
         weights = jnp.asarray(prefix_weights(agent, num_episodes))
 
-        def act(agent_state, memory, ended, observation, time):
+        def act(network, memory, ended, observation, time):
             key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, time)
-            return agent.act(agent_state, reset_memory(memory, ended), observation, epsilon, key, weights)
+            return agent.act(network, reset_memory(memory, ended), observation, epsilon, key, weights)
 
         self._act = jax.jit(jax.vmap(act, (0, 0, 0, 0, None)))
 
@@ -59,6 +59,7 @@ class HostEvaluation:
         if self._envs is None:
             self._envs = HostEnvironments(*self._arguments, *self._options)
         envs, agent = self._envs, self._agent
+        networks = agent.network(agent_states)
         shape = self._num_seeds, agent.num_cells * self._num_episodes
         observation = envs.reset(self._arguments[-1])
         memory = jax.vmap(lambda _: agent.init_memory(shape[1]))(jnp.arange(self._num_seeds))
@@ -66,7 +67,7 @@ class HostEvaluation:
         returns, lengths = np.zeros(envs.num_envs, np.float32), np.zeros(envs.num_envs, np.int32)
         for time in range(envs.spec.max_episode_steps or evaluate.LONGEST_EPISODE):
             observation = observation.reshape(*shape, *envs.spec.observation_shape)
-            decision = self._act(agent_states, memory, just_ended.reshape(shape), observation, time)
+            decision = self._act(networks, memory, just_ended.reshape(shape), observation, time)
             memory, action = decision.memory, np.asarray(decision.action)
             observation, outcome = envs.step(action.reshape(-1, *action.shape[2:]))
             returns += np.where(finished, 0.0, outcome.reward)
