@@ -63,8 +63,9 @@ AD_PARALLEL = {
     "CartPole-v1": [group("ours: enough", total_timesteps=250_000)],
     "MountainCar-v0": [
         group("ours: the velocity is 20 times smaller than the position", scale_observations=True),
-        group("ours: untrained values that differ between states explore", value_scale=1.0, standardise=True, rank=8),
-        group(OURS, learning_rate=5e-4),
+        group("ours: untrained values that differ between states explore", value_scale=1.0),
+        group("Dabney et al. (2021): single random steps seldom climb the hill", duration_exponent=2.0),
+        group("ours: a random action now lasts", epsilon_end=0.01),
     ],
     "minatar": [
         group(f"{AD}, section 4: no input skip", input_skip=False),
@@ -79,7 +80,7 @@ AD_PARALLEL = {
 }
 AD_PARALLEL["dmc"] = [
     group(f"{AD}, section 4", net_arch=(128, 96, 96), input_skip=True),
-    group("ours: keeps untrained values small beside the returns", value_scale=0.1, reward_scale=1.0),
+    group("ours: keeps untrained values small beside the returns", value_scale=0.1, reward_scale=0.1),
     group("ours: 64 joint actions learn slower (walker-walk, 200 000 steps)", discretisation="factored"),
     group("ours", num_envs=16, rollout_length=32, trace_decay=0.9, learning_rate=5e-4),
     group("ours", epochs=4, num_minibatches=8, epsilon_end=0.02, epsilon_fraction=0.2),
