@@ -50,6 +50,7 @@ COMMON = {
     "num_quantiles": counts,
     "goodness_width": st.none() | counts,
     "huber_threshold": positive,
+    "overlap": st.just(False),  # these environments run on the device
 }
 words = st.sampled_from
 LITERALS = {
@@ -336,6 +337,17 @@ def test_settings_that_exclude_one_another(settings, message):
     with pytest.raises(AccumbensError) as error:
         check_settings(ReplaySettings(**settings))
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize("algo", ["ad_pqn", "ad_dqn"])
+def test_overlap_is_for_the_host(algo):
+    assert resolve_config("Pendulum-v1", algo, changes={"overlap": "true"}).settings.overlap
+    with pytest.raises(AccumbensError) as error:
+        resolve_config("CartPole-v1", algo, changes={"overlap": "true"})
+    assert str(error.value) == (
+        "overlap=True cannot be used: it must be off with env=CartPole-v1, whose steps are part of one program with "
+        "the learning"
+    )
 
 
 def test_a_gradient_norm_without_limit_never_clips():

@@ -93,6 +93,8 @@ class CommonSettings:
     """Environments stepped side by side."""
     discretisation: Literal["joint", "factored"] = "joint"
     """Continuous actions made bang-bang: one choice among all corners, or low or high by each dimension itself."""
+    overlap: bool = False
+    """On the host, learn from a block while the next one is collected; acting then is one block behind learning."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,6 +181,9 @@ def check(config: RunConfig) -> None:
         check_sac_settings(config.settings)
     else:
         check_settings(config.settings)
+        allowed = f"off with env={config.env}, whose steps are part of one program with the learning"
+        fits = not (config.settings.overlap and registry.is_on_device(config.env))
+        _require("overlap", config.settings.overlap, allowed, fits)
 
 
 def check_settings(settings: AgentSettings) -> None:

@@ -1,7 +1,8 @@
 """The host loop: environments of Gymnasium step on the host, agents of all seeds act and learn on the device."""
 
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,8 +15,26 @@ from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
 from accumbens.training.device import RunState, SeedState, absorb
 from accumbens.training.episodes import no_episodes
-from accumbens.training.metrics import ChunkMetrics, add_block, healthy, no_totals, summarise
+from accumbens.training.metrics import ChunkMetrics, Totals, add_block, healthy, no_totals, summarise
 from accumbens.training.streams import Stream, stream_key
+
+
+class Block(NamedTuple):
+    """What one block of steps brought.
+
+    Attributes:
+        acting: for every step the carry that was acted on and the decision, on the device.
+        outcome: of all steps, `[seeds, time, envs, ...]`.
+        observations: what was acted on, and at last what will be acted on next, `[seeds, time + 1, envs, ...]`.
+    """
+
+    acting: list[tuple[Carry, Decision]]
+    outcome: HostStep
+    observations: np.ndarray
+
+    def left(self) -> tuple[Memory, np.ndarray]:
+        """Return the memory after the last step, not yet reset, and where episodes have ended in it, [seeds, envs]."""
+        return self.acting[-1][1].memory, self.outcome.terminated[:, -1] | self.outcome.truncated[:, -1]
 
 
 class HostLoop:
@@ -24,6 +43,10 @@ class HostLoop:
     The copies of all seeds are stepped together, in several processes. Between two steps there is one call of the
     device, which lets all seeds' agents act and brings back nothing but their actions; what else acting computed stays
     there until the block is learned from.
+
+    With `overlap` a block is learned from while the next one is collected. The results do not depend on the timing: the
+    first block of a chunk is acted on with the newest parameters, every other one with those from before the learning
+    that it overlaps, and a chunk ends when all its blocks are learned from.
 
     `RunState` holds what the device knows; its `env_states` are empty. A run that is resumed begins new episodes.
     """
@@ -35,6 +58,7 @@ class HostLoop:
         seeds: list[int],
         discretisation: Discretisation = "joint",
         num_workers: int | None = None,
+        overlap: bool = False,
     ):
         """Make `agent.num_envs` environments for every seed.
 
@@ -44,6 +68,7 @@ class HostLoop:
             seeds: of the run.
             discretisation: how continuous actions are made bang-bang.
             num_workers: processes that step environments; the results are the same whatever their number.
+            overlap: learn from a block while the next one is collected.
 
         Raises:
             UnknownNameError: nothing of that name is registered.
@@ -55,8 +80,12 @@ class HostLoop:
         # A truncation may come at any step: what Gymnasium calls a time limit need not be the only cause.
         self.spec = self._envs.spec
         self._observation = np.zeros(())  # until the first reset
+        # What one thread dispatches to the CPU runs in sequence, so learning must come from another one.
+        self._learner = ThreadPoolExecutor(1) if overlap else None
+        self._seed = jnp.asarray(seeds, jnp.uint32)
         self._act = jax.jit(jax.vmap(self._act_one, (0, 0, 0, 0, 0, None)))
         self._learn = jax.jit(self._learn_all, donate_argnums=0)
+        self._copy = jax.jit(lambda tree: jax.tree.map(jnp.copy, tree))
         self._summarise = jax.jit(summarise)
 
     def init(self, seeds: Integer[Array, " seeds"]) -> RunState:
@@ -78,15 +107,59 @@ class HostLoop:
     def chunk(self, run: RunState, blocks: int) -> tuple[RunState, ChunkMetrics]:
         """Run that many blocks, fewer if something stops being finite."""
         totals = no_totals(len(self._seeds), self._agent.num_cells)
-        for _ in range(blocks):
-            run, totals = self._learn(run, *self._collect(run), totals)
-            if not healthy(totals):
-                break
+        if self._learner is None:
+            run, totals = self._in_turns(run, totals, blocks)
+        else:
+            run, totals = self._overlapping(self._learner, run, totals, blocks)
         return run, self._summarise(totals, run.seeds.episodes)
 
     def close(self) -> None:
-        """Release the environments."""
+        """Release the environments, and the thread that learns."""
+        if self._learner is not None:
+            self._learner.shutdown()
         self._envs.close()
+
+    def _in_turns(self, run: RunState, totals: Totals, blocks: int) -> tuple[RunState, Totals]:
+        """Collect a block, learn from it, and so on."""
+        memory, ended = self._first_memory(run)
+        first = int(run.iteration)
+        for iteration in range(first, first + blocks):
+            block = self._collect(self._agent.network(run.seeds.agent), memory, ended, iteration)
+            memory, ended = block.left()
+            run, totals = self._learn(run, *block, totals)
+            if not healthy(totals):
+                break
+        return run, totals
+
+    def _overlapping(
+        self, learner: ThreadPoolExecutor, run: RunState, totals: Totals, blocks: int
+    ) -> tuple[RunState, Totals]:
+        """Learn from a block while the next is collected, which is dropped if something stops being finite."""
+        network = self._agent.network(run.seeds.agent)
+        memory, ended = self._first_memory(run)
+        first = int(run.iteration)
+        learning: Future[tuple[RunState, Totals]] = Future()
+        learning.set_result((run, totals))  # nothing to learn from yet
+        try:
+            for iteration in range(first, first + blocks):
+                block = self._collect(network, memory, ended, iteration)
+                memory, ended = block.left()
+                run, totals = learning.result()
+                if not healthy(totals):
+                    break
+                # Learning uses the run up; what the next block is acted on with must outlive it.
+                network = self._copy(self._agent.network(run.seeds.agent))
+                learning = learner.submit(self._learn_and_wait, run, block, totals)
+            return learning.result()
+        finally:
+            wait([learning])
+
+    def _learn_and_wait(self, run: RunState, block: Block, totals: Totals) -> tuple[RunState, Totals]:
+        return jax.block_until_ready(self._learn(run, *block, totals))
+
+    def _first_memory(self, run: RunState) -> tuple[Memory, np.ndarray]:
+        """The memory that a chunk begins with, which is already reset."""
+        return run.seeds.memory, np.zeros((len(self._seeds), self._agent.num_envs), bool)
 
     def _reset(self, iteration: int) -> np.ndarray:
         seeds = [np.random.SeedSequence([seed, iteration]).generate_state(1)[0] for seed in self._seeds]
@@ -103,25 +176,18 @@ class HostLoop:
         episodes = no_episodes(agent.num_envs)
         return SeedState(seed, parameters, agent.init_memory(agent.num_envs), (), observation, episodes)
 
-    def _act_one(self, seed: Integer[Array, ""], agent_state: Any, memory: Memory, ended: Array, observation, time):
+    def _act_one(self, seed: Integer[Array, ""], network: Any, memory: Memory, ended: Array, observation, time):
         memory = reset_memory(memory, ended)
         epsilon = self._agent.epsilon(time * self._agent.num_envs)
         key = stream_key(seed, Stream.EXPLORATION, time)
-        return memory.carry, self._agent.act(self._agent.network(agent_state), memory, observation, epsilon, key)
+        return memory.carry, self._agent.act(network, memory, observation, epsilon, key)
 
-    def _collect(self, run: RunState) -> tuple[list[tuple[Carry, Decision]], HostStep, np.ndarray]:
-        """Step through one block.
-
-        Returns:
-            for every step the carry that was acted on and the decision, on the device; all outcomes,
-            `[seeds, time, envs, ...]`; what was acted on, likewise, and at last what will be acted on next.
-        """
-        seeds, agent = run.seeds, self._agent
-        memory, start = seeds.memory, int(run.iteration) * agent.rollout_length
-        ended = np.zeros((len(self._seeds), agent.num_envs), bool)  # `seeds.memory` is already reset
+    def _collect(self, network: Any, memory: Memory, ended: np.ndarray, iteration: int) -> Block:
+        """Step through one block, with episodes beginning anew where `ended`, [seeds, envs]."""
+        start = iteration * self._agent.rollout_length
         acting, outcomes, observations = [], [], [self._observation]
-        for time in range(start, start + agent.rollout_length):
-            acting.append(self._act(seeds.seed, seeds.agent, memory, ended, self._observation, time))
+        for time in range(start, start + self._agent.rollout_length):
+            acting.append(self._act(self._seed, network, memory, ended, self._observation, time))
             decision = acting[-1][1]
             action = np.asarray(decision.action)
             observation, outcome = self._envs.step(action.reshape(-1, *action.shape[2:]))
@@ -130,7 +196,7 @@ class HostLoop:
             observations.append(self._observation)
             memory, ended = decision.memory, outcomes[-1].terminated | outcomes[-1].truncated
         stacked = HostStep(*(np.stack(part, axis=1) for part in zip(*outcomes, strict=True)))
-        return acting, stacked, np.stack(observations, axis=1)
+        return Block(acting, stacked, np.stack(observations, axis=1))
 
     def _learn_all(
         self, run: RunState, acting: list[tuple[Carry, Decision]], outcome: Any, observations: Array, totals

@@ -16,6 +16,9 @@ from accumbens.training.config import RunConfig
 MOST_CHUNKS = 500
 """A run is cut into at most this many chunks, each a row of `metrics.csv`."""
 
+LEAST_OVERLAPPED = 8
+"""Blocks of a chunk, at least, where learning and collecting overlap: between two chunks they do not."""
+
 
 class Plan(NamedTuple):
     """The sizes of a run.
@@ -59,7 +62,7 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
     plan = Plan(
         steps_per_block=steps_per_block,
         blocks=blocks,
-        chunk_blocks=-(-blocks // MOST_CHUNKS),
+        chunk_blocks=max(-(-blocks // MOST_CHUNKS), LEAST_OVERLAPPED if settings.overlap else 1),
         updates=agent.updates_at(blocks),
         cell_parameters=[sum(leaf.size for leaf in jax.tree.leaves(cell)) for cell in stack.cells],
         replay_bytes=ring.num_bytes if ring else 0,

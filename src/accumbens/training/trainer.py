@@ -53,11 +53,11 @@ class Trainer:
             evaluate = make_device_evaluation(env, self.agent, episodes, evaluation_epsilon)
             self._evaluate: Callable[[Any], Evaluation] = jax.jit(jax.vmap(evaluate))
         else:
-            discretisation = cast(AgentSettings, config.settings).discretisation
-            self._host = HostLoop(config.env, self.agent, self.seeds, discretisation)
+            settings = cast(AgentSettings, config.settings)
+            self._host = HostLoop(config.env, self.agent, self.seeds, settings.discretisation, overlap=settings.overlap)
             self._init, self._chunk = self._host.init, self._host.chunk
             self._evaluate = self._host_evaluation = HostEvaluation(
-                config.env, self.agent, len(self.seeds), episodes, evaluation_epsilon, discretisation
+                config.env, self.agent, len(self.seeds), episodes, evaluation_epsilon, settings.discretisation
             )
 
     def init(self) -> RunState:
