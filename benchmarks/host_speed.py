@@ -2,9 +2,10 @@
 
 `dm_control`: one instance in one thread, random corners as actions, as its own loop steps it. Ours, with the same
 actions: many copies in this process, in one thread per core, and in one process per core (which is what runs use). And
-`agent`: the same copies with an agent that acts and learns. All take turns within each repeat, so that other programs
-on the machine slow them alike; the best of the repeats counts, the median is beside it. The column `load` says how many
-processes wanted a core when it was measured: with more than the machine has, no ratio means much.
+an agent that acts and learns: `agent` in turns, `overlap` learning from one block while the next is collected. All
+take turns within each repeat, so that other programs on the machine slow them alike; the best of the repeats counts,
+the median is beside it. The column `load` says how many processes wanted a core when it was measured: with more than
+the machine has, no ratio means much. Results are written after every task.
 
 Usage: `python benchmarks/host_speed.py --envs dmc/walker-walk --num-envs 64`
 """
@@ -91,7 +92,7 @@ def threads(name: str, spec, num_envs: int, pool: ThreadPoolExecutor) -> Play:
 
 def agent(trainer: Trainer) -> Play:
     """An agent that acts and learns; compiled here."""
-    running = [trainer.chunk(trainer.init(), 1)[0]]
+    running = [trainer.chunk(trainer.init(), 2)[0]]
 
     def play(num_steps: int) -> None:
         running[0] = trainer.chunk(running[0], max(1, num_steps // trainer.plan.steps_per_block))[0]
@@ -100,10 +101,19 @@ def agent(trainer: Trainer) -> Play:
     return play
 
 
+def write(rows: list[dict[str, object]]) -> None:
+    """Write the rows measured so far."""
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main(
-    envs: tuple[str, ...] = TASKS, algo: str = "ad_pqn", num_envs: int = 64, num_steps: int = 4096, repeats: int = 7
+    envs: tuple[str, ...] = TASKS, algo: str = "ad_pqn", num_envs: int = 64, num_steps: int = 4096, repeats: int = 5
 ) -> None:
-    """Print a table and write it to `results/host_speed.csv` beside this file.
+    """Print a table and write it, task by task, to `results/host_speed.csv` beside this file.
 
     Args:
         envs: tasks of the control suite with a joint choice of actions.
@@ -117,14 +127,19 @@ def main(
         with ExitStack() as stack:
             open_envs = partial(HostEnvironments, name, num_envs, 0)
             here, there = (stack.enter_context(closing(open_envs(num_workers=n))) for n in (0, CORES))
-            trainer = stack.enter_context(closing(Trainer(resolve_config(name, algo, total_timesteps=10**6))))
+            configs = (
+                resolve_config(name, algo, total_timesteps=10**6, changes={"overlap": overlap})
+                for overlap in ("off", "on")
+            )
+            in_turns, overlapping = (stack.enter_context(closing(Trainer(config))) for config in configs)
             pool = stack.enter_context(ThreadPoolExecutor(CORES))
             plays = {
                 "dm_control": original(name),
                 "one_process": copies(here),
                 "threads": threads(name, here.spec, num_envs, pool),
                 "processes": copies(there),
-                "agent": agent(trainer),
+                "agent": agent(in_turns),
+                "overlap": agent(overlapping),
             }
             seconds: dict[str, list[float]] = {kind: [] for kind in plays}
             for _ in range(repeats):
@@ -134,22 +149,17 @@ def main(
                     seconds[kind].append(time.perf_counter() - begin)
         best = {kind: num_steps / min(times) for kind, times in seconds.items()}
         row: dict[str, object] = {"environment": name, "num_envs": num_envs, "agent": algo}
-        row["agent_num_envs"] = trainer.agent.num_envs
+        row["agent_num_envs"] = in_turns.agent.num_envs
         for kind, times in seconds.items():
             row[f"{kind}_best_steps_per_second"] = round(best[kind])
             row[f"{kind}_median_steps_per_second"] = round(num_steps / statistics.median(times))
             if kind != "dm_control":
                 row[f"{kind}_ratio"] = round(best[kind] / best["dm_control"], 2)
-        rows.append(
-            row | {"repeats": repeats, "cores": CORES, "load": round(os.getloadavg()[0], 1), "jax": jax.__version__}
-        )
+        row |= {"repeats": repeats, "cores": CORES, "load": round(os.getloadavg()[0], 1), "jax": jax.__version__}
+        rows.append(row)
+        write(rows)
         text = ", ".join(f"{kind} {best[kind]:,.0f} ({best[kind] / best['dm_control']:.2f} ×)" for kind in best)
         print(f"{name:18} {text} steps/s", flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":
