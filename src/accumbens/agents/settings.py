@@ -94,7 +94,8 @@ class CommonSettings:
     discretisation: Literal["joint", "factored"] = "joint"
     """Continuous actions made bang-bang: one choice among all corners, or low or high by each dimension itself."""
     overlap: bool = False
-    """On the host, learn from a block while the next one is collected; acting then is one block behind learning."""
+    """On the host, learn from a block while the next one is collected, which is then acted on with parameters one block
+    older; for machines with cores to spare or an accelerator."""
 
 
 @dataclass(frozen=True, kw_only=True)
