@@ -1,7 +1,6 @@
 """Conditioned cells run at sizes at which an XLA fusion once crashed the process."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
