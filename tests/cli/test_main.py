@@ -136,7 +136,15 @@ ERRORS = {
         ["train", "FrozenLake-v1"],
         "environment 'FrozenLake-v1' has the observation space Discrete(16); supp",
     ),
-    "actions": (["train", "Pendulum-v1"], "environment 'Pendulum-v1' has the action space Box("),
+    "corners": (
+        ["train", "dmc/humanoid-run", "--set", "discretisation=joint"],
+        "environment 'dmc/humanoid-run' has actions of 21 dimensions, which have 2^21 = 2097152 corners; a joint ",
+    ),
+    "unbounded actions": (
+        ["train", "dmc/lqr-lqr_2_1"],
+        "environment 'dmc/lqr-lqr_2_1' has the action space Box(-inf, inf, (1,), float32), whose bounds are not fin",
+    ),
+    "no image": (["train", "CartPole-v1", "pqn_conv"], "convolution=16 cannot be used: it needs images of at least "),
     "module": (["train", "no_such_module:X-v0"], "cannot import the module 'no_such_module' of environment "),
     "no run": (["evaluate", "nowhere"], "there is no run at nowhere"),
     "no run to resume": (["resume", "nowhere"], "there is no run at nowhere"),

@@ -17,7 +17,17 @@ from accumbens.training.evaluate import Evaluation
 from accumbens.training.runs import to_json
 from accumbens.training.session import Result
 
-FASTER = {"ad_dqn": "ad_pqn", "ad_dqn_released": "ad_pqn", "dqn": "pqn"}
+FASTER = {
+    "ad_dqn": "ad_pqn",
+    "ad_dqn_released": "ad_pqn",
+    "ad_qrdqn": "ad_qr_pqn",
+    "ad_qrdqn_released": "ad_qr_pqn",
+    "arq": "arq_pqn",
+    "arq_released": "arq_pqn",
+    "dqn": "pqn",
+    "dqn_conv": "pqn_conv",
+    "qrdqn": "pqn",
+}
 
 
 class _Steps(ProgressColumn):
