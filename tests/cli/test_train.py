@@ -70,7 +70,16 @@ def test_people_are_shown_progress_and_where_to_look(replay_run):
 @both
 def test_a_run_leaves_its_files(trained, learner):
     directory, trainer, state = trained[learner]
-    names = {"config.toml", "meta.json", "metrics.csv", "evaluations.csv", "curve.png", "checkpoints", ".lock"}
+    names = {
+        "config.toml",
+        "meta.json",
+        "metrics.csv",
+        "evaluations.csv",
+        "curve.png",
+        "checkpoints",
+        "snapshots",
+        ".lock",
+    }
     found = {path.name for path in directory.path.iterdir()}
     assert found == (names | {"tensorboard"} if learner == "parallel" else names)
     assert trainer.step_of(state) == trainer.plan.blocks * trainer.plan.steps_per_block

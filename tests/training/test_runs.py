@@ -27,7 +27,7 @@ def files(path):
 def test_a_new_run_has_its_place_and_its_files(tmp_path, config):
     run = create(config, tmp_path, "first")
     assert run.path == tmp_path / "CartPole-v1" / "ad_pqn" / "first"
-    assert files(run.path) == {"config.toml", "meta.json", "checkpoints"}
+    assert files(run.path) == {"config.toml", "meta.json", "checkpoints", "snapshots"}
     found, found_config = open_run(run.path)
     assert found.path == run.path
     assert found_config == config
@@ -140,7 +140,7 @@ def test_of_two_that_want_a_name_at_once_one_gets_it(tmp_path, config):
         assert len(mine) == 2
         assert str(place / name) in mine
         assert sum("exists already" in text for text in mine) == 1
-        assert files(place / name) == {"config.toml", "meta.json", "checkpoints"}
+        assert files(place / name) == {"config.toml", "meta.json", "checkpoints", "snapshots"}
     assert {path.name for path in place.iterdir()} == set(names), "nothing is left over"
 
 

@@ -45,7 +45,12 @@ class DamagedCheckpointError(AccumbensError):
     """A file that is not what `save` once wrote: cut short or altered."""
 
 
-def save(folder: Path, step: int, tree: PyTree, keep: int = 2) -> Path:
+def file_name(step: int) -> str:
+    """Return the name of the checkpoint of a step; names sort as steps do."""
+    return f"{step:012d}.ckpt"
+
+
+def save(folder: Path, step: int, tree: PyTree, keep: int | None = 2) -> Path:
     """Write `tree` to `folder/<step>.ckpt`, then delete all but the newest `keep` good checkpoints.
 
     A process killed at any moment leaves the folder with the earlier checkpoints or with the new one, never with half
@@ -55,7 +60,7 @@ def save(folder: Path, step: int, tree: PyTree, keep: int = 2) -> Path:
         folder: of one run; made if it is missing.
         step: environment steps so far.
         tree: its arrays, random keys and numbers are stored; other leaves, such as functions, are not.
-        keep: how many checkpoints stay, the new one included.
+        keep: how many checkpoints stay, the new one included; None keeps all, damaged ones too.
 
     Raises:
         AccumbensError: the folder holds a good checkpoint of a later step, which `restore_latest` would prefer.
@@ -67,7 +72,7 @@ def save(folder: Path, step: int, tree: PyTree, keep: int = 2) -> Path:
         if int(path.stem) > step and _is_good(path):
             raise AccumbensError(f"{path} is of a later step than {step}; remove it to go on from here")
 
-    path = folder / f"{step:012d}.ckpt"
+    path = folder / file_name(step)
     temporary = path.with_suffix(".ckpt.tmp")
     try:
         with temporary.open("wb") as file:
@@ -79,6 +84,8 @@ def save(folder: Path, step: int, tree: PyTree, keep: int = 2) -> Path:
         temporary.unlink(missing_ok=True)
     _sync_folder(folder)
 
+    if keep is None:
+        return path
     good = 1
     for other in reversed(_checkpoints(folder)):
         if other == path:

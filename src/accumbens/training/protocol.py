@@ -60,6 +60,10 @@ class RunTrainer(Protocol):
         """Evaluate the agents of all seeds; arrays have a leading axis of seeds."""
         ...
 
+    def networks(self, state: Any) -> Any:
+        """Return the parameters that act, of all seeds, as `checkpoints.save` can write them."""
+        ...
+
     def require_finite_parameters(self, state: Any) -> None:
         """Raise if a parameter is not finite.
 

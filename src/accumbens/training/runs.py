@@ -1,4 +1,6 @@
-"""The run directory: `config.toml`, `meta.json`, `metrics.csv`, `evaluations.csv`, `curve.png`, `checkpoints/`.
+"""The run directory: `config.toml`, `meta.json`, `metrics.csv`, `evaluations.csv`, `curve.png`, and two folders.
+
+`checkpoints/` holds what the run needs to go on, `snapshots/` its networks along training.
 
 A run is never overwritten: a directory that exists is only ever continued, and by one process at a time.
 """
@@ -39,6 +41,7 @@ class RunDirectory:
         self.evaluations = path / "evaluations.csv"
         self.curve = path / "curve.png"
         self.checkpoints = path / "checkpoints"
+        self.snapshots = path / "snapshots"
 
     def __fspath__(self) -> str:
         """Return the path."""
@@ -104,6 +107,7 @@ def create(config: RunConfig, out: Path, name: str | None) -> RunDirectory:
 
 def _fill(run: RunDirectory, config: RunConfig) -> None:
     run.checkpoints.mkdir()
+    run.snapshots.mkdir()
     write_config(config, run.config)
     run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0)
 

@@ -112,14 +112,17 @@ class SACTrainer:
             episodes.append((total, length))
         return episodes
 
+    def networks(self, state: SACState) -> Any:
+        """Return the parameters of every seed's actor and critics."""
+        return [[network.params for network in of_seed.networks] for of_seed in state.seeds]
+
     def require_finite_parameters(self, state: SACState) -> None:
         """Raise if a parameter is not finite.
 
         Raises:
             NotFiniteError: names the seed.
         """
-        for seed, of_seed in zip(self.seeds, state.seeds, strict=True):
-            parameters = [network.params for network in of_seed.networks]
+        for seed, parameters in zip(self.seeds, self.networks(state), strict=True):
             if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(parameters)):
                 step = self.step_of(state)
                 raise NotFiniteError(f"a parameter of seed {seed} is no longer finite (NaN or Inf) at step {step}")

@@ -14,6 +14,7 @@ from accumbens.training.health import NotFiniteError
 from accumbens.training.interrupt import Interrupt
 from accumbens.training.protocol import RunTrainer
 from accumbens.training.runs import RunDirectory, Table, command_line, describe_machine, has_checkpoint, read_table
+from accumbens.training.snapshots import forget_snapshots_after, save_snapshot
 from accumbens.training.tracking import Tracker, make_tracker
 
 
@@ -130,6 +131,8 @@ class Session:
         step = self._trainer.step_of(state)
         self._metrics.forget_after(step)
         self._evaluations.forget_after(step)
+        forget_snapshots_after(self._run, step)
+        self._snapshot(state)
         sessions = self._run.read_meta()["sessions"]
         sessions.append({"from_step": step, "command": command_line(), **describe_machine()})
         self._run.write_meta(sessions=sessions)
@@ -148,6 +151,7 @@ class Session:
                     last_checkpoint = time.perf_counter()
             if self._saved_step != self._trainer.step_of(state):
                 self._checkpoint(state)
+            self._snapshot(state)
         return state
 
     def _blocks(self, state: Any) -> int:
@@ -168,6 +172,7 @@ class Session:
         passed = frequency and step // frequency > before * plan.steps_per_block // frequency
         if passed or before + blocks == plan.blocks:
             self._evaluate(state, step)
+            self._snapshot(state)
         return state
 
     def _log(self, step: int, rows: list[dict[str, Any]]) -> None:
@@ -194,6 +199,9 @@ class Session:
         checkpoints.save(self._run.checkpoints, step, state)
         self._run.write_meta(wall_seconds=round(self._wall_seconds(), 3))
         self._saved_step = step
+
+    def _snapshot(self, state: Any) -> None:
+        save_snapshot(self._run, self._trainer.step_of(state), self._trainer.networks(state))
 
     def _wall_seconds(self) -> float:
         return self._earlier_seconds + time.perf_counter() - self._begin

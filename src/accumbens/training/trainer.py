@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from accumbens.agents.settings import AgentSettings
+from accumbens.cells import Stack
 from accumbens.envs import registry
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
@@ -108,13 +109,17 @@ class Trainer:
             rows.append({column: row[column] for column in self.columns})
         return rows
 
+    def networks(self, state: RunState) -> Stack:
+        """Return the stacks that act, with a leading axis of seeds."""
+        return self.agent.network(state.seeds.agent)
+
     def require_finite_parameters(self, state: RunState) -> None:
         """Raise if a parameter of a cell is not finite.
 
         Raises:
             NotFiniteError: names the first cell.
         """
-        cells = self.agent.network(state.seeds.agent).cells
+        cells = self.networks(state).cells
         require_finite_parameters(cells, self.seeds, self.step_of(state))
 
     def evaluate(self, state: RunState) -> Evaluation:
