@@ -200,13 +200,13 @@ class Mind:
             return Thought(layout.expected(decision.values), decision.action, decision.memory)
 
         def td_error(stack: Stack, thought: Thought, outcome: Outcome) -> tuple[Array, Array]:
-            next_values, _ = q_function.all(stack, encode(outcome.final_observation), thought.memory.carry)
+            next_values, _ = q_function.all(stack, encode(jnp.asarray(outcome.final_observation)), thought.memory.carry)
             next_values = layout.expected(q_function.for_bootstrap(next_values))
             expected = layout._replace(num_quantiles=None)
             bootstrap = expected.at(next_values, expected.greedy(next_values))
             taken = expected.at(thought.values, thought.action[:, None])
-            going_on = ~outcome.terminated[:, None]
-            target = settings.reward_scale * outcome.reward[:, None] + settings.discount * going_on * bootstrap
+            reward, terminated = jnp.asarray(outcome.reward)[:, None], jnp.asarray(outcome.terminated)[:, None]
+            target = settings.reward_scale * reward + settings.discount * jnp.where(terminated, 0.0, bootstrap)
             return taken, target - taken
 
         self.decide = jax.jit(decide)
