@@ -7,6 +7,7 @@ import tyro
 from accumbens.cli.evaluate import evaluate
 from accumbens.cli.experiment import experiment, experiments
 from accumbens.cli.lists import algos, envs
+from accumbens.cli.report import report
 from accumbens.cli.resume import resume
 from accumbens.cli.train import train
 from accumbens.errors import AccumbensError, UnknownNameError
@@ -15,6 +16,7 @@ COMMANDS = {
     "train": train,
     "resume": resume,
     "evaluate": evaluate,
+    "report": report,
     "experiment": experiment,
     "envs": envs,
     "algos": algos,

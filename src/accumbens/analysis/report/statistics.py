@@ -1,0 +1,56 @@
+"""The table of robust statistics of one environment's runs; see `accumbens.analysis.stats`."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from accumbens.analysis import stats
+from accumbens.analysis.report import series
+from accumbens.analysis.report.data import Run
+from accumbens.analysis.report.markup import Markup, table, tag
+
+
+def statistics_table(runs: Sequence[Run]) -> Markup:
+    """Return interquartile mean, mean and, of twins, the probability that one beats the other; empty for single seeds.
+
+    Args:
+        runs: of one environment.
+    """
+    scores = {run.label: _final(run) for run in runs}
+    rows = []
+    for run in runs:
+        mine = scores[run.label]
+        if mine.size < 2:
+            continue
+        summary = stats.summarise({run.config.env: mine}, target=None)
+        row = [run.label, str(mine.size), _interval(summary.iqm), _interval(summary.mean)]
+        rows.append([*row, _against_twin(run, runs)])
+    if not rows:
+        return Markup("")
+    caption = (
+        "Final return with 95 % bootstrap intervals over seeds. Against its twin: the probability that a seed of the "
+        "run beats one of its twin, resampled in pairs where both have the same seeds."
+    )
+    heads = ["run", "seeds", "interquartile mean", "mean", "against its twin"]
+    return Markup(tag("h3", "Statistics") + table(caption, heads, rows))
+
+
+def _final(run: Run) -> np.ndarray:
+    values = series.training_return(run)
+    return values.values[:, -1] if values.steps else np.zeros(0)
+
+
+def _against_twin(run: Run, runs: Sequence[Run]) -> str:
+    for other in runs:
+        if other.family == run.family and other.label != run.label:
+            mine, others = _final(run), _final(other)
+            if others.size < 2 or run.steps != other.steps:
+                return "–"
+            paired = run.config.seed_list() == other.config.seed_list()
+            env = run.config.env
+            return _interval(stats.probability_of_improvement({env: mine}, {env: others}, paired=paired), ".2f")
+    return "–"
+
+
+def _interval(interval: stats.Interval, digits: str = ".1f") -> str:
+    return f"{interval.point:{digits}} [{interval.low:{digits}}, {interval.high:{digits}}]"

@@ -1,0 +1,61 @@
+"""`accumbens report`: one page about some runs, to look at and to hand on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from accumbens.cli.arguments import Flag, default, parsed
+
+RUNS = tyro.conf.arg(metavar="RUN", help="Run directories, or folders of runs such as an experiment's.")
+OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="FILE")
+
+
+def report(
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS],
+    /,
+    *,
+    out: Annotated[Path, OUT] = Path("report.html"),
+    title: Annotated[str | None, parsed("title", str, "TEXT"), default("what was run")] = None,
+    force: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Write one self-contained HTML page about runs: curves with intervals, cell by cell, tables, settings, provenance.
+
+    Args:
+        runs: runs.
+        out: The page; an earlier report is replaced, any other file is not.
+        title: Title of the page.
+        force: Write over any file.
+        json: Print one line of JSON on standard output, last; everything else goes to standard error.
+        quiet: Print nothing but warnings, and those on standard error.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from accumbens.analysis import report as pages
+    from accumbens.cli.terminal import print_json
+    from accumbens.errors import AccumbensError
+
+    if not runs:
+        raise AccumbensError("give at least one run: its directory, or a folder of runs")
+    pages.require_replaceable(out, force)
+    replaced = out.exists()
+    console = Console(stderr=json or quiet, highlight=False)
+    with Progress(console=console, disable=quiet, transient=True) as progress:
+        task = progress.add_task("reading runs", total=None)
+        loaded = pages.load_runs(runs, lambda done, total: progress.update(task, completed=done, total=total))
+        progress.update(task, description="writing the page")
+        page = pages.render(loaded, title)
+    pages.write(page, out)
+    size = out.stat().st_size
+    if not quiet:
+        envs = len({run.config.env for run in loaded})
+        how = "replaced" if replaced else "written"
+        console.print(f"{how}: {len(loaded)} run(s), {envs} environment(s), {size / 1e6:.1f} MB", highlight=False)
+        console.print(str(out), soft_wrap=True, markup=False)
+    if json:
+        names = [{"run": str(run.path), "label": run.label, "env": run.config.env} for run in loaded]
+        print_json({"report": str(out), "bytes": size, "replaced": replaced, "runs": names})
+    return 0
