@@ -231,7 +231,7 @@ def _curve(curve: Curve) -> dict[str, Any]:
 def _quote(place: int, quote: Published, end: int) -> dict[str, Any]:
     points = [point for point in quote.curve if point[0] <= 1.02 * end]
     return {
-        "name": f"{quote.agent}, published",
+        "name": f"{quote.agent}, {quote.source.split(',')[0]}",
         "source": quote.source,
         "place": place,
         "value": quote.value,

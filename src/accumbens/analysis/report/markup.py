@@ -3,6 +3,8 @@
 import html
 from collections.abc import Sequence
 
+_LONG = 32  # characters of a cell that is broken into lines
+
 
 class Markup(str):
     """Text that is HTML already."""
@@ -48,21 +50,19 @@ def table(caption: str, head: Sequence[object], rows: Sequence[Sequence[object]]
         texts: columns of words, which begin at the left; numbers end at the right.
     """
 
-    def line(cells: Sequence[object]) -> Markup:
-        return join(
-            [tag("th", cells[0], scope="row")]
-            + [
-                tag("td", cell, class_="text" if column in texts else None)
-                for column, cell in enumerate(cells[1:], start=1)
-            ],
-            "",
-        )
+    def kind(column: int) -> str | None:
+        if column not in (0, *texts):
+            return None
+        return "text long" if any(len(str(row[column])) > _LONG for row in rows) else "text"
 
-    heads = [
-        tag("th", name, scope="col", class_="text" if column in (0, *texts) else None)
-        for column, name in enumerate(head)
-    ]
-    content = tag("caption", caption) + tag("thead", tag("tr", join(heads, "")))
+    kinds = [kind(column) for column in range(len(head))]
+    heads = [tag("th", name, scope="col", class_=look) for name, look in zip(head, kinds, strict=True)]
+    content = tag("caption", tag("span", caption)) + tag("thead", tag("tr", join(heads, "")))
+
+    def line(cells: Sequence[object]) -> Markup:
+        values = [tag("td", cell, class_=look) for cell, look in zip(cells[1:], kinds[1:], strict=True)]
+        return join([tag("th", cells[0], scope="row"), *values], "")
+
     body = tag("tbody", join([tag("tr", line(row)) for row in rows]))
     whole = tag("table", Markup(content + body))
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)

@@ -49,9 +49,9 @@
   const keys = [...document.querySelectorAll(".key")];
   function colourKeys() {
     for (const key of keys) {
-      const line = key.querySelector("line");
-      line.setAttribute("stroke", colourOf(JSON.parse(key.dataset.colour)));
-      line.setAttribute("stroke-dasharray", lineDashes[key.dataset.dash] ?? key.dataset.dash);
+      const mark = key.querySelector("line, text");
+      mark.setAttribute(mark.tagName === "line" ? "stroke" : "fill", colourOf(JSON.parse(key.dataset.colour)));
+      if (mark.tagName === "line") mark.setAttribute("stroke-dasharray", lineDashes[key.dataset.dash] ?? key.dataset.dash);
     }
   }
   function redraw(group) {
@@ -106,13 +106,14 @@
     for (const value of bounds) { bottom = Math.min(bottom, value); top = Math.max(top, value); }
     bottom = Math.max(bottom, low - 0.3 * span);
     top = Math.min(top, high + 0.3 * span);
-    return [bottom - 0.05 * span, top + 0.05 * span];
+    const floor = chart.logarithmic && low >= 0 ? 0 : -Infinity; // what is never negative has no axis below zero
+    return [Math.max(floor, bottom - 0.05 * span), top + 0.05 * span];
   }
 
   function shownQuotes(chart, id) {
     return chart.quotes
-      .map((quote) => ({ ...quote, drawLine: !hidden.has(`${id}-quote-${quote.place}`) }))
-      .filter((quote) => quote.drawLine);
+      .map((quote) => ({ ...quote, drawLine: quote.line || !quote.points.length }))
+      .filter((quote) => !hidden.has(`${id}-quote-${quote.place}`));
   }
 
   function tracesOf(chart, id, logarithmic) {
@@ -126,7 +127,7 @@
           return logarithmic && value <= 0 ? 1e-12 : value;
         });
         const band = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, type: "scatter" };
-        traces.push({ ...band, y: edge(-1) }, { ...band, y: edge(1), fill: "tonexty", fillcolor: rgba(colour, 0.16) });
+        traces.push({ ...band, y: edge(-1) }, { ...band, y: edge(1), fill: "tonexty", fillcolor: rgba(colour, curve.colour[0] === "run" ? 0.15 : 0.1) });
       }
       if (state.seeds.has(id)) {
         for (const y of curve.seeds) {
@@ -143,7 +144,7 @@
     }
     for (const quote of shownQuotes(chart, id)) {
       const look = { type: "scatter", name: quote.name, line: { color: variable("--quiet"), width: 1.3, dash: quoteDashes[quote.place % 5] } };
-      traces.push({ ...look, x: [0, end], y: [quote.value, quote.value], mode: "lines", hoverinfo: "skip" });
+      if (quote.drawLine) traces.push({ ...look, x: [0, end], y: [quote.value, quote.value], mode: "lines", hoverinfo: "skip" });
       if (quote.points.length) {
         traces.push({
           ...look, x: quote.points.map((point) => point[0]), y: quote.points.map((point) => point[1]), mode: "markers",

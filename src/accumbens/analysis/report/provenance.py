@@ -21,7 +21,7 @@ def provenance(runs: Sequence[Run]) -> Markup:
         rows.append(
             [
                 f"{run.config.env}, {run.label}",
-                run.meta.get("started") or "–",
+                str(run.meta.get("started") or "–")[:16].replace("T", " "),
                 f"{seconds:,.0f}" if seconds else "–",
                 speed,
                 _devices(hardware),

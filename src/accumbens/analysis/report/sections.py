@@ -3,19 +3,20 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from accumbens.analysis.report import figures, series
 from accumbens.analysis.report.data import Run
 from accumbens.analysis.report.figures import Chart
 from accumbens.analysis.report.markup import Markup, details, join, table, tag
 from accumbens.analysis.report.statistics import statistics_table
+from accumbens.analysis.stats import FEW_SEEDS
 from accumbens.analysis.tables import estimate
 from accumbens.envs import registry
 from accumbens.presets import resolve_preset
 from accumbens.training.config import format_value
 
-FEW_SEEDS = 5
+_DASHES = ("dot", "dashdot", "longdash", "longdashdot", "5 2")  # of published numbers, as in `page.js`
+_SYMBOLS = ("○", "□", "◇", "△", "×")
 
 
 def results(runs: Sequence[Run]) -> Markup:
@@ -31,19 +32,18 @@ def results(runs: Sequence[Run]) -> Markup:
             rows.append(
                 [
                     run.label,
-                    len(run.config.seed_list()),
+                    run.config.seeds,
                     _steps(run),
                     _estimate(final),
-                    _per_seed(final),
                     _estimate(greedy),
                     f"{sum(run.parameters):,}" if run.parameters else "–",
                     _clock(run.seconds),
                     "; ".join(_quote(quote, run.steps, sources) for quote in quotes) or "–",
                 ]
             )
-        heads = ["run", "seeds", "steps", "final return", "of each seed", "greedy return", "parameters", "wall time"]
+        heads = ["run", "seeds", "steps", "final return", "greedy return", "parameters", "wall time"]
         caption = f"{env}: mean ± 95 % t-interval over seeds"
-        parts.append(table(caption, [*heads, "published"], rows, texts=(8,)))
+        parts.append(table(caption, [*heads, "published"], rows, texts=(7,)))
     text = (
         "Final return: mean undiscounted return of the last 100 training episodes. Greedy return: of the full network "
         "in the last evaluation. Published: the same method in its paper, not always with the same learner, size or "
@@ -57,10 +57,10 @@ def results(runs: Sequence[Run]) -> Markup:
 def notes(runs: Sequence[Run]) -> Markup:
     """Return what a reader must know before believing a number; empty if there is nothing."""
     lines = []
-    fewest = min(len(run.config.seed_list()) for run in runs)
+    fewest = min(run.config.seeds for run in runs)
     if fewest < FEW_SEEDS:
-        seeds = "One seed says" if fewest == 1 else f"{fewest} seeds say"
-        lines.append(f"{seeds} little: with fewer than {FEW_SEEDS} seeds, differences between runs are rough.")
+        seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
+        lines.append(f"Fewer than {FEW_SEEDS} seeds (here as few as {seeds}): differences between runs are rough.")
     for run in runs:
         name = f"{run.config.env}, {run.label}"
         if not run.training:
@@ -84,7 +84,7 @@ def environment(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> tu
     charts = figures.overview(runs, prefix, families)
     parts: list[Markup] = []
     if charts:
-        options = [("seeds", "Every seed")] if any(len(run.config.seed_list()) > 1 for run in runs) else []
+        options = [("seeds", "Every seed")] if any(run.config.seeds > 1 for run in runs) else []
         parts.append(_group(charts, options, quotes=charts[0]))
     else:
         parts.append(tag("p", "There is no curve yet: no training episode has ended."))
@@ -96,18 +96,18 @@ def environment(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> tu
 
 def _group(charts: Sequence[Chart], options: Sequence[tuple[str, str]], quotes: Chart | None = None) -> Markup:
     """Charts that share a legend."""
-    curves = {curve.key: curve for chart in reversed(charts) for curve in chart.curves}
+    curves = {curve.key: curve for chart in charts for curve in chart.curves}
     keys = [_key(curve.key, curve.name, list(curve.colour), curve.dash, True) for curve in curves.values()]
     if len(keys) == 1:
         keys = []
-    dashes = ("dot", "dashdot", "longdash", "longdashdot", "5 2")
-    document: dict[str, Any] = quotes.document() if quotes else {"quotes": []}
-    for quote in document["quotes"]:
+    name = quotes.name if quotes else ""
+    for quote in quotes.document()["quotes"] if quotes else []:
         text = f"{quote['name']}: {quote['value']:g} at {quote['steps'] / 1e6:g} M"
-        dash = dashes[quote["place"] % len(dashes)]
+        look = _DASHES[quote["place"] % len(_DASHES)]
+        if quote["points"] and not quote["line"]:
+            look = _SYMBOLS[quote["place"] % len(_SYMBOLS)]
         shown = bool(quote["line"] or quote["points"])
-        name = f"{quotes.name if quotes else ''}-quote-{quote['place']}"
-        keys.append(_key(name, text, ["quote", 0], dash, shown, title=quote["source"]))
+        keys.append(_key(f"{name}-quote-{quote['place']}", text, ["quote", 0], look, shown, quote["source"]))
     keys += [
         tag("button", text, type="button", class_="toggle", aria_pressed="false", data_option=name)
         for name, text in options
@@ -117,22 +117,21 @@ def _group(charts: Sequence[Chart], options: Sequence[tuple[str, str]], quotes: 
     return tag("div", Markup(legend + drawn), class_="group")
 
 
-def _key(key: str, name: str, colour: list, dash: str, shown: bool, title: str | None = None) -> Markup:
-    line = Markup(
-        '<svg viewBox="0 0 26 10" aria-hidden="true"><line x1="1" y1="5" x2="25" y2="5" stroke-width="3"/></svg>'
-    )
-    place = f'["{colour[0]}",{colour[1]}]'
-    pressed = "true" if shown else "false"
-    content = Markup(line + tag("span", name))
+def _key(key: str, name: str, colour: list, look: str, shown: bool, title: str | None = None) -> Markup:
+    """A button of the legend; `look` is a dash or a symbol."""
+    mark = '<line x1="1" y1="5" x2="25" y2="5" stroke-width="3"/>'
+    if look in _SYMBOLS:
+        mark = f'<text x="13" y="9.5" text-anchor="middle" font-size="13">{look}</text>'
+    swatch = Markup(f'<svg viewBox="0 0 26 10" aria-hidden="true">{mark}</svg>')
     return tag(
         "button",
-        content,
+        Markup(swatch + tag("span", name)),
         type="button",
         class_="key",
-        aria_pressed=pressed,
+        aria_pressed="true" if shown else "false",
         data_key=key,
-        data_colour=place,
-        data_dash=dash,
+        data_colour=f'["{colour[0]}",{colour[1]}]',
+        data_dash=look,
         title=title,
     )
 
@@ -178,7 +177,7 @@ def _cell_by_cell(runs: Sequence[Run], prefix: str) -> tuple[Markup, list[Chart]
     label = tag("label", "Run", for_=f"{prefix}-choice")
     chooser = tag("div", Markup(label + select), class_="controls", hidden=len(panels) == 1)
     heading = tag("h3", "Cell by cell")
-    return join([heading, tag("p", text), chooser, _prefixes(runs), *panels]), charts
+    return join([heading, tag("p", text), _prefixes(runs), chooser, *panels]), charts
 
 
 def _prefixes(runs: Sequence[Run]) -> Markup:
@@ -255,10 +254,6 @@ def _preset_of(run: Run) -> dict[str, str]:
 
 def _estimate(values: series.Series) -> str:
     return str(estimate(values.values[:, -1].tolist())) if values.steps else "–"
-
-
-def _per_seed(values: series.Series) -> str:
-    return " ".join(f"{value:.1f}" for value in values.values[:, -1]) if values.steps else "–"
 
 
 def _steps(run: Run) -> str:

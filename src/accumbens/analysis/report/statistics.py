@@ -23,7 +23,8 @@ def statistics_table(runs: Sequence[Run]) -> Markup:
         if mine.size < 2:
             continue
         summary = stats.summarise({run.config.env: mine}, target=None)
-        row = [run.label, str(mine.size), _interval(summary.iqm), _interval(summary.mean)]
+        values = " ".join(f"{value:.1f}" for value in mine)
+        row = [run.label, str(mine.size), values, _interval(summary.iqm), _interval(summary.mean)]
         rows.append([*row, _against_twin(run, runs)])
     if not rows:
         return Markup("")
@@ -31,7 +32,9 @@ def statistics_table(runs: Sequence[Run]) -> Markup:
         "Final return with 95 % bootstrap intervals over seeds. Against its twin: the probability that a seed of the "
         "run beats one of its twin, resampled in pairs where both have the same seeds."
     )
-    heads = ["run", "seeds", "interquartile mean", "mean", "against its twin"]
+    if min(int(row[1]) for row in rows) < stats.FEW_SEEDS:
+        caption += f" Fewer than {stats.FEW_SEEDS} seeds: these intervals are too narrow, and claims rest on little."
+    heads = ["run", "seeds", "final return of each", "interquartile mean", "mean", "against its twin"]
     return Markup(tag("h3", "Statistics") + table(caption, heads, rows))
 
 
