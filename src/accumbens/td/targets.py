@@ -20,8 +20,10 @@ def double_q(
     A truncated transition bootstraps like any other; only `terminated` stops it.
 
     Args:
-        reward, terminated: of the transitions.
-        online_next, target_next: values of s', `[*batch, cells, actions]` or `[*batch, cells, quantiles, actions]`.
+        reward: of the transitions.
+        terminated: whether s' is terminal.
+        online_next: values of s', `[*batch, cells, actions]` or `[*batch, cells, quantiles, actions]`.
+        target_next: the same, by the target network.
         discount: γ.
         layout: of the values.
 

@@ -1,0 +1,80 @@
+"""Tables of the documentation that come from the package and from the committed results."""
+
+import csv
+import dataclasses
+import re
+from pathlib import Path
+
+from accumbens.agents.settings import SACSettings
+from accumbens.presets import PRESETS, resolve_preset
+from accumbens.training.config import format_value
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dmc/walker-walk"}
+_COMMITTED = ("ad-classic", "family", "control")  # whose summaries have the columns below
+
+
+def presets() -> str:
+    """All presets: name, what it is, its learner."""
+    rows = [(f"`{name}`", preset.summary, _learner(preset.learner.__name__)) for name, preset in PRESETS.items()]
+    return _table(("preset", "what it is", "learner"), rows)
+
+
+def _learner(name: str) -> str:
+    return {"ParallelSettings": "parallel Q(λ)", "ReplaySettings": "replay", "SACSettings": "SBX"}[name]
+
+
+def defaults(algo: str) -> str:
+    """Every setting of a preset on each benchmark, with its source."""
+    scopes = {"all": "CartPole-v1"} if PRESETS[algo].learner is SACSettings else BENCHMARKS
+    resolved = {scope: resolve_preset(algo, env, scope) for scope, env in scopes.items()}
+    first = next(iter(resolved.values()))
+    rows = [("`total_timesteps`", *(f"{preset.total_timesteps:,}" for preset in resolved.values()), "")]
+    for field in dataclasses.fields(first.settings):
+        values = [f"`{format_value(getattr(preset.settings, field.name))}`" for preset in resolved.values()]
+        sources = {preset.sources.get(field.name, "default") for preset in resolved.values()}
+        given = sorted(sources - {"default"}) or ["default"]
+        rows.append((f"`{field.name}`", *values, "; ".join(given)))
+    return _table(("setting", *(f"{scope}" for scope in scopes), "source"), rows)
+
+
+def results(algo: str) -> str:
+    """The committed results of a preset, beside what its paper reports."""
+    rows, commands = [], []
+    for experiment in _COMMITTED:
+        before = len(rows)
+        for row in _read(RESULTS / experiment / "summary.csv"):
+            if row["algo"] == algo:
+                rows.append(_result(row))
+        if len(rows) > before:
+            commands.append((RESULTS / experiment / "command.txt").read_text(encoding="utf-8").strip())
+    if not rows:
+        return "No learning curve of this preset is committed yet: it is tested, not benchmarked."
+    header = ("environment", "credit", "seeds", "steps", "return, last 100 episodes", "paper", "at its step")
+    listing = "\n".join(commands)
+    return f"{_table(header, rows)}\n\nMade by\n\n```text\n{listing}\n```\n"
+
+
+def _result(row: dict[str, str]) -> tuple[str, ...]:
+    interval = f" ± {float(row['final_return_interval']):.1f}" if row["final_return_interval"] else ""
+    paper = f"{float(row['published_return']):g}" if row["published_return"] else "–"
+    at = f"{int(row['published_steps']):,}" if row["published_return"] else ""
+    if row["published_at_these_steps"]:
+        paper, at = f"{float(row['published_at_these_steps']):.0f} (later {paper})", f"{int(row['steps']):,} ({at})"
+    mean = f"{float(row['final_return']):.1f}{interval}"
+    return (f"`{row['env']}`", row["variant"], row["seeds"], f"{int(row['steps']):,}", mean, paper, at)
+
+
+def signals(algo: str, credit: str = "") -> str:
+    """What `accumbens audit` finds: the error signals that each group of parameters reads."""
+    return f"(audit of {algo} {credit})"
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join("| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in line) + " |" for line in lines)
