@@ -228,26 +228,3 @@ def test_a_run_is_continued_by_one_process_at_a_time(learner, copy, cli):
         outcome = cli("resume", copy)
     assert outcome.code == 2
     assert outcome.err == f"error: the run {copy} is being trained by another process\n"
-
-
-@pytest.mark.parametrize("learner", ["replay"])
-def test_evaluate_plays_with_the_full_network_and_every_prefix(learner, whole, cli):
-    outcome = cli("evaluate", whole, "--num-episodes", 4, "--epsilon", 0.1, "--json")
-    assert outcome.code == 0
-    assert {key: value for key, value in outcome.json.items() if key != "evaluation"} == {
-        "env": "CartPole-v1",
-        "algo": "ad_dqn",
-        "step": newest(whole),
-        "epsilon": 0.1,
-    }
-    rows = outcome.json["evaluation"]
-    assert [(row["seed"], row["cells"], row["episodes"]) for row in rows] == [(0, 1, 4), (0, 2, 4)]
-    assert all(row["mean_return"] == row["mean_length"] for row in rows)  # both exact: four episodes of reward 1
-    lines = outcome.err.splitlines()
-    assert "step 2,048  ε = 0.1, 4 episodes × 1 seed(s)" in lines[0]
-    assert lines[1].split() == ["acting", "cells", "mean", "return", "std", "min", "max", "mean", "length"]
-    assert [line.split()[-1] for line in lines[2:4]] == [f"{row['mean_length']:.1f}" for row in rows]
-    assert lines[4] == f"picture of the training: {whole}/curve.png"
-
-    again = cli("evaluate", whole, "--num-episodes", 4, "--epsilon", 0.1, "--quiet", "--json")
-    assert (again.err, again.json) == ("", outcome.json)

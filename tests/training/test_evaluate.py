@@ -24,7 +24,7 @@ REWARDS = np.array([1.0, 10.0, 100.0], np.float32)
 VALUES = np.array([[1.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 9.0]], np.float32)
 
 
-def agent_of_known_values():
+def agent_of_known_values(num_cells=3, duration_exponent=None):
     """An agent whose state is a table of values; its only cell of carry counts the steps of the episode."""
 
     def init_memory(num_envs):
@@ -36,11 +36,11 @@ def agent_of_known_values():
         right = observation[:, 1] == memory.carry[0][:, 0]
         values = jnp.where(right[:, None, None], table, -table)
         q = jnp.einsum("eca,ec->ea", values, cell_weights)
-        action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat)
+        action, repeat = epsilon_greedy(key, q, epsilon, memory.repeat, duration_exponent)
         return Decision(action, values, Memory((counted,), repeat))
 
     return Agent(
-        init=lambda key: jnp.asarray(VALUES),
+        init=lambda key: jnp.asarray(VALUES[:num_cells]),
         init_memory=init_memory,
         act=act,
         learn=lambda *_: None,
@@ -49,8 +49,8 @@ def agent_of_known_values():
         network=lambda state: state,
         num_envs=1,
         rollout_length=1,
-        num_cells=3,
-        cell_weights=network.cell_weights(ParallelSettings(net_arch=(1, 1, 1))),
+        num_cells=num_cells,
+        cell_weights=network.cell_weights(ParallelSettings(net_arch=(1,) * num_cells)),
         updates_at=lambda iteration: 0,
     )
 
@@ -105,19 +105,19 @@ class Endless(Draw):
 
 @pytest.fixture(params=["device", "host"])
 def evaluation(request, monkeypatch):
-    """`evaluation(num_episodes, epsilon, endless) -> Evaluation` of the agent above, in either loop."""
-    agent = agent_of_known_values()
+    """`evaluation(num_episodes, epsilon, endless, **choices) -> Evaluation` of the agent above, in either loop."""
 
-    def on_device(num_episodes, epsilon=0.0, endless=False):
-        env = draw_environment(endless=endless)
-        return jax.jit(make_device_evaluation(env, agent, num_episodes, epsilon))(jnp.asarray(VALUES))
+    def on_device(num_episodes, epsilon=0.0, endless=False, **choices):
+        env, agent = draw_environment(endless=endless), agent_of_known_values(**choices)
+        return jax.jit(make_device_evaluation(env, agent, num_episodes))(agent.init(None), epsilon)
 
-    def on_host(num_episodes, epsilon=0.0, endless=False):
+    def on_host(num_episodes, epsilon=0.0, endless=False, **choices):
+        agent = agent_of_known_values(**choices)
         monkeypatch.setitem(
             gymnasium.registry, NAME, gymnasium.envs.registration.EnvSpec(NAME, Endless if endless else Draw)
         )
-        with closing(HostEvaluation(NAME, agent, 1, num_episodes, epsilon)) as play:
-            return jax.tree.map(lambda part: part[0], play(jnp.asarray(VALUES)[None]))
+        with closing(HostEvaluation(NAME, agent, 1, num_episodes)) as play:
+            return jax.tree.map(lambda part: part[0], play(agent.init(None)[None], epsilon))
 
     return on_device if request.param == "device" else on_host
 
@@ -145,6 +145,21 @@ def test_every_prefix_acts_on_the_mean_of_its_cells_and_meets_the_same_first_sta
 def test_the_same_evaluation_twice_is_the_same(evaluation):
     for part, other in zip(evaluation(5, 0.5), evaluation(5, 0.5), strict=True):
         np.testing.assert_array_equal(part, other)
+
+
+def test_every_agent_meets_the_same_first_states(evaluation):
+    small, large = evaluation(50, num_cells=1), evaluation(50, num_cells=3)
+    np.testing.assert_array_equal(small.lengths[0], large.lengths[0])
+    np.testing.assert_allclose(small.returns[0], large.returns[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("duration_exponent", [None, 1.5])
+def test_epsilon_is_the_share_of_random_actions_also_of_agents_that_repeat_them(evaluation, duration_exponent):
+    returns, lengths = evaluation(400, 0.3, duration_exponent=duration_exponent)
+    greedy = np.asarray(evaluation(400).returns)
+    per_step = REWARDS[0] + (np.asarray(returns) - greedy)[0].sum() / np.asarray(lengths)[0].sum()
+    # About 1000 steps of standard deviation 27. With repeats it would be about 18 instead of 12.
+    np.testing.assert_allclose(per_step, 0.7 * REWARDS[0] + 0.3 * REWARDS.mean(), atol=2.6)
 
 
 def test_epsilon_makes_actions_random(evaluation):

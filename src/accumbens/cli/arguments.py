@@ -36,6 +36,21 @@ def default(text: str) -> Any:
 
 RUN = tyro.conf.arg(metavar="RUN", help="The run's directory.")
 RunPath = Annotated[Path, tyro.conf.Positional, RUN]
+RUNS = tyro.conf.arg(metavar="RUN…", help="Directories of runs.")
+RunPaths = Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS]
+
+
+def require_runs(runs: tuple[Path, ...]) -> None:
+    """Refuse a command without runs, or with the same one twice.
+
+    Raises:
+        AccumbensError: there is none, or which is given twice.
+    """
+    if not runs:
+        raise AccumbensError("no RUN is given: expected the directory of at least one run")
+    for index, run in enumerate(runs):
+        if run.resolve() in [other.resolve() for other in runs[:index]]:
+            raise AccumbensError(f"{run} is given twice")
 
 
 def parse_pairs(groups: Iterable[Iterable[str]]) -> dict[str, str]:

@@ -1,36 +1,77 @@
-"""`accumbens evaluate`: play with what a run has learned."""
+"""`accumbens evaluate`: play with what runs have learned."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from accumbens.cli.arguments import Flag, RunPath, parsed
+import tyro
+
+from accumbens.cli.arguments import Flag, RunPaths, parsed, require_runs
+
+
+def _epsilons(words: list[str]) -> tuple[float, ...]:
+    from accumbens.training.config import parse_value
+
+    return tuple(parse_value("epsilon", float, part) for part in words[0].split(","))
+
+
+EPSILONS: Any = tyro.constructors.PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="ε,ε,…",
+    instance_from_str=_epsilons,
+    is_instance=lambda value: True,
+    str_from_instance=lambda value: [",".join(f"{epsilon:g}" for epsilon in value)],
+)
 
 
 def evaluate(
-    run: RunPath,
+    runs: RunPaths,
     /,
     *,
     num_episodes: Annotated[int, parsed("num_episodes", int, "N")] = 100,
-    epsilon: Annotated[float, parsed("epsilon", float, "ε")] = 0.0,
+    epsilon: Annotated[tuple[float, ...], EPSILONS] = (0.0, 0.05),
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Play episodes with the newest checkpoint of a run: the full network and every prefix of cells.
+    """Play episodes with the newest checkpoint of each run: the full network and every prefix of cells.
+
+    The first states are the same for every run, seed and prefix. Every episode is a row of a CSV file in the run's
+    folder episodes/; a file that says something else is never replaced.
 
     Args:
-        run: the run's directory.
-        num_episodes: Episodes per seed and prefix of cells; all prefixes meet the same first states.
-        epsilon: Probability of a random action; 0 plays greedily.
+        runs: directories of runs.
+        num_episodes: Episodes per seed, ε and prefix of cells.
+        epsilon: Probabilities of a random action, such as 0,0.05; 0 plays greedily.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
     """
-    from accumbens.cli.terminal import TerminalReport, print_json
+    from accumbens.cli.evaluation_view import EvaluationView
+    from accumbens.cli.terminal import print_json
+    from accumbens.training.episode_files import write_episodes
+    from accumbens.training.runs import open_run
     from accumbens.training.session import evaluation_rows
-    from accumbens.training.train import evaluate_run
+    from accumbens.training.train import evaluate_run, require_evaluation
 
-    report = TerminalReport(json, quiet)
-    config, step, evaluation = evaluate_run(run, num_episodes, epsilon, report.message)
-    report.evaluation(config, run, step, epsilon, evaluation)
+    require_evaluation(num_episodes, epsilon)
+    require_runs(runs)
+    for path in runs:  # all of them, before minutes with the first
+        open_run(path)
+    documents: list[dict[str, Any]] = []
+    with EvaluationView(json, quiet) as view:
+        for path in runs:
+            view.begun(path, number=len(documents) // len(epsilon) + 1, of=len(runs))
+            config, step, evaluations = evaluate_run(path, num_episodes, epsilon, view.message)
+            files = []
+            for each, evaluation in zip(epsilon, evaluations, strict=True):
+                run, seeds = open_run(path)[0], config.seed_list()
+                file, differs = write_episodes(run, step, each, evaluation, seeds)
+                files.append(file)
+                if differs:
+                    view.message(f"{file} is not what an earlier evaluation gave, whose file is kept beside it")
+                documents.append(
+                    {"env": config.env, "algo": config.algo, "step": step, "epsilon": each}
+                    | {"evaluation": evaluation_rows(evaluation, seeds), "run": str(path), "file": str(file)}
+                )
+            view.ended(config, path, step, epsilon, evaluations, files)
     if json:
-        rows = evaluation_rows(evaluation, config.seed_list())
-        print_json({"env": config.env, "algo": config.algo, "step": step, "epsilon": epsilon, "evaluation": rows})
+        # On top the first of all, which is what a reader of one evaluation looks for.
+        print_json(documents[0] | {"evaluations": documents})
     return 0

@@ -9,7 +9,6 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from accumbens.training.config import RunConfig
@@ -72,7 +71,7 @@ class TerminalReport:
         if not self._quiet:
             last = config.seed + config.seeds - 1
             seeds = f"seed {config.seed}" if config.seeds == 1 else f"seeds {config.seed} to {last}"
-            self._console.print(f"{_title(config)}  {seeds}")
+            self._console.print(f"{title(config)}  {seeds}")
             self._console.print(f"run directory: {escape(str(run))}", soft_wrap=True)
             self._console.print("compiling …", style="dim")
 
@@ -135,31 +134,9 @@ class TerminalReport:
             # Not a table, which would break paths into pieces that cannot be copied.
             self._console.print(f"[dim]{name:<15}[/]{escape(text)}", soft_wrap=True)
 
-    def evaluation(self, config: RunConfig, run: Path, step: int, epsilon: float, evaluation: Evaluation) -> None:
-        """Print a table of an evaluation: one row per prefix of cells."""
-        if self._quiet:
-            return
-        returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
-        num_seeds, num_cells, num_episodes = returns.shape
-        how = "greedy" if epsilon == 0 else f"ε = {epsilon:g}"
-        self._console.print(
-            f"{_title(config)}  step {step:,}  {how}, {num_episodes} episodes × {num_seeds} seed(s)", soft_wrap=True
-        )
-        table = Table(box=None, pad_edge=False)
-        for column in ("acting cells", "mean return", "std", "min", "max", "mean length"):
-            table.add_column(column, justify="left" if column == "acting cells" else "right")
-        for cells in range(num_cells):
-            name = "full network" if cells == num_cells - 1 else f"1 to {cells + 1}" if cells else "1"
-            mine, length = returns[:, cells], lengths[:, cells].mean()
-            row = (mine.mean(), mine.std(), mine.min(), mine.max(), length)
-            table.add_row(name, *(f"{value:.1f}" for value in row))
-        self._console.print(table)
-        picture = run / "curve.png"
-        if picture.exists():
-            self._console.print(f"[dim]picture of the training: {escape(str(picture))}[/]", soft_wrap=True)
 
-
-def _title(config: RunConfig) -> str:
+def title(config: RunConfig) -> str:
+    """Return environment, preset and credit, with markup."""
     return f"[bold]{escape(config.env)}[/]  {config.algo}  {config.settings.credit} credit"
 
 

@@ -1,7 +1,6 @@
 """Evaluation: the full network and every prefix of cells play the same episodes side by side."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -26,9 +25,23 @@ class Evaluation(NamedTuple):
     lengths: Int[Array, "prefixes episodes"]
 
 
+@runtime_checkable
+class Evaluate(Protocol):
+    """What plays the evaluation episodes of one agent."""
+
+    def __call__(self, agent_state: Any, /, epsilon: Float[Array, ""] | float = 0.0) -> Evaluation:
+        """Play them; `epsilon` is the probability of a random action."""
+        ...
+
+
 def prefix_weights(agent: Agent, num_episodes: int) -> Float[np.ndarray, "envs cells"]:
     """Return one row of cell weights per environment: all episodes of prefix 1, then of prefix 2, …"""
     return np.repeat(agent.cell_weights, num_episodes, axis=0)
+
+
+def forget_repeats(memory: Memory, first: Memory) -> Memory:
+    """Return the memory without the actions it would repeat: ε is then the share of random actions for every agent."""
+    return memory._replace(repeat=first.repeat)
 
 
 class _Playing(NamedTuple):
@@ -41,17 +54,19 @@ class _Playing(NamedTuple):
     time: Int[Array, ""]
 
 
-def make_device_evaluation(
-    env: Environment, agent: Agent, num_episodes: int, epsilon: float = 0.0
-) -> Callable[[Any], Evaluation]:
-    """Return `evaluate(agent_state) -> Evaluation`, pure; every prefix meets the same first states and noise."""
+def make_device_evaluation(env: Environment, agent: Agent, num_episodes: int) -> Evaluate:
+    """Return `evaluate(agent_state, epsilon) -> Evaluation`, pure; every prefix meets the same first states and noise.
+
+    So does every run with as many episodes, whatever its agent and its seed.
+    """
     weights = jnp.asarray(prefix_weights(agent, num_episodes))
     limit = env.max_episode_steps or LONGEST_EPISODE
 
     def same_for_all_prefixes(keys: Array) -> Array:
         return jnp.tile(keys, agent.num_cells)
 
-    def evaluate(agent_state: Any) -> Evaluation:
+    def evaluate(agent_state: Any, epsilon: Float[Array, ""] | float = 0.0) -> Evaluation:
+        first_memory = agent.init_memory(weights.shape[0])
         network = agent.network(agent_state)
 
         def step(playing: _Playing) -> _Playing:
@@ -62,7 +77,7 @@ def make_device_evaluation(
             env_states, outcome = jax.vmap(env.step)(env_keys, playing.env_states, decision.action)
             running = ~playing.ended
             return _Playing(
-                decision.memory,
+                forget_repeats(decision.memory, first_memory),
                 env_states,
                 outcome.observation,
                 playing.ended | outcome.terminated | outcome.truncated,
@@ -79,7 +94,7 @@ def make_device_evaluation(
         env_states, observation = jax.vmap(env.reset)(keys)
         num_envs = weights.shape[0]
         start = _Playing(
-            agent.init_memory(num_envs),
+            first_memory,
             env_states,
             observation,
             jnp.zeros(num_envs, bool),

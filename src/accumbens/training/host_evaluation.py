@@ -5,20 +5,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from accumbens.agents.protocol import Agent, reset_memory
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments
 from accumbens.training import evaluate
-from accumbens.training.evaluate import EVALUATION_SEED, Evaluation, prefix_weights
+from accumbens.training.evaluate import EVALUATION_SEED, Evaluation, forget_repeats, prefix_weights
 from accumbens.training.streams import Stream, stream_key
 
 
 class HostEvaluation:
-    """`evaluation(agent_states) -> Evaluation`, with a leading axis of seeds on both.
+    """`evaluation(agent_states, epsilon) -> Evaluation`, with a leading axis of seeds on both.
 
-    Every prefix of every seed meets the same first states; what an environment draws later may differ. The environments
-    are made at the first call and kept for the next ones.
+    Every prefix of every seed of every run meets the same first states; what an environment draws later may differ. The
+    environments are made at the first call and kept for the next ones.
     """
 
     def __init__(
@@ -27,7 +28,6 @@ class HostEvaluation:
         agent: Agent,
         num_seeds: int,
         num_episodes: int,
-        epsilon: float = 0.0,
         discretisation: Discretisation = "joint",
         num_workers: int | None = None,
     ):
@@ -38,7 +38,6 @@ class HostEvaluation:
             agent: acts.
             num_seeds: how many agents are evaluated.
             num_episodes: for every prefix of every seed.
-            epsilon: probability of a random action.
             discretisation: how continuous actions are made bang-bang.
             num_workers: processes that step environments; the results are the same whatever their number.
         """
@@ -48,14 +47,15 @@ class HostEvaluation:
         self._envs: HostEnvironments | None = None
         weights = jnp.asarray(prefix_weights(agent, num_episodes))
 
-        def act(network, memory, ended, observation, time):
+        def act(network, memory, ended, observation, time, epsilon):
             key = stream_key(jnp.uint32(EVALUATION_SEED), Stream.EVALUATION, time)
+            memory = forget_repeats(memory, agent.init_memory(weights.shape[0]))
             return agent.act(network, reset_memory(memory, ended), observation, epsilon, key, weights)
 
-        self._act = jax.jit(jax.vmap(act, (0, 0, 0, 0, None)))
+        self._act = jax.jit(jax.vmap(act, (0, 0, 0, 0, None, None)))
 
-    def __call__(self, agent_states: Any) -> Evaluation:
-        """Play until the first episode of every environment has ended."""
+    def __call__(self, agent_states: Any, epsilon: Float[Array, ""] | float = 0.0) -> Evaluation:
+        """Play until the first episode of every environment has ended; `epsilon` of the actions are random."""
         if self._envs is None:
             self._envs = HostEnvironments(*self._arguments, *self._options)
         envs, agent = self._envs, self._agent
@@ -67,7 +67,7 @@ class HostEvaluation:
         returns, lengths = np.zeros(envs.num_envs, np.float32), np.zeros(envs.num_envs, np.int32)
         for time in range(envs.spec.max_episode_steps or evaluate.LONGEST_EPISODE):
             observation = observation.reshape(*shape, *envs.spec.observation_shape)
-            decision = self._act(networks, memory, just_ended.reshape(shape), observation, time)
+            decision = self._act(networks, memory, just_ended.reshape(shape), observation, time, epsilon)
             memory, action = decision.memory, np.asarray(decision.action)
             observation, outcome = envs.step(action.reshape(-1, *action.shape[2:]))
             returns += np.where(finished, 0.0, outcome.reward)

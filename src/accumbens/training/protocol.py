@@ -56,8 +56,8 @@ class RunTrainer(Protocol):
         """
         ...
 
-    def evaluate(self, state: Any) -> Evaluation:
-        """Evaluate the agents of all seeds; arrays have a leading axis of seeds."""
+    def evaluate(self, state: Any, epsilon: float = 0.0) -> Evaluation:
+        """Evaluate the agents of all seeds, `epsilon` of their actions at random; the leading axis is of seeds."""
         ...
 
     def networks(self, state: Any) -> Any:

@@ -34,7 +34,7 @@ class SACTrainer:
     an uninterrupted run to the bit.
     """
 
-    def __init__(self, config: RunConfig, settings: SACSettings, evaluation_epsilon: float = 0.0):
+    def __init__(self, config: RunConfig, settings: SACSettings):
         """Make a model and environments for every seed; nothing is compiled yet.
 
         Raises:
@@ -46,7 +46,7 @@ class SACTrainer:
         self.num_cells = 1
         self.columns = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns += ["critic_loss", "actor_loss", "entropy_coefficient"]
-        self._settings, self._epsilon = settings, evaluation_epsilon
+        self._settings = settings
         total = self.plan.blocks * self.plan.steps_per_block
         self._learners = [SACLearner(config.env, settings, total, seed) for seed in self.seeds]
         for learner in self._learners[1:]:
@@ -89,13 +89,13 @@ class SACTrainer:
             rows.append({column: row[column] for column in self.columns})
         return SACState([learner.state() for learner in self._learners], state.iteration + blocks), rows
 
-    def evaluate(self, state: SACState) -> Evaluation:
-        """Play greedily; all seeds and every evaluation meet the same first states."""
-        played = np.asarray([self._play(learner) for learner in self._learners])
+    def evaluate(self, state: SACState, epsilon: float = 0.0) -> Evaluation:
+        """Play, `epsilon` of the actions at random; all seeds and every evaluation meet the same first states."""
+        played = np.asarray([self._play(learner, epsilon) for learner in self._learners])
         returns, lengths = played[:, None, :, 0], played[:, None, :, 1]
         return Evaluation(jnp.asarray(returns, jnp.float32), jnp.asarray(lengths, jnp.int32))
 
-    def _play(self, learner: SACLearner) -> list[tuple[float, int]]:
+    def _play(self, learner: SACLearner, epsilon: float) -> list[tuple[float, int]]:
         env = self._evaluation_env
         draw = np.random.default_rng(EVALUATION_SEED)
         env.action_space.seed(EVALUATION_SEED)
@@ -105,7 +105,7 @@ class SACTrainer:
             observation, _ = env.reset(seed=seed)
             total, length, ended = 0.0, 0, False
             while not ended and length < limit:
-                at_random = draw.random() < self._epsilon
+                at_random = draw.random() < epsilon
                 action = env.action_space.sample() if at_random else learner.act(observation)
                 observation, reward, terminated, truncated, _ = env.step(action)
                 total, length, ended = total + float(reward), length + 1, terminated or truncated

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from accumbens.training.tracking import require_tracker
 from accumbens.training.trainer import Trainer
 
 
-def make_trainer(config: RunConfig, evaluation_epsilon: float = 0.0) -> RunTrainer:
+def make_trainer(config: RunConfig) -> RunTrainer:
     """Return what trains this run.
 
     Raises:
@@ -26,8 +26,8 @@ def make_trainer(config: RunConfig, evaluation_epsilon: float = 0.0) -> RunTrain
     if isinstance(config.settings, SACSettings):
         from accumbens.training.sac import SACTrainer
 
-        return SACTrainer(config, config.settings, evaluation_epsilon)
-    return Trainer(config, evaluation_epsilon)
+        return SACTrainer(config, config.settings)
+    return Trainer(config)
 
 
 def train(
@@ -89,30 +89,42 @@ def train_or_resume(
 
 
 def evaluate_run(
-    path: Path, num_episodes: int, epsilon: float, warn: Callable[[str], None]
-) -> tuple[RunConfig, int, Evaluation]:
+    path: Path, num_episodes: int, epsilons: Sequence[float], warn: Callable[[str], None]
+) -> tuple[RunConfig, int, list[Evaluation]]:
     """Evaluate the newest good checkpoint of a run.
 
     Args:
         path: the run's directory.
         num_episodes: episodes per seed and prefix of cells.
-        epsilon: probability of a random action.
+        epsilons: probabilities of a random action.
         warn: is told of damaged checkpoints.
 
     Returns:
-        the run's configuration, the step of the checkpoint, and the evaluation with a leading axis of seeds.
+        the run's configuration, the step of the checkpoint, and an evaluation for each ε, with a leading axis of seeds.
 
     Raises:
         AccumbensError: a number cannot be used, there is no run at `path`, or it has no good checkpoint.
     """
+    require_evaluation(num_episodes, epsilons)
+    run, config = open_run(path)
+    with closing(make_trainer(dataclasses.replace(config, num_eval_episodes=num_episodes))) as trainer:
+        state = trainer.restore(run, warn)
+        return config, trainer.step_of(state), [trainer.evaluate(state, epsilon) for epsilon in epsilons]
+
+
+def require_evaluation(num_episodes: int, epsilons: Sequence[float]) -> None:
+    """Refuse what cannot be evaluated.
+
+    Raises:
+        AccumbensError: names the number.
+    """
     if num_episodes < 1:
         raise AccumbensError(f"num_episodes={num_episodes} cannot be used: it must be >= 1")
-    if not 0 <= epsilon <= 1:
-        raise AccumbensError(f"epsilon={epsilon} cannot be used: it must be from 0 to 1")
-    run, config = open_run(path)
-    with closing(make_trainer(dataclasses.replace(config, num_eval_episodes=num_episodes), epsilon)) as trainer:
-        state = trainer.restore(run, warn)
-        return config, trainer.step_of(state), trainer.evaluate(state)
+    for epsilon in epsilons:
+        if not 0 <= epsilon <= 1:
+            raise AccumbensError(f"epsilon={epsilon} cannot be used: it must be from 0 to 1")
+    if not epsilons or len(set(epsilons)) < len(epsilons):
+        raise AccumbensError(f"epsilon={','.join(map(str, epsilons))} cannot be used: expected different numbers")
 
 
 def _require_usable(track: str | None, checkpoint_seconds: float) -> None:

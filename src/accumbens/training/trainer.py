@@ -13,7 +13,7 @@ from accumbens.cells import Stack
 from accumbens.envs import registry
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
-from accumbens.training.evaluate import Evaluation, make_device_evaluation
+from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
 from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
@@ -26,7 +26,7 @@ from accumbens.training.runs import RunDirectory, restore_newest
 class Trainer:
     """The compiled pieces of one run; a `RunTrainer`."""
 
-    def __init__(self, config: RunConfig, evaluation_epsilon: float = 0.0):
+    def __init__(self, config: RunConfig):
         """Build the agent and its loop; nothing is compiled yet.
 
         Raises:
@@ -51,14 +51,14 @@ class Trainer:
             self._chunk: Callable[[RunState, int], tuple[RunState, ChunkMetrics]] = lambda state, blocks: chunk(
                 state, jnp.int32(blocks)
             )
-            evaluate = make_device_evaluation(env, self.agent, episodes, evaluation_epsilon)
-            self._evaluate: Callable[[Any], Evaluation] = jax.jit(jax.vmap(evaluate))
+            evaluate = make_device_evaluation(env, self.agent, episodes)
+            self._evaluate: Evaluate = jax.jit(jax.vmap(evaluate, (0, None)))
         else:
             settings = cast(AgentSettings, config.settings)
             self._host = HostLoop(config.env, self.agent, self.seeds, settings.discretisation, overlap=settings.overlap)
             self._init, self._chunk = self._host.init, self._host.chunk
             self._evaluate = self._host_evaluation = HostEvaluation(
-                config.env, self.agent, len(self.seeds), episodes, evaluation_epsilon, settings.discretisation
+                config.env, self.agent, len(self.seeds), episodes, settings.discretisation
             )
 
     def init(self) -> RunState:
@@ -122,9 +122,9 @@ class Trainer:
         cells = self.networks(state).cells
         require_finite_parameters(cells, self.seeds, self.step_of(state))
 
-    def evaluate(self, state: RunState) -> Evaluation:
+    def evaluate(self, state: RunState, epsilon: float = 0.0) -> Evaluation:
         """Evaluate the agents of all seeds; arrays have a leading axis of seeds."""
-        return jax.tree.map(np.asarray, self._evaluate(state.seeds.agent))
+        return jax.tree.map(np.asarray, self._evaluate(state.seeds.agent, epsilon))
 
     def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> RunState:
         """Return the state of the newest good checkpoint.
