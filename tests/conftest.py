@@ -10,7 +10,7 @@ import pytest
 # Must come before the first import of accumbens.
 jaxtyping.install_import_hook("accumbens", "beartype.beartype")
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe")]
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs")]
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def draw(algo: str, env: str = "minatar/breakout", benchmark: str = "minatar", c
             loop = f"M {x} {y + 10} C {x + 42} {y - 12} {x + 42} {y + 40} {x} {y + 24}"
             parts.append(_path(loop, "down"))
         if settings.every_cell_predicts or index == cells:
-            parts += _readout(height, index, settings, cells)
+            parts += _readout(height, index, settings)
     if settings.credit == "backprop":
         parts += [
             _arrow(_middle() - 24, _y(height, index + 1) + _CELL_HEIGHT, _middle() - 24, _y(height, index), "error")
@@ -49,7 +49,7 @@ def draw(algo: str, env: str = "minatar/breakout", benchmark: str = "minatar", c
     )
 
 
-def _readout(height: int, index: int, settings, cells: int) -> list[str]:
+def _readout(height: int, index: int, settings) -> list[str]:
     y = _y(height, index) + _CELL_HEIGHT / 2
     readout = {"value": "Q", "quantile": "θ", "goodness": "‖y‖"}[settings.readout]
     number = f"<tspan dy='4' font-size='10'>{index}</tspan>" if settings.every_cell_predicts else ""

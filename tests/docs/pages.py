@@ -1,0 +1,54 @@
+"""The commands and programs of the documentation, and how a test runs them."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+_SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+_SHORT = {"--total-timesteps": "64", "--num-eval-episodes": "1"}
+"""What a documented training is cut down to: it must run, and what follows on the page must find it."""
+
+
+class Block(NamedTuple):
+    """A fenced block: `console` with one command a line, or `python`."""
+
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> list[Block]:
+    """Return the blocks of a page that can be run, in order."""
+    text = _SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8"), page.read_text(encoding="utf-8"))
+    return [Block(match[2], match[3]) for match in _BLOCK.finditer(text)]
+
+
+def commands(block: Block) -> list[list[str]]:
+    """Return the words of every command of a console block, without `uv run` and what installs."""
+    found = []
+    for line in block.text.replace("\\\n", " ").splitlines():
+        for command in line.split("&&"):
+            words = shlex.split(command, comments=True)
+            if words[:2] == ["uv", "run"]:
+                words = words[next(index for index, word in enumerate(words) if word in ("accumbens", "pytest")) :]
+            if words and words[:2] not in (["pip", "install"], ["uv", "sync"]):
+                found.append(words)
+    return found
+
+
+def shortened(words: list[str]) -> list[str]:
+    """Return the command with training cut down to a few steps; everything else stays as it is documented."""
+    if words[1] == "experiment":
+        return [*words, "--dry-run"]
+    if words[1] != "train" or "--dry-run" in words:
+        return words
+    kept, rest = [], iter(words)
+    for word in rest:
+        if word in _SHORT:
+            next(rest)
+        else:
+            kept.append(word)
+    return [*kept, *(part for pair in _SHORT.items() for part in pair)]

@@ -1,0 +1,40 @@
+"""Every command and every program in the documentation runs, page by page, in the order a reader meets them."""
+
+import runpy
+import sys
+
+import pytest
+from pages import PAGES, ROOT, blocks, commands, shortened
+
+from accumbens.cli.main import COMMANDS, main
+
+RUNNABLE = [page for page in PAGES if blocks(page)]
+
+
+@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_tells_to_type_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    names: dict[str, object] = {"__name__": "__main__"}
+    for block in blocks(page):
+        if block.language == "python":
+            exec(compile(block.text, str(page), "exec"), names)
+            continue
+        for words in commands(block):
+            if words[0] == "pytest":
+                continue  # this very test
+            if words[0] == "python":
+                monkeypatch.setattr(sys, "argv", words[1:])
+                runpy.run_path(words[1], run_name="__main__")
+                continue
+            assert words[0] == "accumbens", f"{page.name}: no test runs {words}"
+            with pytest.raises(SystemExit) as end:
+                main(shortened(words)[1:])
+            assert end.value.code == 0, words
+
+
+def test_no_command_of_ours_is_left_undocumented():
+    documented = {
+        words[1] for page in PAGES for block in blocks(page) if block.language == "console" for words in commands(block)
+    }
+    assert set(COMMANDS) <= documented
