@@ -49,8 +49,8 @@
   const keys = [...document.querySelectorAll(".key")];
   function colourKeys() {
     for (const key of keys) {
-      const mark = key.querySelector("line, text");
-      mark.setAttribute(mark.tagName === "line" ? "stroke" : "fill", colourOf(JSON.parse(key.dataset.colour)));
+      const mark = key.querySelector("line, g");
+      mark.setAttribute("stroke", colourOf(JSON.parse(key.dataset.colour)));
       if (mark.tagName === "line") mark.setAttribute("stroke-dasharray", lineDashes[key.dataset.dash] ?? key.dataset.dash);
     }
   }

@@ -16,7 +16,13 @@ from accumbens.presets import resolve_preset
 from accumbens.training.config import format_value
 
 _DASHES = ("dot", "dashdot", "longdash", "longdashdot", "5 2")  # of published numbers, as in `page.js`
-_SYMBOLS = ("○", "□", "◇", "△", "×")
+_SYMBOLS = {
+    "circle": '<circle cx="13" cy="5" r="4.2"/>',
+    "square": '<rect x="9" y="1" width="8" height="8"/>',
+    "diamond": '<path d="M13 0l5 5-5 5-5-5z"/>',
+    "triangle": '<path d="M13 .8l4.8 8.4H8.2z"/>',
+    "cross": '<path d="M9 1l8 8M17 1l-8 8"/>',
+}
 
 
 def results(runs: Sequence[Run]) -> Markup:
@@ -105,7 +111,7 @@ def _group(charts: Sequence[Chart], options: Sequence[tuple[str, str]], quotes: 
         text = f"{quote['name']}: {quote['value']:g} at {quote['steps'] / 1e6:g} M"
         look = _DASHES[quote["place"] % len(_DASHES)]
         if quote["points"] and not quote["line"]:
-            look = _SYMBOLS[quote["place"] % len(_SYMBOLS)]
+            look = list(_SYMBOLS)[quote["place"] % len(_SYMBOLS)]
         shown = bool(quote["line"] or quote["points"])
         keys.append(_key(f"{name}-quote-{quote['place']}", text, ["quote", 0], look, shown, quote["source"]))
     keys += [
@@ -121,7 +127,7 @@ def _key(key: str, name: str, colour: list, look: str, shown: bool, title: str |
     """A button of the legend; `look` is a dash or a symbol."""
     mark = '<line x1="1" y1="5" x2="25" y2="5" stroke-width="3"/>'
     if look in _SYMBOLS:
-        mark = f'<text x="13" y="9.5" text-anchor="middle" font-size="13">{look}</text>'
+        mark = f'<g fill="none" stroke-width="1.6">{_SYMBOLS[look]}</g>'
     swatch = Markup(f'<svg viewBox="0 0 26 10" aria-hidden="true">{mark}</svg>')
     return tag(
         "button",
@@ -170,8 +176,8 @@ def _cell_by_cell(runs: Sequence[Run], prefix: str) -> tuple[Markup, list[Chart]
     if not panels:
         return Markup(""), []
     text = (
-        "Every cell predicts the value by itself and learns from its own error. The first chart plays with the first "
-        "cells only: what does each one add?"
+        "With local credit every cell learns from its own error alone. The table and the first chart are of plays with "
+        "the first cells only: what does each one add?"
     )
     select = tag("select", join(choices), data_shows=True, id=f"{prefix}-choice")
     label = tag("label", "Run", for_=f"{prefix}-choice")

@@ -1,0 +1,6 @@
+"""Made runs, for all tests of the report."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))
