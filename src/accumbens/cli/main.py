@@ -4,6 +4,7 @@ import sys
 
 import tyro
 
+from accumbens.cli.audit import audit
 from accumbens.cli.evaluate import evaluate
 from accumbens.cli.experiment import experiment, experiments
 from accumbens.cli.lists import algos, envs
@@ -18,6 +19,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "report": report,
     "experiment": experiment,
+    "audit": audit,
     "envs": envs,
     "algos": algos,
     "experiments": experiments,
