@@ -24,11 +24,14 @@ FEW_SEEDS = 5
 REPETITIONS = 20_000
 """Resamples of a bootstrap."""
 
-Scores = Mapping[str, Sequence[float] | Float[np.ndarray, " seeds"]]
+Scores = Mapping[str, Sequence[float] | np.ndarray]
 """One score per seed, by task."""
 
-Tasks = Sequence[Float[np.ndarray, "*batch seeds"]]
+Tasks = Sequence[Float[np.ndarray, "*batch _"]]
 """The same without names: one array per task, seeds last; leading axes, if any, are resamples."""
+
+Value = Float[np.ndarray, "*batch"] | float
+"""What a statistic makes of them."""
 
 
 class Interval(NamedTuple):
@@ -66,30 +69,30 @@ class Profile(NamedTuple):
     high: Float[np.ndarray, " thresholds"]
 
 
-def interquartile_mean(tasks: Tasks) -> Float[np.ndarray, "*batch"]:
+def interquartile_mean(tasks: Tasks) -> Value:
     """Return the mean of the middle half of all scores of all tasks (the 25 % trimmed mean).
 
     A quarter of the scores, rounded down, is cut on either side: with three scores or fewer it is the mean.
     """
-    return np.asarray(trim_mean(np.concatenate(tasks, axis=-1), 0.25, axis=-1))
+    return trim_mean(np.concatenate(tasks, axis=-1), 0.25, axis=-1)
 
 
-def median(tasks: Tasks) -> Float[np.ndarray, "*batch"]:
+def median(tasks: Tasks) -> Value:
     """Return the median over tasks of the mean over seeds."""
     return np.median(_task_means(tasks), axis=0)
 
 
-def mean(tasks: Tasks) -> Float[np.ndarray, "*batch"]:
+def mean(tasks: Tasks) -> Value:
     """Return the mean over tasks of the mean over seeds."""
     return np.mean(_task_means(tasks), axis=0)
 
 
-def optimality_gap(tasks: Tasks, target: float = 1.0) -> Float[np.ndarray, "*batch"]:
+def optimality_gap(tasks: Tasks, target: float = 1.0) -> Value:
     """Return by how much scores fall short of `target` in the mean; what is above it does not make up for the rest."""
     return target - mean([np.minimum(scores, target) for scores in tasks])
 
 
-def improvement(x: Tasks, y: Tasks) -> Float[np.ndarray, "*batch"]:
+def improvement(x: Tasks, y: Tasks) -> Value:
     """Return the probability that a run of `x` beats one of `y` on a random task; ties count half.
 
     That is the Mann-Whitney U statistic over the number of pairs, averaged over tasks.
@@ -118,12 +121,13 @@ def summarise(scores: Scores, *, target: float | None = 1.0, repetitions: int = 
     """
     tasks = _checked(scores)
     resampled = _resample(tasks, np.random.default_rng(seed), repetitions)
+    fewest = _fewest(tasks)
 
-    def interval(statistic: Callable[[Tasks], np.ndarray]) -> Interval:
-        return _interval(statistic(tasks), statistic(resampled), tasks)
+    def interval(statistic: Callable[[Tasks], Value]) -> Interval:
+        return _interval(statistic(tasks), statistic(resampled), fewest)
 
     gap = None if target is None else interval(lambda tasks: optimality_gap(tasks, target))
-    return Summary(interval(interquartile_mean), interval(median), interval(mean), gap, _fewest(tasks))
+    return Summary(interval(interquartile_mean), interval(median), interval(mean), gap, fewest)
 
 
 def performance_profile(
@@ -147,10 +151,10 @@ def performance_profile(
     tasks = _checked(scores)
     resampled = _resample(tasks, np.random.default_rng(seed), repetitions)
 
-    def above(tasks: Tasks, threshold: float) -> np.ndarray:
-        return mean([scores > threshold for scores in tasks])
+    def above(tasks: Tasks, threshold: float) -> Value:
+        return mean([(scores > threshold).astype(float) for scores in tasks])
 
-    rows = [_interval(above(tasks, level), above(resampled, level), tasks) for level in thresholds]
+    rows = [_interval(above(tasks, level), above(resampled, level), _fewest(tasks)) for level in thresholds]
     point, low, high = np.array(rows, float).reshape(-1, 3).T
     return Profile(np.asarray(thresholds, float), point, low, high)
 
@@ -176,7 +180,7 @@ def probability_of_improvement(
 def difference(
     x: Scores,
     y: Scores,
-    statistic: Callable[[Tasks], np.ndarray] = interquartile_mean,
+    statistic: Callable[[Tasks], Value] = interquartile_mean,
     *,
     paired: bool = False,
     repetitions: int = REPETITIONS,
@@ -200,7 +204,7 @@ def difference(
 
 
 def _two_groups(
-    statistic: Callable[[Tasks, Tasks], np.ndarray], x: Scores, y: Scores, paired: bool, repetitions: int, seed: int
+    statistic: Callable[[Tasks, Tasks], Value], x: Scores, y: Scores, paired: bool, repetitions: int, seed: int
 ) -> Interval:
     if set(x) != set(y):
         raise AccumbensError(f"tasks differ: {', '.join(sorted(x))} and {', '.join(sorted(y))}")
@@ -213,7 +217,7 @@ def _two_groups(
         resampled = (_take(mine, drawn), _take(others, drawn))
     else:
         resampled = (_resample(mine, generator, repetitions), _resample(others, generator, repetitions))
-    return _interval(statistic(mine, others), statistic(*resampled), [*mine, *others])
+    return _interval(statistic(mine, others), statistic(*resampled), _fewest([*mine, *others]))
 
 
 def _checked(scores: Scores) -> list[np.ndarray]:
@@ -249,9 +253,9 @@ def _fewest(tasks: Tasks) -> int:
     return min(task.shape[-1] for task in tasks)
 
 
-def _interval(point: np.ndarray, drawn: np.ndarray, tasks: Tasks) -> Interval:
+def _interval(point: Value, drawn: np.ndarray | float, fewest: int) -> Interval:
     """The percentile interval; one seed says nothing of how seeds differ, so it has none."""
-    if _fewest(tasks) < 2:
+    if fewest < 2:
         return Interval(float(point), np.nan, np.nan)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(float(point), float(low), float(high))
