@@ -16,7 +16,7 @@ from accumbens.cells import (
     ScalarReadout,
     goodness_of,
 )
-from accumbens.cells.attention import attend
+from accumbens.cells.attention import attention_weights
 
 INPUTS, HIDDEN, WIDTH, RANK, FEATURES = 5, 7, 4, 2, 3
 CODES = np.eye(FEATURES)
@@ -147,7 +147,7 @@ def test_standardised_factors_are_the_standardised_matrix():
             h = jnp.asarray(rng.normal(size=HIDDEN))
             ours, theirs = (
                 jax.value_and_grad(lambda *z, y=y: jnp.square(y(*z)).sum(), (0, 1, 2))(z1, z2, h)
-                for y in (lambda *z: attend(*z, standardise=True), directly)
+                for y in (lambda z1, z2, h: attention_weights(z1, z2, True) @ h, directly)
             )
             jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-9), ours, theirs)
 
@@ -156,7 +156,7 @@ def test_standardised_factors_are_the_standardised_matrix():
 def test_attention_to_nothing_is_finite(standardise):
     for z1, z2 in (((RANK, HIDDEN), 0.0), ((RANK, HIDDEN), 1.0)):
         z = jnp.full(z1, z2), jnp.full((RANK, WIDTH), z2)
-        gradients = jax.grad(lambda *z: attend(*z, jnp.ones(HIDDEN), standardise).sum(), (0, 1))(*z)
+        gradients = jax.grad(lambda *z: attention_weights(*z, standardise).sum(), (0, 1))(*z)
         assert all(np.isfinite(g).all() for g in gradients)
 
 

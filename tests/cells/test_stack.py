@@ -39,6 +39,7 @@ def record(**wiring):
     assert [len(x) for x in seen] == [cell.inputs for cell in stack.cells]
     stack.advance(OBSERVATION, CARRY)
     assert [cell.seen[1] for cell in stack.cells] == seen
+    assert [x.tolist() for x in stack.inputs(OBSERVATION, CARRY)] == seen
     return seen
 
 

@@ -161,6 +161,7 @@ class Moment(NamedTuple):
         reward: as the environment gave it.
         terminated: the episode reached a terminal state.
         truncated: the episode was cut by a time limit.
+        next_observation: the true next one, also where an episode ended.
         td_error: of every cell, δ = reward_scale · r + γ max Q(s', ·) − Q(s, a), with its own Q (in s' the mean over
             cells, if the agent bootstraps from that); no bootstrap where terminated.
     """
@@ -174,6 +175,7 @@ class Moment(NamedTuple):
     reward: Float[np.ndarray, " envs"]
     terminated: Bool[np.ndarray, " envs"]
     truncated: Bool[np.ndarray, " envs"]
+    next_observation: Shaped[np.ndarray, "envs ..."]
     td_error: Float[np.ndarray, "envs cells"]
 
 
@@ -252,6 +254,7 @@ def play(
             reward=outcome.reward,
             terminated=outcome.terminated,
             truncated=outcome.truncated,
+            next_observation=outcome.final_observation,
             td_error=np.asarray(td_error),
         )
         memory = reset_memory(thought.memory, jnp.asarray(outcome.terminated | outcome.truncated))

@@ -25,16 +25,13 @@ def standardise_factors(
     return centred, z2 / (jnp.sqrt(jnp.maximum(variance, 1e-30)) + 1e-6)
 
 
-def attend(
-    z1: Float[Array, "rank hidden"],
-    z2: Float[Array, "rank outputs"],
-    h: Float[Array, " hidden"],
-    standardise: bool,
-) -> Float[Array, " outputs"]:
-    """Return y = tanh(W) h with W = z2ᵀ z1, its rows standardised or not."""
+def attention_weights(
+    z1: Float[Array, "rank hidden"], z2: Float[Array, "rank outputs"], standardise: bool
+) -> Float[Array, "outputs hidden"]:
+    """Return tanh(W) with W = z2ᵀ z1, its rows standardised or not."""
     if standardise:
         z1, z2 = standardise_factors(z1, z2)
-    return jnp.tanh(z2.T @ z1) @ h
+    return jnp.tanh(z2.T @ z1)
 
 
 class AttentionCell(eqx.Module):
@@ -107,13 +104,18 @@ class AttentionCell(eqx.Module):
         h = self.activity(x)
         if self.actions == 0:
             return CellOutput(hidden=h, value=jnp.zeros(0))
+        y = self.attention(x, candidates) @ h
+        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+
+    def attention(
+        self, x: Float[Array, " inputs"], candidates: Candidates = None
+    ) -> Float[Array, "*candidates outputs hidden"]:
+        """Return tanh(W), the weights by which the outputs are read from h."""
         z1 = self._split(dense_of(x, self.W_z1, candidates))
         z2 = self._split(dense_of(x, self.W_z2, candidates))
         if candidates is None:
-            y = attend(z1, z2, h, self.standardise)
-        else:
-            y = jax.vmap(lambda z1, z2: attend(z1, z2, h, self.standardise))(z1, z2)
-        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+            return attention_weights(z1, z2, self.standardise)
+        return jax.vmap(lambda z1, z2: attention_weights(z1, z2, self.standardise))(z1, z2)
 
     def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
         return z.reshape(*z.shape[:-1], self.rank, -1)
@@ -159,6 +161,12 @@ class DotCell(eqx.Module):
         h = self.hidden(x)
         if self.actions == 0:
             return CellOutput(hidden=h, value=jnp.zeros(0))
-        attention = jnp.tanh(dense_of(x, self.W_att, candidates))
-        y = attention.reshape(-1, h.size) @ h
+        y = self.attention(x, candidates) @ h
         return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+
+    def attention(
+        self, x: Float[Array, " inputs"], candidates: Candidates = None
+    ) -> Float[Array, "*candidates outputs hidden"]:
+        """Return tanh(W_att x), the weights by which the outputs are read from h."""
+        attention = jnp.tanh(dense_of(x, self.W_att, candidates))
+        return attention.reshape(*attention.shape[:-1], -1, self.W_in.shape[1])

@@ -87,6 +87,16 @@ class Stack(eqx.Module):
             parts.append(self.forward_gain * carry[index + 1])
         return jnp.concatenate(parts)
 
+    def inputs(
+        self, observation: Float[Array, " observation"], carry: Carry
+    ) -> tuple[Float[Array, " _inputs"], ...]:
+        """Return what every cell sees in this step."""
+        below, inputs = observation, []
+        for index, cell in enumerate(self.cells):
+            inputs.append(self._inputs(index, observation, below, carry))
+            below = cell.hidden(inputs[-1])
+        return tuple(inputs)
+
     def __call__(
         self,
         observation: Float[Array, " observation"],
