@@ -19,9 +19,9 @@ META = {
 }
 
 
-def training_return(step: int, seed: int) -> float:
+def training_return(step: int, seed: int, best: float = 100) -> float:
     """What the made runs return in training."""
-    return 100 * (1 - math.exp(-step / 2000)) + 3 * seed**2
+    return best * (1 - math.exp(-step / 2000)) + 3 * seed**2
 
 
 def greedy_return(step: int, seed: int, cells: int) -> float:
@@ -42,6 +42,7 @@ def make_run(
     total_timesteps: int = 5120,
     cells: int = 2,
     first_update: int = 3,
+    best: float = 100,
     **meta: object,
 ) -> Path:
     """Write a run of `chunks` chunks of 128 steps and that many evaluations; return its directory.
@@ -59,7 +60,7 @@ def make_run(
         names = [f"{kind}_{cell}" for kind in kinds for cell in range(1, cells + 1)]
     rows = [
         {"step": 128 * chunk, "seed": seed, "episodes": chunk, "wall_seconds": float(chunk)}
-        | {"mean_return": training_return(128 * chunk, seed) if chunk > 1 else math.nan}
+        | {"mean_return": training_return(128 * chunk, seed, best) if chunk > 1 else math.nan}
         | {"updates": max(0, chunk - first_update + 1)}
         | {name: (place + 1) * (seed + 1) / chunk for place, name in enumerate(names)}
         for chunk in range(1, chunks + 1)

@@ -1,6 +1,7 @@
 "use strict";
 // Draws the charts of the report, and keeps them in step with the legend's buttons, the theme and the keyboard.
 (() => {
+  document.getElementById("scriptless").remove();
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const root = document.documentElement;
   const hidden = new Set();
@@ -117,7 +118,7 @@
   }
 
   function tracesOf(chart, id, logarithmic) {
-    const traces = [];
+    const bands = [], traces = []; // a band never lies over a curve
     const end = Math.max(...chart.curves.map((curve) => curve.steps[curve.steps.length - 1]));
     for (const curve of visible(chart)) {
       const colour = colourOf(curve.colour), x = curve.steps;
@@ -127,7 +128,7 @@
           return logarithmic && value <= 0 ? 1e-12 : value;
         });
         const band = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, type: "scatter" };
-        traces.push({ ...band, y: edge(-1) }, { ...band, y: edge(1), fill: "tonexty", fillcolor: rgba(colour, curve.colour[0] === "run" ? 0.15 : 0.1) });
+        bands.push({ ...band, y: edge(-1) }, { ...band, y: edge(1), fill: "tonexty", fillcolor: rgba(colour, curve.colour[0] === "run" ? 0.15 : 0.1) });
       }
       if (state.seeds.has(id)) {
         for (const y of curve.seeds) {
@@ -153,7 +154,7 @@
         });
       }
     }
-    return traces;
+    return [...bands, ...traces];
   }
 
   function layoutOf(chart, id, logarithmic) {
