@@ -73,8 +73,10 @@ def test_labels_say_what_differs_and_twins_share_a_family(tmp_path):
 def test_the_same_configuration_twice_is_no_twin(tmp_path):
     make_run(tmp_path / "a")
     make_run(tmp_path / "b")
+    make_run(tmp_path / "b", env="minatar/breakout")
     runs = load_runs([tmp_path])
-    assert len({run.label for run in runs}) == len({run.family for run in runs}) == 2
+    assert [run.label for run in runs] == ["ad_pqn/a/local", "ad_pqn/b/local", "ad_pqn/b/local"]
+    assert len({run.family for run in runs if run.config.env == "CartPole-v1"}) == 2
 
 
 def test_facts_of_a_run(tmp_path):

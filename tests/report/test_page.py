@@ -125,6 +125,18 @@ def test_statistics_of_several_seeds(page):
     assert row["mean"].startswith(f"{mean:.1f} [")
     assert row["against its twin"].startswith("0.50 [")  # the made twins are equal
     assert "these intervals are too narrow" in page.text
+    assert "Across environments" not in page.text  # nobody was run in both
+
+
+def test_agents_are_compared_across_environments(tmp_path):
+    for env, best in (("CartPole-v1", 150), ("Acrobot-v1", 50)):
+        make_run(tmp_path, env=env)
+        make_run(tmp_path, env=env, name="backprop", changes=SMALL | {"credit": "backprop"}, best=best)
+    page = Page(render(load_runs([tmp_path])))
+    table = next(table for table in page.tables if table[0] == ["", "ad_pqn, local", "ad_pqn, backprop"])
+    # Better by far in one, worse by far in the other: no seed of one is among those of the other.
+    assert table[1][2] == table[2][1] == "0.50 [0.50, 0.50]"
+    assert "Across environments" in page.text
 
 
 def charts(html):
@@ -182,6 +194,7 @@ def test_a_single_run_of_sac_on_the_host(tmp_path):
         "env-0-cells-0-entropy_coefficient",
     }
     assert "the actor" in Page(page).text
+    assert "Cell by cell" not in page
 
 
 def test_a_run_that_has_nothing_yet(tmp_path):

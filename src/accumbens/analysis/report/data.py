@@ -207,10 +207,18 @@ def _exported_meta(files: Files, config: RunConfig, variant: str) -> dict[str, A
 
 
 def _with_labels(runs: list[Run]) -> list[Run]:
-    """Label by preset and credit; where that is ambiguous, by preset and folder, then by all of the path."""
+    """Label by preset and credit; where that is ambiguous, by preset and folder, then by what of the path differs."""
+    shared = os.path.commonpath([run.path.parent.resolve() for run in runs])
+
+    def place(run: Run) -> str:
+        """The folders below the shared one, without those that say environment and preset."""
+        known = {*run.config.env.split("/"), run.config.algo}
+        return "/".join(part for part in run.path.resolve().relative_to(shared).parts if part not in known)
+
     schemes: list[Callable[[Run], str]] = [
         lambda run: f"{run.config.algo}, {run.config.settings.credit}",
         lambda run: f"{run.config.algo}/{run.variant}",
+        lambda run: f"{run.config.algo}/{place(run)}",
         lambda run: str(run.path),
     ]
     labels: list[str] = []

@@ -61,7 +61,7 @@ def table(caption: str, head: Sequence[object], rows: Sequence[Sequence[object]]
 
     def line(cells: Sequence[object]) -> Markup:
         values = [tag("td", cell, class_=look) for cell, look in zip(cells[1:], kinds[1:], strict=True)]
-        return join([tag("th", cells[0], scope="row"), *values], "")
+        return join([tag("th", cells[0], scope="row", class_=kinds[0]), *values], "")
 
     body = tag("tbody", join([tag("tr", line(row)) for row in rows]))
     whole = tag("table", Markup(content + body))

@@ -13,6 +13,7 @@ from accumbens.analysis.report.figures import Chart
 from accumbens.analysis.report.markup import Markup, escape, join, tag
 from accumbens.analysis.report.provenance import provenance
 from accumbens.analysis.report.sections import environment, notes, results
+from accumbens.analysis.report.statistics import across_environments
 from accumbens.errors import AccumbensError
 from accumbens.training.runs import to_json
 
@@ -38,6 +39,9 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
         content, drawn = environment(mine, f"env-{number}", families)
         charts += drawn
         sections.append((f"env-{number}-section", env, content))
+    across = across_environments(runs)
+    if across:
+        sections.insert(1, ("across", "Across environments", across))
     sections += [("runs", "Runs", provenance(runs)), ("reading", "How to read this", _reading())]
     seeds = sorted({run.config.seeds for run in runs})
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"

@@ -182,8 +182,10 @@ def _cell_by_cell(runs: Sequence[Run], prefix: str) -> tuple[Markup, list[Chart]
     select = tag("select", join(choices), data_shows=True, id=f"{prefix}-choice")
     label = tag("label", "Run", for_=f"{prefix}-choice")
     chooser = tag("div", Markup(label + select), class_="controls", hidden=len(panels) == 1)
-    heading = tag("h3", "Cell by cell")
-    return join([heading, tag("p", text), _prefixes(runs), chooser, *panels]), charts
+    intro = join([tag("h3", "Cell by cell"), tag("p", text), _prefixes(runs)])
+    if not any(series.cell_columns(run) for run in runs):
+        intro = tag("h3", "Learning")
+    return join([intro, chooser, *panels]), charts
 
 
 def _prefixes(runs: Sequence[Run]) -> Markup:

@@ -1,4 +1,4 @@
-"""The table of robust statistics of one environment's runs; see `accumbens.analysis.stats`."""
+"""Tables of robust statistics, of one environment and across all; see `accumbens.analysis.stats`."""
 
 from collections.abc import Sequence
 
@@ -36,6 +36,40 @@ def statistics_table(runs: Sequence[Run]) -> Markup:
         caption += f" Fewer than {stats.FEW_SEEDS} seeds: these intervals are too narrow, and claims rest on little."
     heads = ["run", "seeds", "final return of each", "interquartile mean", "mean", "against its twin"]
     return Markup(tag("h3", "Statistics") + table(caption, heads, rows))
+
+
+def across_environments(runs: Sequence[Run]) -> Markup:
+    """Return the probability that one agent beats another, over all environments that every agent was run in.
+
+    It needs no common scale of returns. Empty with fewer than two agents, environments or seeds.
+
+    Args:
+        runs: of all environments; an agent is known by its label.
+    """
+    envs = list(dict.fromkeys(run.config.env for run in runs))
+    scores: dict[str, dict[str, np.ndarray]] = {}
+    for run in runs:
+        mine = _final(run)
+        if mine.size > 1:
+            scores.setdefault(run.label, {})[run.config.env] = mine
+    everywhere = {label: found for label, found in scores.items() if len(found) == len(envs)}
+    if len(envs) < 2 or len(everywhere) < 2:
+        return Markup("")
+    rows = [
+        [mine, *(_interval(_beats(everywhere, mine, other), ".2f") if other != mine else "–" for other in everywhere)]
+        for mine in everywhere
+    ]
+    caption = (
+        f"Probability that a seed of the row's agent has a higher final return than one of the column's, mean over "
+        f"{len(envs)} environments, with a 95 % stratified bootstrap interval; 0.5 is no difference"
+    )
+    if min(values.size for found in everywhere.values() for values in found.values()) < stats.FEW_SEEDS:
+        caption += f". Fewer than {stats.FEW_SEEDS} seeds: the intervals are too narrow"
+    return table(caption, ["", *everywhere], rows)
+
+
+def _beats(scores: dict[str, dict[str, np.ndarray]], mine: str, other: str) -> stats.Interval:
+    return stats.probability_of_improvement(scores[mine], scores[other])
 
 
 def _final(run: Run) -> np.ndarray:
