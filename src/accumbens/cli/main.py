@@ -4,7 +4,9 @@ import sys
 
 import tyro
 
+from accumbens.cli.analyze import analyze
 from accumbens.cli.audit import audit
+from accumbens.cli.compare import compare
 from accumbens.cli.evaluate import evaluate
 from accumbens.cli.experiment import experiment, experiments
 from accumbens.cli.lists import algos, envs
@@ -17,7 +19,9 @@ COMMANDS = {
     "train": train,
     "resume": resume,
     "evaluate": evaluate,
+    "compare": compare,
     "report": report,
+    "analyze": analyze,
     "experiment": experiment,
     "audit": audit,
     "envs": envs,

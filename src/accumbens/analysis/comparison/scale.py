@@ -1,0 +1,86 @@
+"""Normalised scores, without which returns of several environments cannot be averaged.
+
+A score is 0 where random actions are and 1 where a reference is: (return - random) / (reference - random).
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from accumbens.analysis.published import TABLES
+from accumbens.errors import AccumbensError
+
+REFERENCES = {
+    entry.env: entry
+    for table in ("ad-minatar", "ad-dmc", "ad-classic")
+    for entry in TABLES[table]
+    if entry.agent == "AD"
+}
+"""What Artificial Dopamine returns at the end of training in its own paper."""
+
+RANDOM: dict[str, float] = {}
+"""What random actions return, by benchmarks/random_play.py."""
+
+COLUMNS = ("env", "zero", "one")
+
+
+class Scale(NamedTuple):
+    """The returns that are the scores 0 and 1, and where they come from."""
+
+    zero: float
+    one: float
+    source: str
+
+    def normalise(self, value: float) -> float:
+        """Return the score of a return."""
+        return (value - self.zero) / (self.one - self.zero)
+
+
+def known_scale(env: str) -> Scale | None:
+    """Return the scale of an environment: random actions and the end value of AD's paper; None without either."""
+    reference, zero = REFERENCES.get(env), RANDOM.get(env)
+    if reference is None or zero is None:
+        return None
+    return Scale(zero, reference.value, f"0: random actions, our measurement; 1: AD, {reference.source}")
+
+
+def read_scales(path: Path) -> dict[str, Scale]:
+    """Return the scales of a CSV file with the columns env, zero and one.
+
+    Raises:
+        AccumbensError: it cannot be read, or a number cannot be used.
+    """
+    scales = {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            if not set(COLUMNS) <= set(rows.fieldnames or ()):
+                raise AccumbensError(f"{path} cannot be used: it needs the columns {', '.join(COLUMNS)}")
+            for row in rows:
+                zero, one = float(row["zero"]), float(row["one"])
+                if not abs(one - zero) < float("inf") or one == zero:
+                    raise AccumbensError(f"{path} cannot be used: {row['env']} has zero={zero} and one={one}")
+                scales[row["env"]] = Scale(zero, one, str(path))
+    except (OSError, TypeError, ValueError) as error:
+        raise AccumbensError(f"{path} cannot be used: {error}") from None
+    return scales
+
+
+def scales_for(envs: Sequence[str], given: Mapping[str, Scale]) -> dict[str, Scale]:
+    """Return the scales of all environments, or none if there is a single one and none was given.
+
+    Raises:
+        AccumbensError: there are several, or some were given, and one has no scale.
+    """
+    if len(envs) == 1 and not given:
+        return {}
+    known = {env: given.get(env) or known_scale(env) for env in envs}
+    scales = {env: scale for env, scale in known.items() if scale is not None}
+    missing = [env for env in envs if env not in scales]
+    if missing:
+        raise AccumbensError(
+            f"returns of several environments cannot be averaged, and there is no scale for {', '.join(missing)}: "
+            f"compare one environment at a time, or give --scale FILE.csv with the columns {', '.join(COLUMNS)}"
+        )
+    return scales

@@ -1,0 +1,99 @@
+"""How a comparison looks in the terminal: a table of groups, one of pairs, and what a reader must know."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from accumbens.analysis.comparison import METRICS, Comparison
+from accumbens.analysis.comparison.table import intervals
+from accumbens.analysis.stats import Interval
+
+_TITLES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "optimality gap"}
+
+
+class CompareView:
+    """Shows a comparison on a console."""
+
+    def __init__(self, console: Console, quiet: bool):
+        """Nothing appears yet; if `quiet`, nothing but notes will."""
+        self._console, self._quiet = console, quiet
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[None]:
+        """Say what is going on; only a terminal shows it."""
+        if self._quiet:
+            yield
+        else:
+            with self._console.status(text):
+                yield
+
+    def message(self, text: str) -> None:
+        """Print something the user should know, even when quiet."""
+        self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+
+    def show(self, comparison: Comparison, metric: str, files: Sequence[Path]) -> None:
+        """Print tables and notes; the notes even when quiet."""
+        if not self._quiet:
+            self._heading(comparison, metric)
+            self._groups(comparison)
+            if comparison.pairs:
+                self._pairs(comparison)
+        for note in comparison.notes:
+            self.message(note)
+        if not self._quiet:
+            for path in files:
+                self._console.print(f"[dim]written: {escape(str(path))}[/]", soft_wrap=True)
+
+    def _heading(self, comparison: Comparison, metric: str) -> None:
+        self._console.print(f"[bold]{metric}[/]: {METRICS[metric]}; [95 % bootstrap interval]".replace("[95", r"\[95"))
+        for env, scale in comparison.scales.items():
+            line = f"{env}: 0 is a return of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"
+            self._console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
+        self._console.print()
+
+    def _groups(self, comparison: Comparison) -> None:
+        digits = 2 if comparison.scales else 1
+        several = any(len(group.scores) > 1 for group in comparison.groups)
+        # In one environment the median over environments is the mean.
+        names = [name for name in intervals(comparison.groups[0].summary) if several or name != "median"]
+        table = Table(box=None, pad_edge=False)
+        table.add_column("group", overflow="fold")
+        for column in ("seeds", "environments"):
+            table.add_column(column, justify="right")
+        for name in names:
+            table.add_column(_TITLES[name])
+        for group in comparison.groups:
+            found = [_text(intervals(group.summary)[name], digits) for name in names]
+            table.add_row(escape(group.name), str(group.summary.seeds), str(len(group.scores)), *found)
+        self._console.print(table)
+        self._console.print("[dim]IQM: interquartile mean[/]")
+
+    def _pairs(self, comparison: Comparison) -> None:
+        self._console.print()
+        table = Table(box=None, pad_edge=False)
+        for column in ("first", "second"):
+            table.add_column(column, overflow="fold")
+        for column in ("P(first better)", "IQM difference", "paired"):
+            table.add_column(column)
+        for pair in comparison.pairs:
+            difference = _text(pair.difference, 2 if comparison.scales else 1)
+            paired = "by seed" if pair.paired else "–"
+            table.add_row(escape(pair.x), escape(pair.y), _text(pair.improvement, 2), difference, paired)
+        self._console.print(table)
+        lines = ["P(first better): probability that a run of the first group beats one of the second"]
+        if any(pair.paired for pair in comparison.pairs):
+            lines.append("paired by seed: twins, which differ in credit only; their seeds were resampled together")
+        for line in lines:
+            self._console.print(f"[dim]{line}[/]", soft_wrap=True)
+
+
+def _text(interval: Interval, digits: int) -> str:
+    point = f"{interval.point:.{digits}f}"
+    if math.isnan(interval.low):
+        return point
+    return escape(f"{point} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]")
