@@ -39,7 +39,7 @@ class Dependencies(NamedTuple):
         time: errors in the derivatives with respect to the activity one step ago.
         predicting: cells that have an error.
         error_data: what else the error of each cell is made of, out of `DATA`.
-        acting: cells whose values the action depends on.
+        acting: cells whose values the action depends on; a cell whose weight in acting is zero is none.
         target_network: names of the copies of parameters that errors depend on.
         replay: names of the stored data that errors or gradients depend on.
         parameters: numbers of the leaves of the agent's state that are the parameters of every cell.
@@ -229,9 +229,17 @@ def analyse(agent: Agent, env: EnvironmentFacts, truncates: bool) -> Dependencie
         time=time,
         predicting=tuple(cell for cell in cells if errors[cell].any()),
         error_data=tuple(tuple(name for name in DATA if labels[walk.labels.index(name)]) for labels in errors),
-        acting=tuple(np.flatnonzero(walk.signal(labels_of(action), "bootstrap")).tolist()),
+        acting=_weighted(agent, np.flatnonzero(walk.signal(labels_of(action), "bootstrap")).tolist()),
         target_network=tuple(walk.paths[leaf] for leaf in sorted(learned_from & parameters)),
         replay=tuple(walk.paths[leaf] for leaf in sorted(learned_from - parameters)),
         parameters=tuple(tuple(sorted(leaves)) for leaves in own),
         memory=tuple(map(tuple, memory)),
     )
+
+
+def _weighted(agent: Agent, cells: list[int]) -> tuple[int, ...]:
+    """Leave out cells that the agent multiplies by zero, which no program that is only read can tell."""
+    weights = agent.cell_weights[-1]
+    if len(cells) != len(weights):
+        return tuple(cells)
+    return tuple(cell for cell, weight in zip(cells, weights, strict=True) if weight)

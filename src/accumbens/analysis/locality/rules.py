@@ -6,8 +6,9 @@ values, so what they leave out is excluded for every value. A primitive without 
 of every result depends on every element of every operand.
 """
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 from jaxtyping import Bool
@@ -32,9 +33,9 @@ def shape_of(variable: Any) -> tuple[int, ...]:
     return tuple(getattr(variable.aval, "shape", ()))
 
 
-def anywhere(mask: Mask, axes: Iterable[int], keepdims: bool = False) -> Mask:
+def anywhere(mask: Mask, axes: Iterable[SupportsIndex], keepdims: bool = False) -> Mask:
     """Return the union of a mask along some axes."""
-    return np.asarray(mask.any(axis=tuple(axes), keepdims=keepdims))
+    return np.asarray(mask.any(axis=tuple(map(operator.index, axes)), keepdims=keepdims))
 
 
 def labels_of(mask: Mask) -> Bool[np.ndarray, " labels"]:
@@ -68,7 +69,7 @@ def apply_rule(equation: Any, masks: list[Mask]) -> list[Mask]:
     return RULES.get(name, coarse)(equation, masks)
 
 
-def _spread(mask: Mask, axes: Sequence[int]) -> Mask:
+def _spread(mask: Mask, axes: Sequence[SupportsIndex]) -> Mask:
     """Let every element depend on all that lie along these axes with it."""
     return np.broadcast_to(anywhere(mask, axes, keepdims=True), mask.shape)
 
@@ -104,6 +105,10 @@ def _stack(equation: Any, masks: list[Mask]) -> list[Mask]:
 
 def _unstack(equation: Any, masks: list[Mask]) -> list[Mask]:
     return list(np.moveaxis(masks[0], equation.params["axis"], 0))
+
+
+def _tile(equation: Any, masks: list[Mask]) -> list[Mask]:
+    return [np.tile(masks[0], (*equation.params["reps"], 1))]
 
 
 def _split(equation: Any, masks: list[Mask]) -> list[Mask]:
@@ -238,6 +243,7 @@ RULES: dict[str, Rule] = {
     "split": _split,
     "squeeze": _reshape,
     "stack": _stack,
+    "tile": _tile,
     "transpose": _transpose,
     "unstack": _unstack,
 }

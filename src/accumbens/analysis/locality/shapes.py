@@ -47,6 +47,10 @@ def trace_shapes(agent: Agent, env: EnvironmentFacts, truncates: bool) -> Traced
         AccumbensError: the agent has no network of cells.
     """
     state = jax.eval_shape(agent.init, KEY)
+    structure = jax.tree.structure(state)
+    network = agent.network(jax.tree.unflatten(structure, range(structure.num_leaves)))
+    if not hasattr(network, "cells"):
+        raise AccumbensError(f"a network of the kind {type(network).__name__} is not made of cells: nothing to audit")
     memory = jax.eval_shape(lambda: agent.init_memory(agent.num_envs))
     observation = jax.ShapeDtypeStruct((agent.num_envs, *env.observation_shape), env.observation_dtype)
     decision = jax.eval_shape(agent.act, agent.network(state), memory, observation, SCALAR, KEY)
@@ -64,8 +68,4 @@ def trace_shapes(agent: Agent, env: EnvironmentFacts, truncates: bool) -> Traced
     }
     block = jax.tree.map(lambda x: jax.ShapeDtypeStruct((agent.rollout_length, *x.shape), x.dtype), row)
     rollout = Rollout(**block | {"last_observation": observation, "last_carry": memory.carry})
-    structure = jax.tree.structure(state)
-    network = agent.network(jax.tree.unflatten(structure, range(structure.num_leaves)))
-    if not hasattr(network, "cells"):
-        raise AccumbensError(f"a network of the kind {type(network).__name__} is not made of cells: nothing to audit")
     return Traced(state, memory, observation, rollout, network)

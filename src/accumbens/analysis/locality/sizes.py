@@ -18,7 +18,6 @@ def small(settings: AgentSettings) -> AgentSettings:
         "rank": min(settings.rank, 2),
         "num_quantiles": min(settings.num_quantiles, 3),
         "goodness_width": 4,
-        "convolution": None if settings.convolution is None else min(settings.convolution, 2),
         "learning_rate_schedule": "constant",
         "num_envs": 4,
     }
