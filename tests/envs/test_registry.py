@@ -28,7 +28,7 @@ def test_listing_imports_neither_jax_nor_gymnasium():
 import sys
 import accumbens
 from accumbens.envs import registry
-assert len(registry.device_environments()) == 8
+assert len(registry.device_environments()) == 9
 assert registry.is_on_device("minatar/breakout") and registry.benchmark_of("CartPole-v1") == "classic"
 sys.exit(bool({"jax", "jaxtyping", "numpy", "gymnasium", "gymnax"} & set(sys.modules)))
 """
@@ -36,10 +36,11 @@ sys.exit(bool({"jax", "jaxtyping", "numpy", "gymnasium", "gymnax"} & set(sys.mod
 
 
 def test_listed_names_are_those_that_are_implemented():
+    from accumbens.envs.conditioning import PROBES
     from accumbens.envs.jax import CLASSIC_CONTROL
     from accumbens.envs.minatar import GAMES
 
-    assert set(registry.device_environments()) == {*CLASSIC_CONTROL, *GAMES}
+    assert set(registry.device_environments()) == {*CLASSIC_CONTROL, *GAMES, *PROBES}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,7 @@ def test_listed_names_are_those_that_are_implemented():
         ("minatar/seaquest", "minatar/seaquest", True, "minatar"),
         ("MinAtar/Breakout-v1", "minatar/breakout", True, "minatar"),
         ("MinAtar/SpaceInvaders-v1", "minatar/space_invaders", True, "minatar"),
+        ("probe/conditioning", "probe/conditioning", True, "probe"),
         ("LunarLander-v3", "LunarLander-v3", False, "gymnasium"),
         ("CartPole-v0", "CartPole-v0", False, "gymnasium"),
     ],

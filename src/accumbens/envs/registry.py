@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _CLASSIC = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 _MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
 _MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
+_PROBES = ("probe/conditioning",)
 # `dmc/{domain}-{task}`, as the control suite spells both: `dmc/cartpole-swingup_sparse`, `dmc/humanoid_CMU-run`.
 _CONTROL_SUITE_TASKS = {
     "acrobot": ("swingup", "swingup_sparse"),
@@ -40,7 +41,7 @@ _ALIASES = {f"MinAtar/{game.title().replace('_', '')}-v1": f"minatar/{game}" for
 
 def device_environments() -> list[str]:
     """List the names of the environments that run on the device."""
-    return [*_CLASSIC, *_MINATAR]
+    return [*_CLASSIC, *_MINATAR, *_PROBES]
 
 
 def control_suite_environments() -> list[str]:
@@ -109,7 +110,7 @@ def is_on_device(name: str) -> bool:
     return resolve(name) in device_environments()
 
 
-def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "gymnasium"]:
+def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "probe", "gymnasium"]:
     """Name the benchmark that an environment belongs to, by which presets choose their settings.
 
     Raises:
@@ -120,6 +121,8 @@ def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "gymnasium"]
         return "classic"
     if name in _CONTROL_SUITE:
         return "dmc"
+    if name in _PROBES:
+        return "probe"
     return "minatar" if name in _MINATAR else "gymnasium"
 
 
@@ -139,5 +142,9 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
         from accumbens.envs.minatar import GAMES
 
         return GAMES[name]()
+    if name in _PROBES:
+        from accumbens.envs.conditioning import PROBES
+
+        return PROBES[name]()
     owner = "the control suite's" if name in _CONTROL_SUITE else "Gymnasium's"
     raise AccumbensError(f"environment {name!r} is {owner}: it runs on the host, not on the device")
