@@ -162,7 +162,7 @@ def test_epsilon_is_the_share_of_random_actions_also_of_agents_that_repeat_them(
         evaluation(100, epsilon, endless=True, duration_exponent=duration_exponent).returns for epsilon in (0.0, 0.1)
     )
     per_step = REWARDS[0] + np.mean(np.asarray(noisy)[0] - np.asarray(greedy)[0]) / 40
-    # 4000 steps of standard deviation 18. With repeats more than half of the actions would be random.
+    # 4000 steps of standard deviation 18. With repeats about a third of the actions would be random.
     np.testing.assert_allclose(per_step, 0.9 * REWARDS[0] + 0.1 * REWARDS.mean(), atol=1)
 
 

@@ -19,7 +19,22 @@ REFERENCES = {
 }
 """What Artificial Dopamine returns at the end of training in its own paper."""
 
-RANDOM: dict[str, float] = {}
+RANDOM: dict[str, float] = {
+    "minatar/freeway": 0.386,
+    "minatar/breakout": 0.356,
+    "minatar/space_invaders": 4.019,
+    "minatar/seaquest": 0.108,
+    "minatar/asterix": 0.45,
+    "dmc/walker-walk": 55.95,
+    "dmc/walker-run": 30.07,
+    "dmc/hopper-hop": 0.04533,
+    "dmc/cheetah-run": 7.265,
+    "dmc/reacher-hard": 7.94,
+    "CartPole-v1": 22.5,
+    "Acrobot-v1": -498.1,
+    "MountainCar-v0": -200.0,
+    "LunarLander-v3": -183.0,
+}
 """What random actions return, by benchmarks/random_play.py."""
 
 COLUMNS = ("env", "zero", "one")

@@ -71,7 +71,7 @@ def read_scores(paths: Sequence[Path], metric: str, step: int | None, warn: Call
             )
         read.append(found)
     if not read:
-        raise AccumbensError(f"there is nothing to compare: no run has a {metric} yet")
+        raise AccumbensError(f"there is nothing to compare: no run has {metric} yet")
     return read
 
 
