@@ -67,13 +67,13 @@ class DeviceArena:
         self.env = registry.make(name)
         self.num_envs, self._seed, self._time = num_envs, jnp.uint32(seed), 0
         self.states: Any = None
+        self._split = jax.jit(lambda seed, time: jax.random.split(stream_key(seed, Stream.ENVIRONMENT, time), num_envs))
         self._reset = jax.jit(jax.vmap(self.env.reset))
         self._step = jax.jit(jax.vmap(lambda key, state, action: auto_reset(self.env, key, state, action)))
 
     def _keys(self) -> Array:
-        key = stream_key(self._seed, Stream.ENVIRONMENT, self._time)
         self._time += 1
-        return jax.random.split(key, self.num_envs)
+        return self._split(self._seed, jnp.int32(self._time - 1))
 
     def reset(self) -> np.ndarray:
         """Begin and return the first observations."""
@@ -213,6 +213,8 @@ class Mind:
 
         self.decide = jax.jit(decide)
         """`decide(stack, memory, observation [envs, ...], time) -> Thought`."""
+        self.forget = jax.jit(reset_memory)
+        """`forget(memory, ended [envs]) -> memory`, with zeros where an episode ended."""
         self.td_error = jax.jit(td_error)
         """`td_error(stack, thought, outcome) -> (value of the action taken, TD error)`, each [envs, cells]."""
 
@@ -257,5 +259,5 @@ def play(
             next_observation=outcome.final_observation,
             td_error=np.asarray(td_error),
         )
-        memory = reset_memory(thought.memory, jnp.asarray(outcome.terminated | outcome.truncated))
+        memory = mind.forget(thought.memory, outcome.terminated | outcome.truncated)
         observation, time = next_observation, time + 1

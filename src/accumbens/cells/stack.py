@@ -87,9 +87,7 @@ class Stack(eqx.Module):
             parts.append(self.forward_gain * carry[index + 1])
         return jnp.concatenate(parts)
 
-    def inputs(
-        self, observation: Float[Array, " observation"], carry: Carry
-    ) -> tuple[Float[Array, " _inputs"], ...]:
+    def inputs(self, observation: Float[Array, " observation"], carry: Carry) -> tuple[Float[Array, " _inputs"], ...]:
         """Return what every cell sees in this step."""
         below, inputs = observation, []
         for index, cell in enumerate(self.cells):

@@ -1,0 +1,73 @@
+"""`accumbens analyze`: what the cells of a run represent, and where their updates point."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from accumbens.cli.arguments import Flag, RunPath, default, parsed
+
+OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="DIR")
+
+
+def analyze(
+    run: RunPath,
+    /,
+    *,
+    out: Annotated[Path | None, OUT, default("RUN/analysis_STEP")] = None,
+    step: Annotated[int | None, parsed("step", int, "N"), default("the newest")] = None,
+    seed: Annotated[int | None, parsed("seed", int, "N"), default("the first")] = None,
+    states: Annotated[int, parsed("states", int, "N")] = 200,
+    steps: Annotated[int, parsed("steps", int, "N")] = 500,
+    transitions: Annotated[int, parsed("transitions", int, "N")] = 1024,
+    epsilon: Annotated[float, parsed("epsilon", float, "ε")] = 0.05,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> int:
+    """Picture what each cell represents, and compare its local gradient with that of backpropagation along training.
+
+    Every network that the run kept plays first, so it is looked at in states that it gets into. The folder gets
+    figures as PNG and SVG and the numbers behind them as CSV: two principal components over states × actions,
+    sizes of activity and values early and late, units by scenario, and alignment.
+
+    Args:
+        run: the run's directory.
+        out: Folder to write; it must not exist.
+        step: Snapshot that is pictured, and the last that is followed.
+        seed: Seed that is pictured; sizes and alignment are of all seeds.
+        states: States that the pictures show.
+        steps: Steps that each of 8 copies of the environment is played for, by every network.
+        transitions: Transitions, of those played, that gradients are means of; a multiple of 64 if more than that.
+        epsilon: Probability of a random action.
+        json: Print one line of JSON on standard output, last; everything else goes to standard error.
+        quiet: Print nothing but warnings, and those on standard error.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from accumbens.analysis import representation
+    from accumbens.cli import analyze_view
+    from accumbens.cli.terminal import print_json
+    from accumbens.training.snapshots import open_trained
+
+    request = representation.Request(step, seed, states, steps, transitions, epsilon)
+    request.check()
+    # Known before the work: a folder that exists is refused at once.
+    folder = out or run / f"analysis_{open_trained(run, step).step}"
+    representation.require_free(folder)
+    console = Console(stderr=json or quiet, highlight=False)
+    with Progress(console=console, disable=quiet, transient=True) as progress:
+        task = progress.add_task("playing and comparing", total=None)
+        found = representation.study(
+            run, request, lambda done, total: progress.update(task, completed=done, total=total)
+        )
+        progress.update(task, description="drawing", total=None)
+        files = representation.write_study(found, folder)
+    document = representation.summary(found)
+    if not quiet:
+        analyze_view.print_study(console, found, document)
+        console.print(f"written: {len(files)} files in")
+        console.print(str(folder), soft_wrap=True, markup=False)
+    if json:
+        print_json(document | {"run": str(run), "folder": str(folder), "files": [path.name for path in files]})
+    return 0
