@@ -1,13 +1,15 @@
 """Tables of the documentation that come from the package and from the committed results."""
 
+import contextlib
 import csv
 import dataclasses
+import io
 import re
 from pathlib import Path
 
 from accumbens.agents.settings import SACSettings
 from accumbens.presets import PRESETS, resolve_preset
-from accumbens.training.config import format_value
+from accumbens.training.config import format_value, resolve_config
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dmc/walker-walk"}
@@ -65,9 +67,17 @@ def _result(row: dict[str, str]) -> tuple[str, ...]:
     return (f"`{row['env']}`", row["variant"], row["seeds"], f"{int(row['steps']):,}", mean, paper, at)
 
 
-def signals(algo: str, credit: str = "") -> str:
-    """What `accumbens audit` finds: the error signals that each group of parameters reads."""
-    return f"(audit of {algo} {credit})"
+def signals(algo: str, credit: str | None = None) -> str:
+    """What `accumbens audit --fast` prints of a preset on MinAtar."""
+    from accumbens.analysis.locality import audit_config
+    from accumbens.cli.audit_view import print_audit
+
+    config = resolve_config("minatar/breakout", algo, credit=credit)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        print_audit(config, audit_config(config, measure=False), json=False)
+    lines = [line.rstrip() for line in printed.getvalue().splitlines()[2:]]
+    return "```text\n" + "\n".join(lines).strip() + "\n```"
 
 
 def _read(path: Path) -> list[dict[str, str]]:
