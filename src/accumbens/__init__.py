@@ -1,19 +1,44 @@
 """accumbens: deep networks in which every layer learns from its own error signal."""
 
+import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accumbens.cells.checker import check_cell
+    from accumbens.cells.registry import register_cell, register_readout
+    from accumbens.envs.checker import check_environment
+    from accumbens.envs.registry import register_environment
     from accumbens.envs.to_gymnasium import to_gymnasium
 
-__all__ = ["__version__", "to_gymnasium"]
+__all__ = [
+    "__version__",
+    "check_cell",
+    "check_environment",
+    "register_cell",
+    "register_environment",
+    "register_readout",
+    "to_gymnasium",
+]
 __version__ = version("accumbens")
+
+_HOMES = {
+    "check_cell": "cells.checker",
+    "check_environment": "envs.checker",
+    "register_cell": "cells.registry",
+    "register_environment": "envs.registry",
+    "register_readout": "cells.registry",
+    "to_gymnasium": "envs.to_gymnasium",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is public here when it is first used, so that the command line starts quickly."""
-    if name == "to_gymnasium":
-        from accumbens.envs.to_gymnasium import to_gymnasium
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"accumbens.{_HOMES[name]}"), name)
 
-        return to_gymnasium
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    """List what is public, imported already or not."""
+    return sorted({*globals(), *__all__})

@@ -9,9 +9,9 @@ import typing
 from accumbens.agents.settings import CommonSettings
 
 _HINTS = typing.get_type_hints(CommonSettings)
-CELLS = typing.get_args(_HINTS["cell"])
+CELLS = typing.get_args(typing.get_args(_HINTS["cell"])[0])
 GOODNESS = typing.get_args(_HINTS["goodness"])
-READOUTS = {name: {"readout": name} for name in typing.get_args(_HINTS["readout"])}
+READOUTS = {name: {"readout": name} for name in typing.get_args(typing.get_args(_HINTS["readout"])[0])}
 READOUTS["quantile"] |= {"num_quantiles": 3, "loss": "quantile_huber"}
 READOUTS["goodness"] |= {"goodness_width": 4, "value_offset": True}
 

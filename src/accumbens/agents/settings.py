@@ -12,8 +12,9 @@ class CommonSettings:
     scale_observations: bool = False
     """Map components with finite bounds to [-1, 1]; boolean observations stay as they are."""
     # cell, readout and wiring
-    cell: Literal["attention", "dot", "mlp"] = "attention"
-    """What one layer computes: attention (AD as released), dot (AD as in the equations), mlp (linear readout)."""
+    cell: Literal["attention", "dot", "mlp"] | str = "attention"
+    """What one layer computes: attention (AD as released), dot (AD as in the equations), mlp (linear readout), or
+    module:id for a registered one."""
     net_arch: tuple[int, ...] = (128, 96)
     """Hidden units of every cell, from the observation upward."""
     rank: int = 8
@@ -24,8 +25,9 @@ class CommonSettings:
     """Normalise the hidden activity (attention and mlp cells)."""
     convolution: int | None = None
     """Channels of a 3 × 3 convolution through which the first cell sees an image; none for a fully connected one."""
-    readout: Literal["value", "quantile", "goodness"] = "value"
-    """What a cell reads out per action: one number, quantiles of the return, or the goodness of a vector (ARQ)."""
+    readout: Literal["value", "quantile", "goodness"] | str = "value"
+    """What a cell reads out per action: one number, quantiles of the return, the goodness of a vector (ARQ), or
+    module:id for a registered one."""
     num_quantiles: int = 10
     """Quantiles of a quantile readout."""
     goodness: Literal["rms", "mean", "mean_square", "variance"] = "rms"

@@ -25,10 +25,24 @@ def check_environment(env: Environment, num_steps: int = 10_000) -> None:
     Raises:
         AccumbensError: the first promise that is broken, in words.
     """
-    _check_facts(env)
-    _check_types(env)
+    check_declaration(env)
     _check_that_keys_decide(env)
     _check_random_play(env, num_steps)
+
+
+def check_declaration(env: Environment) -> None:
+    """Check only what needs no play: static facts, and the shapes and types of what `reset` and `step` return.
+
+    Args:
+        env: the environment.
+
+    Raises:
+        AccumbensError: the first promise that is broken, in words.
+    """
+    if not isinstance(env, Environment):
+        raise AccumbensError(f"an environment must be an accumbens.envs.protocol.Environment, not a {type(env)}")
+    _check_facts(env)
+    _check_types(env)
 
 
 def _require(promise: bool | np.bool_, env: Environment, broken: str) -> None:

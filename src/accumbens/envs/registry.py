@@ -1,9 +1,11 @@
 """The names of all environments. Listing ours imports neither JAX nor Gymnasium, for a quick command line."""
 
-import importlib
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.registration import Registered, import_module
 
 if TYPE_CHECKING:
     import accumbens.envs.protocol
@@ -39,8 +41,31 @@ _CONTROL_SUITE = tuple(f"dmc/{domain}-{task}" for domain, tasks in _CONTROL_SUIT
 _ALIASES = {f"MinAtar/{game.title().replace('_', '')}-v1": f"minatar/{game}" for game in _MINATAR_GAMES}
 
 
+_registered: "Registered[Callable[[], accumbens.envs.protocol.Environment]]" = Registered("environment")
+
+
+def register_environment(name: str, make: "Callable[[], accumbens.envs.protocol.Environment]") -> str:
+    """Register an environment of your own that runs on the device, for every command and function that takes a name.
+
+    Call it where your module is imported. `accumbens train my_module:NAME` imports the module by itself, and so does
+    everything that opens the run later.
+
+    Args:
+        name: its id, such as `corridor`; registered again, it means the later one.
+        make: returns the environment; its `name` may be the id.
+
+    Returns:
+        The name that configurations keep: `module:id`.
+
+    Raises:
+        AccumbensError: the name is one of ours, empty, or has a colon in it.
+    """
+    taken = [*device_environments(), *control_suite_environments(), *_ALIASES]
+    return _registered.add(name, make, taken, sys._getframe(1).f_globals)
+
+
 def device_environments() -> list[str]:
-    """List the names of the environments that run on the device."""
+    """List the names of our environments that run on the device."""
     return [*_CLASSIC, *_MINATAR, *_PROBES]
 
 
@@ -60,17 +85,22 @@ def resolve(name: str) -> str:
     """Look up the registered name that `name` stands for.
 
     Args:
-        name: a name of ours, an alias such as `MinAtar/Breakout-v1`, an id of Gymnasium, or `module:id` for an id that
-            importing `module` registers.
+        name: a name of ours, an alias such as `MinAtar/Breakout-v1`, an id of Gymnasium or of `register_environment`,
+            or `module:id` for an id of either that importing `module` registers.
 
     Raises:
         UnknownNameError: nothing of that name is registered.
         AccumbensError: `module` cannot be imported.
     """
     name = _ALIASES.get(name, name)
-    if name in device_environments() or on_host(name):
+    if name in device_environments():
         return name
-    known = [*device_environments(), *control_suite_environments(), *gymnasium_environments()]
+    registered = _registered.resolve(name)
+    if registered is not None:
+        return registered
+    if on_host(name):
+        return name
+    known = [*device_environments(), *_registered.names(), *control_suite_environments(), *gymnasium_environments()]
     raise UnknownNameError("environment", name, known, command="accumbens envs")
 
 
@@ -94,11 +124,7 @@ def in_gymnasium(name: str) -> bool:
     module, _, environment_id = name.rpartition(":")
     if not module:
         return name in gymnasium.registry
-    try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise AccumbensError(f"cannot import the module {module!r} of environment {name!r}: {error}") from error
-    return environment_id in gymnasium.registry
+    return import_module(module, f"environment {name!r}") and environment_id in gymnasium.registry
 
 
 def is_on_device(name: str) -> bool:
@@ -107,17 +133,20 @@ def is_on_device(name: str) -> bool:
     Raises:
         UnknownNameError: nothing of that name is registered.
     """
-    return resolve(name) in device_environments()
+    name = resolve(name)
+    return name in device_environments() or _registered.get(name) is not None
 
 
 def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "probe", "gymnasium"]:
     """Name the benchmark that an environment belongs to, by which presets choose their settings.
 
+    Environments of `register_environment` have the settings of `classic`, for small tasks.
+
     Raises:
         UnknownNameError: nothing of that name is registered.
     """
     name = resolve(name)
-    if name in _CLASSIC:
+    if name in _CLASSIC or _registered.get(name) is not None:
         return "classic"
     if name in _CONTROL_SUITE:
         return "dmc"
@@ -131,7 +160,7 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
 
     Raises:
         UnknownNameError: nothing of that name is registered.
-        AccumbensError: it runs on the host.
+        AccumbensError: it runs on the host, or it is one of your own and is not what it says it is.
     """
     name = resolve(name)
     if name in _CLASSIC:
@@ -146,5 +175,12 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
         from accumbens.envs.conditioning import PROBES
 
         return PROBES[name]()
+    make_registered = _registered.get(name)
+    if make_registered is not None:
+        from accumbens.envs.checker import check_declaration
+
+        env = make_registered()
+        check_declaration(env)
+        return env._replace(name=name)
     owner = "the control suite's" if name in _CONTROL_SUITE else "Gymnasium's"
     raise AccumbensError(f"environment {name!r} is {owner}: it runs on the host, not on the device")

@@ -16,6 +16,7 @@ from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettin
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import resolve_preset
+from accumbens.registration import resolve_choice
 
 FORMAT_VERSION = 1
 _NONE = "none"
@@ -130,6 +131,8 @@ def parse_value(key: str, kind: Any, text: str) -> Any:
         if text not in arguments:
             raise UnknownNameError(f"value of {key}", text, arguments)
         return text
+    if arguments and typing.get_origin(arguments[0]) is Literal and str in arguments:  # our words, or a registered name
+        return resolve_choice(key, text, typing.get_args(arguments[0]))
     if origin in (types.UnionType, typing.Union):  # a number or none
         if text.lower() in (_NONE, "off"):
             return None
