@@ -33,15 +33,15 @@ def test_help_and_wrong_words_need_no_heavy_import(words):
 def test_help_names_every_command(cli):
     outcome = cli("--help")
     assert outcome.code == 0
-    for command in ("train", "resume", "evaluate", "experiment", "envs", "algos", "experiments"):
+    for command in entry.COMMANDS:
         assert command in outcome.out
 
 
-@pytest.mark.parametrize("command", ["train", "resume", "evaluate", "experiment", "envs", "algos", "experiments"])
+@pytest.mark.parametrize("command", entry.COMMANDS)
 def test_help_of_a_command_shows_no_python(cli, command):
     outcome = cli(command, "--help")
     assert outcome.code == 0
-    for wrong in ("None", "{None}", "--no-", "STR", "default: ()"):
+    for wrong in ("None", "{None}", "--no-", "STR", "default: ()", "default: )"):
         assert wrong not in outcome.out
     if command == "train":
         text = " ".join(outcome.out.replace("│", " ").split())

@@ -36,7 +36,7 @@ def default(text: str) -> Any:
 
 RUN = tyro.conf.arg(metavar="RUN", help="The run's directory.")
 RunPath = Annotated[Path, tyro.conf.Positional, RUN]
-RUNS = tyro.conf.arg(metavar="RUN…", help="Directories of runs.")
+RUNS = tyro.conf.arg(metavar="RUN…", help="Directories of runs.", help_behavior_hint="(required)")
 RunPaths = Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS]
 
 

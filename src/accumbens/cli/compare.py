@@ -7,7 +7,9 @@ import tyro
 
 from accumbens.cli.arguments import Flag, default, parsed
 
-RUNS = tyro.conf.arg(metavar="RUN", help="Run directories, or folders of runs such as an experiment's.")
+RUNS = tyro.conf.arg(
+    metavar="RUN…", help="Run directories, or folders of runs such as an experiment's.", help_behavior_hint="(required)"
+)
 FIGURE = parsed("figure", str, "FILE")
 
 
