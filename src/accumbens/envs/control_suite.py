@@ -18,7 +18,7 @@ LONGEST_EPISODE = 1000
 
 
 class ControlSuiteEnvironment(gymnasium.Env):
-    """One task of the suite, with dm_control's own observations, rewards and ends, no action repeat and no rendering.
+    """One task of the suite, with dm_control's own observations, rewards and ends, and no action repeat.
 
     Observations are the task's, flattened in its own order, float32. Actions are in `[-1, 1]`, scaled to the actuators'
     range (`lqr` has no range: its actions are unbounded and as they are). Where the task's limit ends an episode it is
@@ -26,15 +26,18 @@ class ControlSuiteEnvironment(gymnasium.Env):
     (`lqr`) is the same in all copies; `reset(seed=…)` seeds the task's random numbers, which first states come from.
     """
 
-    def __init__(self, name: str):
+    def __init__(self, name: str, render_mode: str | None = None):
         """Load the task.
 
         Args:
             name: `dmc/{domain}-{task}`, such as `dmc/walker-walk`.
+            render_mode: None, or `rgb_array` to see pictures.
 
         Raises:
             AccumbensError: dm_control is not installed.
         """
+        self.metadata = {"render_modes": ["rgb_array"]}
+        self.render_mode, self._camera = render_mode, None
         self._env = copy.deepcopy(_load(name))  # seven times as fast as loading it again
         actions = self._env.action_spec()
         low, high = (np.broadcast_to(bound, actions.shape) for bound in (actions.minimum, actions.maximum))
@@ -64,11 +67,29 @@ class ControlSuiteEnvironment(gymnasium.Env):
         truncated = not terminated and (outcome.last() or self._elapsed >= self._limit)
         return _flatten(outcome.observation), float(outcome.reward), terminated, truncated, {}
 
+    def render(self) -> np.ndarray | None:
+        """Return a picture, uint8 `[height, width, 3]`, if the environment was made with `rgb_array`.
+
+        Raises:
+            AccumbensError: there is no way to draw on this machine.
+        """
+        if self.render_mode != "rgb_array":
+            return None
+        if self._camera is None:
+            from accumbens.envs.mujoco_pictures import Camera
+
+            self._camera = Camera(self._env.physics, *_PICTURE_SIZE)
+        return self._camera.picture()
+
     def close(self) -> None:
         """Release the physics."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
         self._env.close()
 
 
+_PICTURE_SIZE = (384, 288)
 _UNLIMITED = 1e9  # dm_control gives actuators without a range MuJoCo's largest number, 1e10
 
 

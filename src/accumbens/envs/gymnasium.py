@@ -188,8 +188,12 @@ def _make(source: str | EnvSpec, discretisation: Discretisation) -> gymnasium.En
     return BangBang(env, discretisation) if isinstance(env.action_space, Box) else env
 
 
-def make_unchanged(source: str | EnvSpec) -> gymnasium.Env:
+def make_unchanged(source: str | EnvSpec, render_mode: str | None = None) -> gymnasium.Env:
     """Make an environment as it is: continuous actions stay continuous.
+
+    Args:
+        source: of `source_of`.
+        render_mode: `rgb_array` for an environment whose `render` returns pictures.
 
     Raises:
         AccumbensError: a package is missing.
@@ -197,11 +201,11 @@ def make_unchanged(source: str | EnvSpec) -> gymnasium.Env:
     if isinstance(source, str):
         from accumbens.envs.control_suite import ControlSuiteEnvironment
 
-        return ControlSuiteEnvironment(source)
+        return ControlSuiteEnvironment(source, render_mode)
     try:
         if "box2d" in str(source.entry_point):
             _import_box2d()
-        return gymnasium.make(source)
+        return gymnasium.make(source, render_mode=render_mode)
     except (gymnasium.error.Error, ImportError) as error:
         if "box2d" in str(error).lower():
             raise AccumbensError(
