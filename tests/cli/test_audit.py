@@ -55,7 +55,9 @@ def test_a_lie_exits_with_1(cli, monkeypatch):
     assert "NOT local, although it claims to be." in outcome.out
     assert "from the error of cell 2 to the parameters of cell 1" in outcome.out
     quiet = cli("audit", *TINY, "--quiet")
-    assert quiet == (1, "", "")
+    assert quiet.code == 1
+    assert quiet.out == ""
+    assert quiet.err.startswith("NOT local")
     assert cli("audit", *TINY, "--credit", "backprop").code == 0
 
 
@@ -98,3 +100,12 @@ def test_a_run_takes_no_settings(cli, parallel_run):
     outcome = cli("audit", parallel_run.path, "--credit", "backprop")
     assert outcome.code == 2
     assert "--credit cannot be used with the run" in outcome.err
+
+
+def test_help_shows_no_python(cli):
+    outcome = cli("audit", "--help")
+    assert outcome.code == 0
+    for wrong in ("None", "{None}", "--no-", "STR", "default: ()"):
+        assert wrong not in outcome.out
+    for flag in ("--net-arch N,N,…", "--credit {local,backprop}", "--set KEY=VALUE", "ENV|RUN"):
+        assert flag in outcome.out

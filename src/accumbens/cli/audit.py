@@ -37,7 +37,7 @@ def audit(
         set_: Change settings of the preset, as in 'accumbens train'.
         fast: Only read the traced program; compute no derivatives and disturb no errors.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing; the exit code tells.
+        quiet: Print nothing but what is wrong, and that on standard error.
     """
     from accumbens.agents.settings import SACSettings
     from accumbens.cli import audit_view
@@ -56,6 +56,8 @@ def audit(
         document = title | to_document(found)
         if not quiet:
             audit_view.print_audit(config, found, json)
+        elif not found.holds:
+            audit_view.print_failure(found)
     if json:
         print_json(document)
     return 0 if document["holds"] else 1

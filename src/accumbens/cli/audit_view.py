@@ -32,6 +32,11 @@ def print_sac(config: RunConfig, json: bool) -> None:
         console.print(sentence, soft_wrap=True)
 
 
+def print_failure(audit: Audit) -> None:
+    """Print what is wrong, on standard error."""
+    Console(stderr=True, highlight=False).print(escape(" ".join(audit.verdict())), soft_wrap=True)
+
+
 def print_audit(config: RunConfig, audit: Audit, json: bool) -> None:
     """Print what every cell's update reads, the matrix of errors and cells, what else is shared, and the verdict."""
     console = Console(stderr=json, highlight=False)
@@ -82,10 +87,10 @@ def _print_matrix(console: Console, audit: Audit) -> None:
     how = "norm of the exact derivative" if jacobian is not None else "✓: there is a path"
     console.print("gradient of the error of a cell (row) with respect to the parameters of a cell (column)")
     console.print(f"[dim]{how}; ·: proven to be zero[/]")
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
     for cell in range(len(audit.names)):
-        table.add_column(f"cell {cell + 1}", justify="right")
+        table.add_column(f"cell {cell + 1}" if len(audit.names) < 6 else str(cell + 1), justify="right", no_wrap=True)
     for row, source in enumerate(found.predicting):
         entries = []
         for cell in range(len(audit.names)):

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
 
     Exits with 0; 2 for input that cannot be used; 1 for a run that failed: a number stopped being finite, a file could
-    not be written; 130 for a run stopped by Ctrl-C.
+    not be written, or an audit found that a claim does not hold; 130 for a run stopped by Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
