@@ -46,6 +46,13 @@ AD_REPLAY["dmc"] = [
     group(f"{AD}, figure of the control tasks", total_timesteps=4_000_000),
 ]
 AD_REPLAY["gymnasium"] = AD_REPLAY["classic"]
+# The built-in task of classical conditioning, for seconds of training.
+AD_REPLAY["probe"] = [
+    group("ours: three small cells, to see three", net_arch=(32, 32, 32)),
+    group("ours: the delay is a few steps", discount=0.95, epsilon_end=0.05),
+    group("ours: for a short run", num_envs=4, train_every=16, batch_size=128, learning_rate=1e-3),
+    group("ours: for a short run", learning_starts=1000, replay_capacity=50_000, total_timesteps=50_000),
+]
 
 AD_PARALLEL = {
     "all": [
@@ -88,6 +95,17 @@ AD_PARALLEL["dmc"] = [
     group("ours", total_timesteps=2_000_000),
 ]
 AD_PARALLEL["gymnasium"] = AD_PARALLEL["classic"]
+# The built-in task of classical conditioning, for seconds of training. Measured there, 5 seeds, on the TD errors of
+# probe trials after 100 000 steps: within 0.01 of the exact ones; before, cells of 32 with a value_scale of 0.1 have an
+# untrained response to the cue of ± 0.3 over seeds, which hides what is learned.
+AD_PARALLEL["probe"] = [
+    group("ours: three small cells, to see three", net_arch=(32, 32, 32), rank=4, standardise=False),
+    group("ours: untrained values stay small beside a reward of 1", value_scale=0.03, reward_scale=1.0),
+    group("ours: the delay is a few steps", discount=0.95),
+    group("ours", num_envs=32, rollout_length=32, trace_decay=0.65, epochs=2, num_minibatches=8),
+    group("ours: without noise beside the action, which changes nothing", epsilon_end=0.05, learning_rate=2e-3),
+    group("ours: enough, and seconds", total_timesteps=100_000),
+]
 
 AD_RELEASED = {
     "all": [

@@ -18,9 +18,9 @@ class Preset(NamedTuple):
     Attributes:
         summary: one line for `accumbens algos`.
         learner: which learner's settings it fills in.
-        groups: by scope: `all` environments, a benchmark (`classic`, `minatar`, `dmc`, `gymnasium` for everything else
-            on the host), or one environment. Within a scope, and from the wider to the narrower, later groups override
-            earlier ones.
+        groups: by scope: `all` environments, a benchmark (`classic`, `minatar`, `dmc`, `probe`, `gymnasium` for all
+            else on the host), or one environment. Within a scope, and from the wider to the narrower, later groups
+            override earlier ones.
     """
 
     summary: str
