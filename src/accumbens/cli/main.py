@@ -9,10 +9,12 @@ from accumbens.cli.audit import audit
 from accumbens.cli.compare import compare
 from accumbens.cli.evaluate import evaluate
 from accumbens.cli.experiment import experiment, experiments
+from accumbens.cli.export import export
 from accumbens.cli.lists import algos, envs
 from accumbens.cli.report import report
 from accumbens.cli.resume import resume
 from accumbens.cli.train import train
+from accumbens.cli.watch import watch
 from accumbens.errors import AccumbensError, UnknownNameError
 
 COMMANDS = {
@@ -21,9 +23,11 @@ COMMANDS = {
     "evaluate": evaluate,
     "compare": compare,
     "report": report,
+    "watch": watch,
     "analyze": analyze,
     "experiment": experiment,
     "audit": audit,
+    "export": export,
     "envs": envs,
     "algos": algos,
     "experiments": experiments,

@@ -49,11 +49,16 @@ class Episode(NamedTuple):
 
     Attributes:
         instants: in order; at least two.
-        num_cells: of the network.
     """
 
     instants: list[Instant]
-    num_cells: int
+
+    @property
+    def num_cells(self) -> int:
+        """Cells of the network."""
+        first = self.instants[0].taken
+        assert first is not None
+        return len(first)
 
     @property
     def num_steps(self) -> int:
@@ -74,6 +79,16 @@ class Episode(NamedTuple):
     def rewards(self) -> Float[np.ndarray, " instants"]:
         """The reward of the step that led to each instant."""
         return np.array([instant.reward for instant in self.instants])
+
+    @property
+    def episode_return(self) -> float:
+        """Sum of all rewards."""
+        return self.instants[-1].episode_return
+
+    @property
+    def ended(self) -> str:
+        """How it ended; `""` if it was not played to its end."""
+        return self.instants[-1].ended
 
 
 def _stacked(rows: list[np.ndarray | None], num_cells: int) -> np.ndarray:
@@ -118,6 +133,6 @@ def watched(trained: Trained, stage: Stage, *, seed: int | None = None, epsilon:
     return instants(play(trained, stage.arena, seed=seed, epsilon=epsilon), stage.film)
 
 
-def record(played: Iterable[Instant], num_cells: int, max_steps: int) -> Episode:
+def record(played: Iterable[Instant], max_steps: int) -> Episode:
     """Return an episode, or its first `max_steps` steps."""
-    return Episode(list(itertools.islice(played, max_steps + 1)), num_cells)
+    return Episode(list(itertools.islice(played, max_steps + 1)))

@@ -19,6 +19,13 @@ _PAST = _PANEL_RIGHT - _PANEL_LEFT - _ROOM  # the rest is right of now
 _VALUE_HEIGHT = 92
 
 
+def plain(number: float) -> str:
+    """Return a whole number without a point, any other with as many places as are worth reading."""
+    return (
+        f"{number:,.0f}" if number == round(number) or abs(number) >= 1000 else f"{number:.{1 + (abs(number) < 10)}f}"
+    )
+
+
 class Heading(NamedTuple):
     """What stands above the picture.
 
@@ -127,7 +134,7 @@ class Filmstrip:
     def _write_numbers(self, pen: ImageDraw.ImageDraw, instant: Instant) -> None:
         left, top = self._numbers
         pen.text((left, top), f"step {instant.time:,}", INK, font(14))
-        pen.text((_PANEL_RIGHT, top), f"return {instant.episode_return:,.6g}", INK, font(14, bold=True), anchor="ra")
+        pen.text((_PANEL_RIGHT, top), f"return {plain(instant.episode_return)}", INK, font(14, bold=True), anchor="ra")
         doing = instant.ended if instant.action is None else action_name(self._heading.env, instant.action)
         pen.text((left, top + 26), fitted(doing, 13, _PANEL_RIGHT - left), ACCENT, font(13, bold=bool(instant.ended)))
         for cell in range(self.episode.num_cells):

@@ -12,6 +12,8 @@ from accumbens.analysis.watch.episode import Instant
 from accumbens.analysis.watch.palettes import GAMES, Colour, unnamed
 from accumbens.analysis.watch.stage import Stage
 from accumbens.analysis.watch.style import GRID, INK, PANEL, SOFT, fitted, font, rgb, smooth
+from accumbens.analysis.watch.trial import draw_trial
+from accumbens.envs.conditioning import PROBES
 from accumbens.training.snapshots import Trained
 
 BOX = (372, 280)
@@ -101,6 +103,20 @@ class Drawn(NamedTuple):
         return smooth(self.size, PANEL, lambda pen, scale: self.drawing(pen, scale, self.size, observation))
 
 
+class Trial(NamedTuple):
+    """Classical conditioning: a lamp lights up when the cue comes, time goes by, and a drop is the reward."""
+
+    size: tuple[int, int] = (BOX[0], 200)
+    legend: tuple[Colour, ...] = ()
+    caption: str = ""
+
+    def draw(self, instant: Instant) -> Image.Image:
+        """Return the trial as far as it has come."""
+        taps = np.flatnonzero(np.asarray(instant.observation)[1:])
+        since, rewarded = (int(taps[0]) if taps.size else None), instant.reward > 0
+        return smooth(self.size, PANEL, lambda pen, scale: draw_trial(pen, scale, self.size, since, rewarded))
+
+
 class Film(NamedTuple):
     """What the simulator itself draws."""
 
@@ -180,6 +196,8 @@ def make_scene(trained: Trained, stage: Stage) -> Scene:
         return Film(stage.film[0].size)
     if name in CLASSIC:
         return Drawn(CLASSIC[name])
+    if name in PROBES:
+        return Trial()
     if len(shape) == 3 and np.issubdtype(trained.facts.observation_dtype, np.bool_) and max(shape[:2]) <= min(BOX) // 2:
         return Board(*shape[:2], GAMES.get(name) or unnamed(shape[2]))
     if len(shape) == 3 and shape[2] in (1, 3):

@@ -16,7 +16,6 @@ from accumbens.envs.copies import Copies, Layout
 from accumbens.envs.gymnasium import describe, make_unchanged
 from accumbens.training.snapshots import Trained
 
-
 # Neither a greeting on standard output nor a search for a display and a sound card.
 _QUIET_PYGAME = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
 

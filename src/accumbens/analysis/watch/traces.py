@@ -30,11 +30,13 @@ class Range(NamedTuple):
 
     def ticks(self) -> list[float]:
         """Return two to five round numbers in the range."""
-        rough = (self.high - self.low) / 3
-        base = 10 ** math.floor(math.log10(rough))
-        step = next(base * factor for factor in (1, 2, 2.5, 5, 10) if base * factor >= rough * 0.999)
-        first = math.ceil(self.low / step)
-        return [number * step for number in range(first, math.floor(self.high / step) + 1)]
+        base = 10 ** math.floor(math.log10(self.high - self.low))
+        for factor in (1, 0.5, 0.25, 0.2):
+            step = base * factor
+            first, last = math.ceil(self.low / step), math.floor(self.high / step)
+            if last > first:
+                break
+        return [number * step for number in range(first, last + 1)][:: 1 + (last - first) // 5]
 
 
 def value_range(values: Float[np.ndarray, "instants cells"]) -> Range:

@@ -1,0 +1,193 @@
+"""How watching goes: into a video with a progress bar, or live in the terminal."""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from accumbens.analysis.watch import Filmstrip, Instant, make_scene, make_stage, record, require_writable, write_video
+from accumbens.analysis.watch.episode import watched
+from accumbens.analysis.watch.frames import Heading, plain
+from accumbens.analysis.watch.scenes import BOX
+from accumbens.analysis.watch.terminal import TerminalScreen
+from accumbens.errors import AccumbensError
+from accumbens.training.snapshots import Trained, open_trained
+
+
+class Request(NamedTuple):
+    """What is to be watched, and how; see `accumbens watch --help`."""
+
+    run: Path
+    out: Path | None
+    seed: int | None
+    step: int | None
+    episode_seed: int
+    epsilon: float
+    max_steps: int
+    fps: int | None
+    force: bool
+    json: bool
+    quiet: bool
+
+    def check(self) -> None:
+        """Refuse numbers that mean nothing.
+
+        Raises:
+            AccumbensError: which, and what is allowed.
+        """
+        rules = {
+            "episode_seed": (0 <= self.episode_seed < 2**32, "a whole number from 0 to 2^32 - 1"),
+            "epsilon": (0 <= self.epsilon <= 1, "a probability, from 0 to 1"),
+            "max_steps": (self.max_steps >= 1, "at least 1"),
+            "fps": (self.fps is None or 1 <= self.fps <= 100, "from 1 to 100"),
+        }
+        for name, (holds, allowed) in rules.items():
+            if not holds:
+                raise AccumbensError(f"{name}={getattr(self, name)} cannot be used: expected {allowed}")
+
+    def console(self) -> Console:
+        """Where to print: standard error if standard output is kept for JSON, or if only warnings are left."""
+        return Console(stderr=self.json or self.quiet, highlight=False)
+
+    def note(self, text: str) -> None:
+        """Print something the user should know, even when quiet."""
+        if text:
+            self.console().print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+
+
+def write(request: Request) -> dict[str, Any]:
+    """Make a video.
+
+    Returns:
+        What `--json` prints.
+
+    Raises:
+        AccumbensError: something cannot be used: a number, the run, its seed or step, the file, or ffmpeg is missing.
+    """
+    request.check()
+    if request.out is not None:  # before seconds with the run
+        require_writable(request.out, request.force)
+    trained, seed = _open(request)
+    name = f"watch_{trained.step}_seed{seed}_episode{request.episode_seed}.gif"
+    out = request.run / name if request.out is None else request.out
+    require_writable(out, request.force)
+    stage = make_stage(trained, request.episode_seed, BOX)
+    request.note(stage.note)
+    fps = request.fps or stage.fps
+    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*bar, console=request.console(), disable=request.quiet, transient=True) as progress:
+        try:
+            played = watched(trained, stage, seed=seed, epsilon=request.epsilon)
+            playing = progress.add_task("playing", total=request.max_steps)
+            episode = record(_counted(played, progress, playing), request.max_steps)
+        finally:
+            stage.arena.close()
+        progress.update(playing, total=episode.num_steps)
+        heading, paged = _heading(trained, request, seed), out.suffix.lower() == ".gif"
+        strip = Filmstrip(episode, make_scene(trained, stage), heading, paged=paged)
+        drawing = progress.add_task("drawing", total=len(strip))
+        write_video(strip, out, fps, _counted(strip, progress, drawing))
+    size = out.stat().st_size
+    if not request.quiet:
+        end = episode.ended or "not played to its end, which --max-steps N allows"
+        console = request.console()
+        console.print(f"return {plain(episode.episode_return)} in {episode.num_steps:,} steps ({end})")
+        console.print(f"written: {len(strip):,} frames, {fps} per second, {size / 1e6:.2f} MB")
+        console.print(str(out), soft_wrap=True, markup=False)
+    return _document(trained, request, seed, episode.instants[-1]) | {
+        "video": str(out),
+        "frames": len(strip),
+        "fps": fps,
+        "bytes": size,
+    }
+
+
+def show(request: Request) -> dict[str, Any]:
+    """Show an episode live; what is not a terminal gets its last instant only.
+
+    Returns:
+        What `--json` prints.
+
+    Raises:
+        AccumbensError: something cannot be used: a number, the run, its seed or step, or a file is asked for too.
+    """
+    request.check()
+    if request.out is not None:
+        raise AccumbensError("--terminal writes no file: leave out either --terminal or -o")
+    trained, seed = _open(request)
+    stage = make_stage(trained, request.episode_seed, BOX)
+    request.note(stage.note)
+    console = request.console()
+    live = console.is_terminal and not request.quiet
+    last: Instant | None = None
+    try:
+        played = watched(trained, stage, seed=seed, epsilon=request.epsilon)
+        first = next(played)  # the film has begun, and what is to be compiled is
+        scene, heading = make_scene(trained, stage), _heading(trained, request, seed)
+        screen = TerminalScreen(scene, heading, colours=bool(console.color_system))
+        instants = itertools.islice(itertools.chain([first], played), request.max_steps + 1)
+        with Live(console=console, auto_refresh=False) if live else nullcontext() as display:
+            with suppress(KeyboardInterrupt):  # which is how one leaves
+                for last in _paced(instants, request.fps or stage.fps, live):
+                    if display:
+                        display.update(screen.show(last), refresh=True)
+            last = last or first
+    finally:
+        stage.arena.close()
+    if not live and not request.quiet:
+        console.print(screen.show(last))
+    return _document(trained, request, seed, last)
+
+
+def _open(request: Request) -> tuple[Trained, int]:
+    trained = open_trained(request.run, request.step)
+    seed = trained.seeds[0] if request.seed is None else request.seed
+    trained.network(seed)  # or there is no such seed
+    return trained, seed
+
+
+def _heading(trained: Trained, request: Request, seed: int) -> Heading:
+    config = trained.config
+    play = "greedy" if request.epsilon == 0 else f"ε = {request.epsilon:g}"
+    network = f"trained for {trained.step:,} steps" if trained.step else "untrained"
+    subtitle = f"{trained.settings.credit} credit  ·  seed {seed}  ·  {network}  ·  {play}"
+    return Heading(config.env, f"{config.env}  ·  {config.algo}", subtitle)
+
+
+def _document(trained: Trained, request: Request, seed: int, last: Instant) -> dict[str, Any]:
+    return {
+        "run": str(request.run),
+        "env": trained.config.env,
+        "algo": trained.config.algo,
+        "credit": trained.settings.credit,
+        "seed": seed,
+        "step": trained.step,
+        "episode_seed": request.episode_seed,
+        "epsilon": request.epsilon,
+        "episode_length": last.time,
+        "episode_return": last.episode_return,
+        "ended": last.ended or None,
+    }
+
+
+def _counted(things: Iterable[Any], progress: Progress, task: Any) -> Iterator[Any]:
+    for thing in things:
+        yield thing
+        progress.advance(task)
+
+
+def _paced(instants: Iterator[Instant], fps: int, live: bool) -> Iterator[Instant]:
+    """Let time pass between instants, if somebody watches."""
+    due = time.monotonic()
+    for instant in instants:
+        if live:
+            time.sleep(max(due - time.monotonic(), 0))
+            due = max(due, time.monotonic() - 1) + 1 / fps
+        yield instant
