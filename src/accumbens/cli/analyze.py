@@ -52,8 +52,10 @@ def analyze(
 
     request = representation.Request(step, seed, states, steps, transitions, epsilon)
     request.check()
-    # Known before the work: a folder that exists is refused at once.
-    folder = out or run / f"analysis_{open_trained(run, step).step}"
+    # What cannot be used is refused at once, not after minutes.
+    trained = open_trained(run, step)
+    trained.network(trained.seeds[0] if seed is None else seed)
+    folder = out or run / f"analysis_{trained.step}"
     representation.require_free(folder)
     console = Console(stderr=json or quiet, highlight=False)
     with Progress(console=console, disable=quiet, transient=True) as progress:
