@@ -5,30 +5,49 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accumbens.api import Curve, Evaluations, Played, Run, open_run, train
     from accumbens.cells.checker import check_cell
     from accumbens.cells.registry import register_cell, register_readout
     from accumbens.envs.checker import check_environment
     from accumbens.envs.registry import register_environment
     from accumbens.envs.to_gymnasium import to_gymnasium
+    from accumbens.share.acting import ActingAgent
+    from accumbens.share.load import load
 
 __all__ = [
+    "ActingAgent",
+    "Curve",
+    "Evaluations",
+    "Played",
+    "Run",
     "__version__",
     "check_cell",
     "check_environment",
+    "load",
+    "open_run",
     "register_cell",
     "register_environment",
     "register_readout",
     "to_gymnasium",
+    "train",
 ]
 __version__ = version("accumbens")
 
 _HOMES = {
+    "ActingAgent": "share.acting",
+    "Curve": "api",
+    "Evaluations": "api",
+    "Played": "api",
+    "Run": "api",
     "check_cell": "cells.checker",
     "check_environment": "envs.checker",
+    "load": "share.load",
+    "open_run": "api",
     "register_cell": "cells.registry",
     "register_environment": "envs.registry",
     "register_readout": "cells.registry",
     "to_gymnasium": "envs.to_gymnasium",
+    "train": "api",
 }
 
 

@@ -165,8 +165,12 @@ def _whole_number(text: str) -> int:
     return int(number)
 
 
-def check(config: RunConfig) -> None:
+def check(config: RunConfig, with_env: bool = True) -> None:
     """Refuse values that no run could use.
+
+    Args:
+        config: what to check.
+        with_env: the environment can be asked; otherwise what depends on it is not checked.
 
     Raises:
         AccumbensError: names the value and what is allowed.
@@ -185,7 +189,7 @@ def check(config: RunConfig) -> None:
     else:
         check_settings(config.settings)
         allowed = f"off with env={config.env}, whose steps are part of one program with the learning"
-        fits = not (config.settings.overlap and registry.is_on_device(config.env))
+        fits = not (with_env and config.settings.overlap and registry.is_on_device(config.env))
         _require("overlap", config.settings.overlap, allowed, fits)
 
 
@@ -293,8 +297,12 @@ def write_config(config: RunConfig, path: Path) -> None:
     path.write_bytes(tomli_w.dumps(to_document(config)).encode())
 
 
-def read_config(path: Path) -> RunConfig:
+def read_config(path: Path, with_env: bool = True) -> RunConfig:
     """Read what `write_config` wrote.
+
+    Args:
+        path: the file.
+        with_env: the environment must be known here; otherwise its name is taken as it is.
 
     Raises:
         AccumbensError: the file is missing, is not TOML, is of another format version, or holds what no run could use.
@@ -313,10 +321,11 @@ def read_config(path: Path) -> RunConfig:
         missing = [field.name for field in dataclasses.fields(RunConfig) if field.name not in (*run, "settings")]
         if missing:
             raise AccumbensError(f"{missing[0]} is missing")
-        learner = type(resolve_preset(run["algo"], run["env"], registry.benchmark_of(run["env"])).settings)
+        benchmark = registry.benchmark_of(run["env"]) if with_env else "all"
+        learner = type(resolve_preset(run["algo"], run["env"], benchmark).settings)
         # A setting that is younger than the file has its default.
         config = RunConfig(settings=learner(**_read_table(document, "agent", learner)), **run)
-        check(config)
+        check(config, with_env)
     except AccumbensError as error:
         raise AccumbensError(f"{path} cannot be read as a run's configuration: {error}") from error
     return config
