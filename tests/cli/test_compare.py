@@ -27,8 +27,8 @@ def test_a_table_of_groups_and_one_of_pairs(breakout, cli):
     assert (outcome.code, outcome.err) == (0, "")
     lines = [line.rstrip() for line in outcome.out.splitlines()]
     assert lines[0] == "final_return: mean of the last 100 training episodes; [95 % bootstrap interval]"
-    assert lines[2].split() == ["group", "seeds", "environments", "IQM", "mean"]
-    assert lines[3].startswith("ad_pqn/backprop      3             1  33.4 [30.5, 36.9]")
+    assert lines[2].split() == ["group", "seeds", "envs", "IQM", "mean"]
+    assert lines[3].startswith("ad_pqn/backprop      3     1  33.4 [30.5, 36.9]")
     words = [line.split() for line in lines]
     assert [row[:2] for row in words if row[-1:] in (["seed"], ["–"])] == [
         ["ad_pqn/backprop", "ad_pqn/local"],

@@ -13,7 +13,7 @@ from accumbens.analysis.comparison import METRICS, Comparison
 from accumbens.analysis.comparison.table import intervals
 from accumbens.analysis.stats import Interval
 
-_TITLES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "optimality gap"}
+_TITLES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "gap"}
 
 
 class CompareView:
@@ -61,17 +61,20 @@ class CompareView:
         several = any(len(group.scores) > 1 for group in comparison.groups)
         # In one environment the median over environments is the mean.
         names = [name for name in intervals(comparison.groups[0].summary) if several or name != "median"]
-        table = Table(box=None, pad_edge=False)
-        table.add_column("group", overflow="fold")
-        for column in ("seeds", "environments"):
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if several else (0, 1))
+        table.add_column("group", no_wrap=True)
+        for column in ("seeds", "envs"):
             table.add_column(column, justify="right")
         for name in names:
             table.add_column(_TITLES[name])
         for group in comparison.groups:
-            found = [_text(intervals(group.summary)[name], digits) for name in names]
+            found = [_text(intervals(group.summary)[name], digits, lines=several) for name in names]
             table.add_row(escape(group.name), str(group.summary.seeds), str(len(group.scores)), *found)
         self._console.print(table)
-        self._console.print("[dim]IQM: interquartile mean[/]")
+        lines = "IQM: interquartile mean"
+        if comparison.scales:
+            lines += "; gap: by how much scores fall short of 1, the optimality gap"
+        self._console.print(f"[dim]{lines}[/]", soft_wrap=True)
 
     def _pairs(self, comparison: Comparison) -> None:
         self._console.print()
@@ -92,8 +95,10 @@ class CompareView:
             self._console.print(f"[dim]{line}[/]", soft_wrap=True)
 
 
-def _text(interval: Interval, digits: int) -> str:
+def _text(interval: Interval, digits: int, lines: bool = False) -> str:
+    """The estimate and its interval; on two lines, or a table of four would be too wide for a terminal."""
     point = f"{interval.point:.{digits}f}"
     if math.isnan(interval.low):
         return point
-    return escape(f"{point} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]")
+    separator = "\n" if lines else " "
+    return escape(f"{point}{separator}[{interval.low:.{digits}f}, {interval.high:.{digits}f}]")
