@@ -205,7 +205,8 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None) -> gym
     try:
         if "box2d" in str(source.entry_point):
             _import_box2d()
-        return gymnasium.make(source, render_mode=render_mode)
+        # An environment that cannot draw need not take the argument.
+        return gymnasium.make(source, **({} if render_mode is None else {"render_mode": render_mode}))
     except (gymnasium.error.Error, ImportError) as error:
         if "box2d" in str(error).lower():
             raise AccumbensError(
