@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -206,7 +206,8 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None) -> gym
         if "box2d" in str(source.entry_point):
             _import_box2d()
         # An environment that cannot draw need not take the argument.
-        return gymnasium.make(source, **({} if render_mode is None else {"render_mode": render_mode}))
+        options: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
+        return gymnasium.make(source, **options)
     except (gymnasium.error.Error, ImportError) as error:
         if "box2d" in str(error).lower():
             raise AccumbensError(
