@@ -1,27 +1,39 @@
 """`accumbens watch`: see a trained agent play, and what every cell makes of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from accumbens.cli.arguments import Flag, RunPath, default, parsed
+from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
+from accumbens.cli.train import SET
+from accumbens.errors import AccumbensError
 
+RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of an algorithm.")
+MAX_STEPS = 1000
+PROBES = "{reward-omission,reward-shift}"
 OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="FILE")
 
 
 def watch(
-    run: RunPath,
+    run: Annotated[Path, tyro.conf.Positional, RUN],
     /,
     *,
-    out: Annotated[Path | None, OUT, default("a GIF in the run's folder")] = None,
+    out: Annotated[Path | None, OUT, default("in the run's folder, a GIF or for a probe a PNG")] = None,
     terminal: Flag = False,
     seed: Annotated[int | None, parsed("seed", int, "SEED"), default("the run's first")] = None,
     step: Annotated[int | None, parsed("step", int, "STEP"), default("the newest")] = None,
     episode_seed: Annotated[int, parsed("episode_seed", int, "SEED")] = 0,
     epsilon: Annotated[float, parsed("epsilon", float, "ε")] = 0.0,
-    max_steps: Annotated[int, parsed("max_steps", int, "STEPS")] = 1000,
+    max_steps: Annotated[int, parsed("max_steps", int, "STEPS")] = MAX_STEPS,
     fps: Annotated[int | None, parsed("fps", int, "N"), default("15 for MinAtar, otherwise 30")] = None,
+    probe: Annotated[str | None, parsed("probe", str, PROBES), default("no probe but a video")] = None,
+    seeds: Annotated[int | None, parsed("seeds", int, "N"), default("10")] = None,
+    total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
+    credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("RUN's")] = None,
+    set_: Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], SET] = (),
+    runs: Path = Path("runs"),
     force: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -30,9 +42,14 @@ def watch(
 
     A GIF needs nothing more; an MP4 needs ffmpeg. What has no picture of its own is shown by its observation.
 
+    With --probe, classical conditioning instead: RUN, a run or just the name of an algorithm, says what is to learn. It
+    is trained on the built-in task probe/conditioning, unless RUN is of that task, and then gets trials in which the
+    reward comes without a cue, or is omitted, or shifted. A figure shows the TD error of every cell around cue and
+    reward before, early in and after learning; two tables beside it have the numbers.
+
     Args:
         run: directory.
-        out: The video; its ending, .gif or .mp4, says the format.
+        out: The video; its ending, .gif or .mp4, says the format. For a probe the figure: .png, .svg or .pdf.
         terminal: Show the episode here, live, instead of writing a video; Ctrl-C ends it.
         seed: Whose network plays.
         step: Which snapshot of the network plays: 0 is untrained.
@@ -40,11 +57,32 @@ def watch(
         epsilon: Probability of a random action; 0 plays greedily.
         max_steps: Steps after which the video ends if the episode does not.
         fps: Steps shown per second.
-        force: Replace an existing video.
+        probe: Run an experiment of classical conditioning.
+        seeds: Of a probe: independent seeds to train.
+        total_timesteps: Of a probe: environment steps of each seed.
+        credit: Of a probe: where the gradient stops, at every cell (local) or nowhere (backprop).
+        set_: Of a probe: change settings, as in 'accumbens train'.
+        runs: Of a probe: folder that its runs are kept in.
+        force: Replace an existing video or figure.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
     """
     from accumbens.cli.terminal import print_json
+
+    of_video = {"--terminal": terminal, "--seed": seed is not None, "--step": step is not None, "--fps": fps}
+    of_video |= {"--episode-seed": episode_seed, "--epsilon": epsilon, "--max-steps": max_steps != MAX_STEPS}
+    of_probe = {"--total-timesteps": total_timesteps, "--credit": credit, "--set": set_, "--seeds": seeds is not None}
+    _refuse(of_video if probe else of_probe, "a video, not for --probe" if probe else "--probe")
+    if probe is not None:
+        from accumbens.cli.probe_view import ProbeRequest, run_probe
+
+        request = ProbeRequest(
+            *(str(run), probe, out, seeds, total_timesteps, credit, parse_pairs(set_), runs, force, json, quiet)
+        )
+        found = run_probe(request)
+        if json and found is not None:
+            print_json(found)
+        return 130 if found is None else 0
     from accumbens.cli.watch_view import Request, show, write
 
     request = Request(run, out, seed, step, episode_seed, epsilon, max_steps, fps, force, json, quiet)
@@ -52,3 +90,14 @@ def watch(
     if json:
         print_json(document)
     return 0
+
+
+def _refuse(given: Mapping[str, object], only_for: str) -> None:
+    """Refuse options that would be ignored.
+
+    Raises:
+        AccumbensError: names the first.
+    """
+    for name, value in given.items():
+        if value:
+            raise AccumbensError(f"{name} cannot be used: it is for {only_for}")

@@ -11,12 +11,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from accumbens.analysis.conditioning.study import Study
-from accumbens.analysis.conditioning.trials import TIMES, Trial
+from accumbens.analysis.conditioning.trials import PAIRED, TIMES, Trial
 from accumbens.analysis.tables import estimate
 from accumbens.envs.conditioning import DELAY
 
 RISE, DIP, INK, SOFT = "#D55E00", "#0072B2", "#222222", "#8a8f99"
-_LINES = ("#E69F00", "#D55E00", "#009E73", "#0072B2", "#CC79A7", "#56B4E9")
+_LINES = ("#009E73", "#D55E00", "#E69F00", "#0072B2", "#CC79A7", "#56B4E9")
 _STAGES = {"before": "before learning", "early": "early", "late": "after learning"}
 _HEADROOM = 0.35
 _VISIBLE = 0.05
@@ -30,12 +30,12 @@ def draw_study(study: Study, path: Path) -> None:
         path: file to write; its ending says the format.
     """
     cells, trials = study.td_error.shape[-1], study.probe.trials
-    figure = Figure(figsize=(12.2, 0.82 * cells * len(trials) + 2.3))
+    figure = Figure(figsize=(12.2, 0.82 * cells * len(trials) + 2.5))
     height = figure.get_figheight()
     cell_rows = GridSpec(
         *(cells, 2),
         figure=figure,
-        **{"left": 0.135, "right": 0.985, "top": 1 - 1.2 / height, "bottom": 0.78 / height},
+        **{"left": 0.135, "right": 0.985, "top": 1 - 1.2 / height, "bottom": 1.05 / height},
         **{"hspace": 0.24, "wspace": 0.13, "width_ratios": (3, 1.05)},
     )
     limits = _limits(study)
@@ -69,7 +69,9 @@ def draw_study(study: Study, path: Path) -> None:
             course.set_title("along training", fontsize=9, pad=10)
         if cell == cells - 1:
             course.set_xlabel("environment steps", fontsize=8)
-            course.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2)
+            lines = course.get_legend_handles_labels()
+            where = {"loc": "lower right", "bbox_to_anchor": (0.99, 0.04 / height)}
+            figure.legend(*lines, fontsize=7, frameon=False, ncols=2, **where)
         else:
             course.tick_params(labelbottom=False)
     _write_around(figure, study)
@@ -101,7 +103,7 @@ def _draw_trial(axes: Axes, study: Study, trial: Trial, snapshot: int, cell: int
     if trial.reward is not None:
         _mark(axes, trial.reward, "reward", filled=True)
     if trial.reward != DELAY:
-        _mark(axes, DELAY, "no reward", filled=False)
+        _mark(axes, DELAY, "none", filled=False)
 
 
 def _mark(axes: Axes, time: int, name: str, *, filled: bool) -> None:
@@ -129,7 +131,9 @@ def _tidy(axes: Axes, *, left: bool, bottom: bool) -> None:
 
 def _draw_course(axes: Axes, study: Study, cell: int) -> None:
     """The responses the probe asks about, over all snapshots."""
-    kinds = {(response.trial, response.time): response.name for response in study.probe.responses}
+    # The cue first, then what comes on time, so that colours mean the same in every probe.
+    asked = sorted(study.probe.responses, key=lambda response: (response.time > 0, response.trial is not PAIRED))
+    kinds = {(response.trial, response.time): response.name for response in asked}
     for colour, ((trial, time), name) in zip(_LINES, kinds.items(), strict=False):
         values = study.at(trial, time)[:, :, cell]
         mean, interval = np.array([estimate(row.tolist()) for row in values]).T
@@ -176,5 +180,5 @@ def _write_around(figure: Figure, study: Study) -> None:
         ),
     ]
     figure.legend(
-        handles=handles, fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0.13, 0.02 / height)
+        handles=handles, fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0.13, 0.12 / height)
     )

@@ -81,12 +81,12 @@ PROBES = {
             (ALONE, PAIRED, OMITTED),
             (
                 Response("unexpected reward", ALONE, DELAY, "before", 1),
-                Response("reward after the cue", PAIRED, DELAY, "before", 1),
+                Response("reward after cue", PAIRED, DELAY, "before", 1),
                 Response("cue", PAIRED, 0, "before", 0),
                 Response("cue", PAIRED, 0, "late", 1),
-                Response("reward after the cue", PAIRED, DELAY, "late", 0),
+                Response("reward after cue", PAIRED, DELAY, "late", 0),
                 Response("unexpected reward", ALONE, DELAY, "late", 1),
-                Response("omitted reward", OMITTED, DELAY, "late", -1),
+                Response("reward omitted", OMITTED, DELAY, "late", -1),
             ),
         ),
         Probe(
@@ -97,8 +97,8 @@ PROBES = {
                 Response("reward on time", PAIRED, DELAY, "late", 0),
                 Response("early reward", EARLY, DELAY // 2, "late", 1),
                 # Neurons have no dip here: an early reward ends the expectation, for which a delay line has no means.
-                Response("usual time, after an early reward", EARLY, DELAY, "late", -1),
-                Response("usual time, before a late reward", LATE, DELAY, "late", -1),
+                Response("usual time, was early", EARLY, DELAY, "late", -1),
+                Response("usual time, is late", LATE, DELAY, "late", -1),
                 Response("late reward", LATE, DELAY + DELAY // 2, "late", 1),
             ),
         ),
