@@ -99,7 +99,7 @@ class Filmstrip:
         pen.text((_PANEL_RIGHT, top + 70), "TD error δ", SOFT, font(10), anchor="rm")
         for cell in range(self.episode.num_cells):
             y = top + 88 + _ROW * cell
-            pen.ellipse((left, y - 5, left + 9, y + 4), fill=cell_colour(cell))
+            traces.dot(base, left + 4, y, cell_colour(cell))
             pen.text((left + 16, y), f"cell {cell + 1}", INK, font(12), anchor="lm")
         pen.text((_PANEL_LEFT, self._value_top - 16), "value of the chosen action, Q(s, a)", ACCENT, font(11))
         meaning = f"TD error δ: better than expected above, worse below (± {self._errors.high / 1.1:.2g})"
@@ -122,8 +122,9 @@ class Filmstrip:
             frame.paste(piece, (_PANEL_LEFT, top))
             now = _PANEL_LEFT + column
         pen.line((now, self._value_top - 4, now, self._value_top + _VALUE_HEIGHT), INK)
-        pen.line((now, self._error_top - 4, now, self._error_top + self._lane * self.episode.num_cells), INK)
-        pen.text((now, self._value_top - 5), "now", INK, font(10), anchor="ms")
+        bottom = self._error_top + self._lane * self.episode.num_cells
+        pen.line((now, self._error_top - 4, now, bottom), INK)
+        pen.text((now, bottom + 2), "now", INK, font(10), anchor="ma")
         for cell, value in enumerate(self.episode.values[time]):
             if np.isfinite(value):
                 height = float(self._values.height(value, _VALUE_HEIGHT))

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from PIL import Image
 
 from accumbens.analysis.watch.frames import Filmstrip
 from accumbens.errors import AccumbensError, UnknownNameError
 
 FORMATS = (".gif", ".mp4")
-_COLOURS = 128
+_EXACT, _MEDIAN, _CLOSE = 96, 96, 7
 
 
 def require_writable(path: Path, force: bool = False) -> None:
@@ -100,13 +101,32 @@ def _write_gif(strip: Filmstrip, path: Path, fps: int, frames: Iterable[Image.Im
     sheet = Image.new("RGB", (strip.size[0], strip.size[1] * len(samples)))
     for index, sample in enumerate(samples):
         sheet.paste(sample, (0, index * strip.size[1]))
-    palette = sheet.quantize(_COLOURS, Image.Quantize.MEDIANCUT)
+    palette = _palette(sheet)
     reduced = (frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames)
     first = next(reduced)
     duration = max(round(100 / fps), 2) * 10  # browsers show shorter ones slowly
     # The last frame stays for two seconds before it begins again.
     durations = [duration] * last + [2000]
     first.save(path, "GIF", save_all=True, append_images=reduced, duration=durations, loop=0, optimize=True)
+
+
+def _palette(sheet: Image.Image) -> Image.Image:
+    """The most frequent colours as they are, so that paper stays white and cells keep theirs; medians for the others.
+
+    None is very close to another: Pillow would take the one for the other, for it looks colours up a little coarsely.
+    """
+    pixels = np.asarray(sheet).reshape(-1, 3).astype(np.int32)
+    numbers, counts = np.unique(pixels @ [1 << 16, 1 << 8, 1], return_counts=True)
+    often = numbers[np.argsort(-counts, kind="stable")[:_EXACT]]
+    exact = np.stack([often >> 16, often >> 8 & 255, often & 255], axis=1)
+    medians = np.array(sheet.quantize(_MEDIAN, Image.Quantize.MEDIANCUT).getpalette()).reshape(-1, 3)[:_MEDIAN]
+    kept: list[np.ndarray] = []
+    for colour in [*exact, *medians]:
+        if all(np.abs(colour - other).max() >= _CLOSE for other in kept):
+            kept.append(colour)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.concatenate(kept).tolist())
+    return palette
 
 
 def _write_mp4(size: tuple[int, int], path: Path, fps: int, frames: Iterable[Image.Image]) -> None:
