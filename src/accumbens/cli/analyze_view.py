@@ -66,6 +66,8 @@ def print_study(console: Console, study: Study, document: dict[str, Any]) -> Non
         texts = ("–" if cosine != cosine else f"{cosine:+.3f}" for cosine in cosines)  # NaN: one of the two is zero
         table.add_row(str(cell), f"{step:,}", *texts)
     console.print(table)
+    if any(cosine != cosine for cosine in measured.values()):
+        console.print("(–: a gradient is zero, as that of a cell without an error of its own)", style="dim")
 
 
 def _runs(kinds: list[str]) -> list[tuple[str, str]]:

@@ -140,9 +140,12 @@ def draw_norms(study: Study) -> Figure:
             )
             for box, shade in zip(drawn["boxes"], (0.2, 0.5, 0.8), strict=False):
                 box.set(facecolor=colormaps["cividis"](shade), alpha=0.75)
-            axes.tick_params(labelbottom=quantity == quantities[-1])
+            below = quantities[quantities.index(quantity) + 1 :]
+            last = not any(norms.cell == cell and norms.quantity in below for norms in study.norms)
+            axes.tick_params(labelbottom=last)
             axes.grid(axis="y", alpha=0.25)
-        row[0].set_ylabel("goodness, scaled: the value" if goodness and quantity == "value" else _NAMES[quantity])
+        first = next(axes for axes in row if axes.axison)
+        first.set_ylabel("goodness, scaled: the value" if goodness and quantity == "value" else _NAMES[quantity])
     for axes, picture in zip(panels[0], study.pictures, strict=True):
         axes.set_title(f"cell {picture.cell}", fontsize=10)
     kinds = dict.fromkeys(MEANINGS[picture.kind] for picture in study.pictures if picture.kind != "activity")
@@ -203,7 +206,7 @@ def draw_alignment(study: Study) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("environment steps")
     handles = [Line2D([], [], color=colours[cell], lw=2, label=f"cell {cell}") for cell in cells]
-    handles.append(Line2D([], [], color="0.4", ls=":", lw=1, label="chance"))
+    handles.append(Line2D([], [], color="0.4", ls=":", lw=1, label="no relation"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
     used, seeds = study.request.transitions, len(study.trained.seeds)
     what = f"does a local update point where backpropagation would?\nmean gradients of {used:,} transitions"
