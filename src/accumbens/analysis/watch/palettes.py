@@ -72,7 +72,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 """What actions do, in order."""
 
 
-def action_name(env: str, action: np.ndarray) -> str:
+def action_name(env: str, action: np.ndarray | np.integer) -> str:
     """Return what an action does: a name, a number, or low (-) and high (+) for every dimension of a factored one."""
     if np.ndim(action):
         return " ".join("+" if choice else "−" for choice in action)
