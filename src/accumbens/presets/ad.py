@@ -46,13 +46,14 @@ AD_REPLAY["dmc"] = [
     group(f"{AD}, figure of the control tasks", total_timesteps=4_000_000),
 ]
 AD_REPLAY["gymnasium"] = AD_REPLAY["classic"]
-# The built-in task of classical conditioning, for seconds of training.
-AD_REPLAY["probe"] = [
+# The built-in task of classical conditioning, of which the papers know nothing.
+REPLAY_PROBE = [
     group("ours: three small cells, to see three", net_arch=(32, 32, 32)),
     group("ours: the delay is a few steps", discount=0.95, epsilon_end=0.05),
-    group("ours: for a short run", num_envs=4, train_every=16, batch_size=128, learning_rate=1e-3),
-    group("ours: for a short run", learning_starts=1000, replay_capacity=50_000, total_timesteps=50_000),
+    group("ours: for a short run", num_envs=4, train_every=32, batch_size=128, learning_rate=1e-3),
+    group("ours: for a short run", learning_starts=1000, replay_capacity=100_000, total_timesteps=100_000),
 ]
+AD_REPLAY["probe"] = REPLAY_PROBE
 
 AD_PARALLEL = {
     "all": [
@@ -116,7 +117,8 @@ AD_RELEASED = {
         group(f"{AD_CODE}, ad_dqn.py", optimiser="adam", adam_b2=0.99, max_gradient_norm=1.0, context_length=10),
         group(f"{AD_CODE}, ad_layers.py", cell="attention", rank=8, standardise=True, value_scale=1.0),
         group(f"{AD_CODE}, scripts/train.py", total_timesteps=4_000_000),
-    ]
+    ],
+    "probe": REPLAY_PROBE,
 }
 
 PRESETS: dict[str, Preset] = {

@@ -7,7 +7,7 @@ does not reproduce their Seaquest and Asterix.
 """
 
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
-from accumbens.presets.ad import AD_PARALLEL
+from accumbens.presets.ad import AD_PARALLEL, REPLAY_PROBE
 from accumbens.presets.table import ARQ, ARQ_CODE, Preset, group, laid_over
 
 ARQ_CELL = {
@@ -45,6 +45,7 @@ _ARQ_REPLAY = {
     ],
 }
 _ARQ_REPLAY["gymnasium"] = _ARQ_REPLAY["classic"]
+_ARQ_REPLAY["probe"] = REPLAY_PROBE
 
 _ARQ_RELEASED = {
     "all": [
@@ -57,6 +58,7 @@ _ARQ_RELEASED = {
         group(f"{ARQ_CODE}, scripts/train.py", net_arch=(400, 200, 200), learning_rate=1e-4, max_gradient_norm=1.0),
         group(f"{ARQ_CODE}, scripts/train.py", epsilon_fraction=0.1, replay_capacity=5_000_000),
     ],
+    "probe": REPLAY_PROBE,
 }
 
 PRESETS: dict[str, Preset] = {

@@ -113,4 +113,4 @@ def _traces(study: Study) -> Iterator[Sequence[Any]]:
 
 
 def _text(value: float) -> str:
-    return f"{value:.6f}" if math.isfinite(value) else ""
+    return f"{value:.4f}" if math.isfinite(value) else ""
