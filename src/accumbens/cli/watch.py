@@ -27,7 +27,11 @@ def watch(
     episode_seed: Annotated[int, parsed("episode_seed", int, "SEED")] = 0,
     epsilon: Annotated[float, parsed("epsilon", float, "ε")] = 0.0,
     max_steps: Annotated[int, parsed("max_steps", int, "STEPS")] = MAX_STEPS,
-    fps: Annotated[int | None, parsed("fps", int, "N"), default("15 for MinAtar, otherwise 30")] = None,
+    fps: Annotated[
+        int | None,
+        parsed("fps", int, "N"),
+        default("as fast as it really is if the simulator says so, 15 for MinAtar, otherwise 30"),
+    ] = None,
     probe: Annotated[str | None, parsed("probe", str, PROBES), default("no probe but a video")] = None,
     seeds: Annotated[int | None, parsed("seeds", int, "N"), default("10")] = None,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,

@@ -36,9 +36,9 @@ class ControlSuiteEnvironment(gymnasium.Env):
         Raises:
             AccumbensError: dm_control is not installed.
         """
-        self.metadata = {"render_modes": ["rgb_array"]}
         self.render_mode, self._camera = render_mode, None
         self._env = copy.deepcopy(_load(name))  # seven times as fast as loading it again
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / self._env.control_timestep())}
         actions = self._env.action_spec()
         low, high = (np.broadcast_to(bound, actions.shape) for bound in (actions.minimum, actions.maximum))
         unbounded = np.maximum(np.abs(low), np.abs(high)) >= _UNLIMITED

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from PIL import ImageDraw
 
-from accumbens.analysis.watch.style import GRID, SOFT, mixed
+from accumbens.analysis.watch.style import GRID, SOFT, Number, mixed
 
-Point = tuple[float, float]
+Point = tuple[Number, Number]
 Drawing = Callable[[ImageDraw.ImageDraw, int, tuple[int, int], Float[np.ndarray, " numbers"]], None]
 """`drawing(pen, scale, (width, height), observation)`: every coordinate and width is to be multiplied by `scale`."""
 
@@ -20,7 +20,7 @@ BODY, LIMB, JOINT, GOAL, GROUND = "#3b4a6b", "#d08a2e", "#2b3245", "#117733", "#
 class Pen:
     """Draws in the units of a scene: lengths in metres, y upwards."""
 
-    def __init__(self, pen: ImageDraw.ImageDraw, scale: int, size: tuple[int, int], centre: Point, unit: float):
+    def __init__(self, pen: ImageDraw.ImageDraw, scale: int, size: tuple[int, int], centre: Point, unit: Number):
         """Prepare.
 
         Args:
@@ -37,13 +37,13 @@ class Pen:
         """Return where a point lies in the picture."""
         return self._origin[0] + point[0] * self._unit, self._origin[1] - point[1] * self._unit
 
-    def line(self, points: list[Point], colour: str, width: float) -> None:
+    def line(self, points: list[Point], colour: str, width: Number) -> None:
         """Draw a line with round ends; `width` in pixels of the final picture."""
         self._pen.line([self.at(point) for point in points], colour, round(width * self.pixel), joint="curve")
         for point in (points[0], points[-1]):
             self.disc(point, width / 2, colour)
 
-    def disc(self, centre: Point, radius: float, colour: str) -> None:
+    def disc(self, centre: Point, radius: Number, colour: str) -> None:
         """Draw a disc; `radius` in pixels of the final picture."""
         x, y = self.at(centre)
         r = radius * self.pixel
@@ -61,7 +61,7 @@ class Pen:
             self._pen.line([self.at(point) for point in points], colour, self.pixel)
 
 
-def _along(centre: Point, angle: float, points: list[Point]) -> list[Point]:
+def _along(centre: Point, angle: Number, points: list[Point]) -> list[Point]:
     """Turn points by an angle, counterclockwise, and move them."""
     cos, sin = math.cos(angle), math.sin(angle)
     return [(centre[0] + x * cos - y * sin, centre[1] + x * sin + y * cos) for x, y in points]

@@ -1,7 +1,7 @@
 """Scenes: what the agent saw, as a picture. Games and classic control are drawn from the observation alone."""
 
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -23,6 +23,7 @@ _MOST_BARS = 48
 _POSITIVE, _NEGATIVE = "#2166ac", "#b2182b"
 
 
+@runtime_checkable
 class Scene(Protocol):
     """How an instant looks."""
 

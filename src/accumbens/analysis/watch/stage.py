@@ -1,6 +1,7 @@
 """Where an episode is watched: one copy of the environment, which leaves a film if it can draw itself."""
 
 import os
+import warnings
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from accumbens.envs.bang_bang import BangBang, Discretisation
 from accumbens.envs.copies import Copies, Layout
 from accumbens.envs.gymnasium import describe, make_unchanged
 from accumbens.training.snapshots import Trained
+
+_USUAL_FPS, _MOST_FPS = 30, 50
 
 # Neither a greeting on standard output nor a search for a display and a sound card.
 _QUIET_PYGAME = {"PYGAME_HIDE_SUPPORT_PROMPT": "1", "SDL_VIDEODRIVER": "dummy", "SDL_AUDIODRIVER": "dummy"}
@@ -63,7 +66,10 @@ class Filmed(gymnasium.Wrapper):
         return outcome
 
     def _picture(self) -> Image.Image:
-        image = Image.fromarray(np.asarray(self.env.render(), np.uint8)).convert("RGB")
+        with warnings.catch_warnings():  # Gymnasium's, of environments that do not say how fast they are
+            warnings.simplefilter("ignore")
+            pixels = np.asarray(self.env.render(), np.uint8)
+        image = Image.fromarray(pixels).convert("RGB")
         share = min(self._size[0] / image.width, self._size[1] / image.height)
         size = max(round(image.width * share), 1), max(round(image.height * share), 1)
         return image.resize(size, Image.Resampling.LANCZOS if share < 1 else Image.Resampling.NEAREST)
@@ -75,6 +81,7 @@ class FilmArena:
     Attributes:
         num_envs: 1.
         film: the pictures of all states, as they come.
+        fps: steps per second of the simulator's own time; 30 if it does not say.
     """
 
     num_envs = 1
@@ -87,10 +94,12 @@ class FilmArena:
         """
         spec, first_action, source = describe(name, discretisation)
         self.film: deque[Image.Image] = deque()
+        self.fps = _USUAL_FPS
         self._seed = int(np.random.SeedSequence(seed).generate_state(1)[0])  # as HostEnvironments seeds one copy
 
         def make() -> gymnasium.Env:
             env = Filmed(make_unchanged(source, render_mode="rgb_array"), self.film, size)
+            self.fps = min(int(env.metadata.get("render_fps") or _USUAL_FPS), _MOST_FPS)
             return BangBang(env, discretisation) if isinstance(env.action_space, Box) else env
 
         layout = Layout(1, spec.observation_shape, spec.observation_dtype, spec.action_dimensions)
@@ -134,7 +143,9 @@ def make_stage(trained: Trained, seed: int, size: tuple[int, int]) -> Stage:
     """
     name = trained.config.env
     if registry.is_on_device(name):
-        return Stage(make_arena(trained, 1, seed), None, "", 15 if registry.benchmark_of(name) == "minatar" else 30)
+        return Stage(
+            make_arena(trained, 1, seed), None, "", 15 if registry.benchmark_of(name) == "minatar" else _USUAL_FPS
+        )
     for variable, value in _QUIET_PYGAME.items():
         os.environ.setdefault(variable, value)
     try:
@@ -142,5 +153,5 @@ def make_stage(trained: Trained, seed: int, size: tuple[int, int]) -> Stage:
     except Exception as error:  # a simulator that draws raises what it likes
         plain = make_arena(trained, 1, seed)  # what is really wrong with the environment is raised here
         reason = " ".join(str(error).split()) or type(error).__name__
-        return Stage(plain, None, f"{name} cannot draw itself here ({reason}): its observation is shown", 30)
-    return Stage(arena, arena.film, "", 30)
+        return Stage(plain, None, f"{name} cannot draw itself here ({reason}): its observation is shown", _USUAL_FPS)
+    return Stage(arena, arena.film, "", arena.fps)

@@ -18,6 +18,9 @@ ACCENT = "#374151"
 CELLS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d31", "#4b4b4b")
 """Okabe and Ito's colours, which the colour-blind can tell apart, from the first cell up."""
 
+Number = int | float
+"""A coordinate or a length."""
+
 SMOOTH = 3
 """How many times larger shapes are drawn before they are made smaller, for smooth edges."""
 

@@ -11,7 +11,18 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageDraw
 
-from accumbens.analysis.watch.style import GRID, PANEL, SMOOTH, SOFT, cell_colour, font, mixed, smooth, text_width
+from accumbens.analysis.watch.style import (
+    GRID,
+    PANEL,
+    SMOOTH,
+    SOFT,
+    Number,
+    cell_colour,
+    font,
+    mixed,
+    smooth,
+    text_width,
+)
 
 PITCH = 4
 """Pixels per step."""
@@ -30,7 +41,7 @@ class Range(NamedTuple):
 
     def ticks(self) -> list[float]:
         """Return two to five round numbers in the range."""
-        base = 10 ** math.floor(math.log10(self.high - self.low))
+        base = 10.0 ** math.floor(math.log10(self.high - self.low))
         for factor in (1, 0.5, 0.25, 0.2):
             step = base * factor
             first, last = math.ceil(self.low / step), math.floor(self.high / step)
@@ -172,7 +183,7 @@ def draw_lane_names(pen: ImageDraw.ImageDraw, num_cells: int, right: int, top: i
         pen.text((right - 6, y), f"cell {cell + 1}", cell_colour(cell), font(10, bold=True), anchor="rm")
 
 
-def dot(image: Image.Image, x: float, y: float, colour: str) -> None:
+def dot(image: Image.Image, x: Number, y: Number, colour: str) -> None:
     """Put a small smooth disc with a light rim on a picture."""
     radius = 4
     side = (2 * radius + 1) * SMOOTH

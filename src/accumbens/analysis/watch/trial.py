@@ -2,7 +2,7 @@
 
 from PIL import ImageDraw
 
-from accumbens.analysis.watch.style import ACCENT, GRID, INK, SOFT, font, mixed
+from accumbens.analysis.watch.style import ACCENT, GRID, INK, SOFT, Number, font, mixed
 from accumbens.envs.conditioning import DELAY, LINE
 
 CUE, REWARD = "#ddb03a", "#0a6ea8"
@@ -24,11 +24,11 @@ def draw_trial(pen: ImageDraw.ImageDraw, scale: int, size: tuple[int, int], sinc
     def x(step: int) -> float:
         return 46 + step * (width - 84) / (LINE - 1)
 
-    def disc(centre_x: float, centre_y: float, radius: float, colour: str) -> None:
+    def disc(centre_x: Number, centre_y: Number, radius: Number, colour: str) -> None:
         box = (centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius)
         pen.ellipse([edge * scale for edge in box], fill=colour)
 
-    def write(left: float, top: float, text: str, colour: str) -> None:
+    def write(left: Number, top: Number, text: str, colour: str) -> None:
         pen.text((left * scale, top * scale), text, colour, font(11 * scale), anchor="mm")
 
     pen.line([each * scale for each in (x(0), line, x(LINE - 1), line)], GRID, 3 * scale)

@@ -107,7 +107,8 @@ def _write_gif(strip: Filmstrip, path: Path, fps: int, frames: Iterable[Image.Im
     duration = max(round(100 / fps), 2) * 10  # browsers show shorter ones slowly
     # The last frame stays for two seconds before it begins again.
     durations = [duration] * last + [2000]
-    first.save(path, "GIF", save_all=True, append_images=reduced, duration=durations, loop=0, optimize=True)
+    with path.open("wb") as file:  # which Pillow would not close when it is interrupted
+        first.save(file, "GIF", save_all=True, append_images=reduced, duration=durations, loop=0, optimize=True)
 
 
 def _palette(sheet: Image.Image) -> Image.Image:
