@@ -75,7 +75,7 @@ ACTIONS: dict[str, tuple[str, ...]] = {
 def action_name(env: str, action: np.ndarray | np.integer) -> str:
     """Return what an action does: a name, a number, or low (-) and high (+) for every dimension of a factored one."""
     if np.ndim(action):
-        return " ".join("+" if choice else "−" for choice in action.tolist())
+        return " ".join("+" if choice else "−" for choice in np.ravel(action))
     names = ACTIONS.get(env)
     return names[int(action)] if names else f"action {int(action)}"
 
