@@ -43,6 +43,8 @@ def shortened(words: list[str]) -> list[str]:
     """Return the command with training cut down to a few steps; everything else stays as it is documented."""
     if words[1] == "experiment":
         return [*words, "--dry-run"]
+    if words[1] == "watch" and "--probe" in words:
+        return [*words, "--total-timesteps", "64", "--seeds", "2"]
     if words[1] != "train" or "--dry-run" in words:
         return words
     kept, rest = [], iter(words)
