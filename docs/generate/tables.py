@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 from accumbens.agents.settings import SACSettings
+from accumbens.analysis.tables import estimate
 from accumbens.presets import PRESETS, resolve_preset
 from accumbens.training.config import format_value, resolve_config
 
+ASSETS = Path(__file__).parents[1] / "assets"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dmc/walker-walk"}
 _COMMITTED = ("ad-classic", "family", "control")  # whose summaries have the columns below
@@ -78,6 +80,43 @@ def signals(algo: str, credit: str | None = None) -> str:
         print_audit(config, audit_config(config, measure=False), json=False)
     lines = [line.rstrip() for line in printed.getvalue().splitlines()[2:]]
     return "```text\n" + "\n".join(lines).strip() + "\n```"
+
+
+_ASKED = {
+    "reward-omission": {
+        "unexpected reward, before learning": ("before", "reward alone", "reward"),
+        "cue, before learning": ("before", "cue, then reward", "cue"),
+        "cue, after learning": ("late", "cue, then reward", "cue"),
+        "predicted reward, after learning": ("late", "cue, then reward", "reward"),
+        "reward omitted, after learning": ("late", "cue, reward omitted", "no reward at the usual time"),
+    },
+    "reward-shift": {
+        "early reward": ("late", "cue, reward early", "reward"),
+        "usual time, it was early": ("late", "cue, reward early", "no reward at the usual time"),
+        "reward on time": ("late", "cue, then reward", "reward"),
+        "usual time, it is late": ("late", "cue, reward late", "no reward at the usual time"),
+        "late reward": ("late", "cue, reward late", "reward"),
+    },
+}
+
+
+def conditioning(run: str, probe: str) -> str:
+    """The TD errors of a committed probe, per cell: mean over seeds, 95 % t-interval, share of seeds of that sign."""
+    rows = _read(ASSETS / "conditioning" / f"{run}_{probe}.csv")
+    cells = sorted({int(row["cell"]) for row in rows})
+    table = []
+    for text, key in _ASKED[probe].items():
+        asked = [row for row in rows if (row["stage"], row["trial"], row["event"]) == key]
+        entries = [_response([float(row["td_error"]) for row in asked if int(row["cell"]) == cell]) for cell in cells]
+        exact = f"{float(asked[0]['exact']):.2f}" if key[0] == "late" else "–"
+        table.append((text, *entries, exact))
+    return _table(("TD error", *(f"cell {cell}" for cell in cells), "of who knows the values"), table)
+
+
+def _response(errors: list[float]) -> str:
+    mean, interval = estimate(errors)
+    share = sum(error * mean > 0 for error in errors)
+    return f"{mean:+.2f} ± {interval:.2f} ({share} of {len(errors)} seeds)"
 
 
 def _read(path: Path) -> list[dict[str, str]]:
