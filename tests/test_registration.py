@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from accumbens import registration
+from accumbens.cells.registry import register_cell
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.registration import Registered, import_module, module_name, resolve_choice
 
@@ -60,6 +61,12 @@ def test_what_a_module_imports_may_have_registered_it(things):
 def test_the_name_of_the_module_that_registers(caller, name):
     assert module_name(caller) == name
     assert Registered("thing").add("a", 1, [], caller) == (f"{name}:a" if name else "a")
+
+
+def test_the_module_that_registers_is_found(things):
+    assert things.add("a", 1, []) == f"{__name__}:a"
+    name = register_cell("a_cell_of_this_test", object)
+    assert name == f"{__name__}:a_cell_of_this_test"
 
 
 def test_modules_in_the_working_folder_are_found(tmp_path, monkeypatch):

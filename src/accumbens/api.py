@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,6 +17,8 @@ from accumbens.training import runs
 from accumbens.training import train as training
 from accumbens.training.config import format_value, parse_value, resolve_config
 from accumbens.training.session import Result
+
+_TRACKERS = Literal["tensorboard", "wandb"]
 
 
 class Curve(NamedTuple):
@@ -130,6 +132,7 @@ class Run:
             AccumbensError: no checkpoint can be used, or another process trains the run.
             KeyboardInterrupt: Ctrl-C; what was trained is kept.
         """
+        checkpoint_seconds = _checked("checkpoint_seconds", float, checkpoint_seconds)
         with _report(progress) as report:
             result = training.resume(self.path, report, checkpoint_seconds=checkpoint_seconds)
         return _stopped_or(self, result)
@@ -201,22 +204,24 @@ def train(
         AccumbensError: a value that cannot be used, a run of that name exists, or a number stopped being finite.
         KeyboardInterrupt: Ctrl-C; what was trained is kept, and `open_run(path).resume()` goes on.
     """
+    track = None if track is None else _checked("track", _TRACKERS, track)
+    checkpoint_seconds = _checked("checkpoint_seconds", float, checkpoint_seconds)
     config = resolve_config(
-        env,
-        algo,
+        _text("env", env),
+        _text("algo", algo),
         total_timesteps=None if total_timesteps is None else _checked("total_timesteps", int, total_timesteps),
         seed=_checked("seed", int, seed),
         seeds=_checked("seeds", int, seeds),
         net_arch=None if net_arch is None else _checked("net_arch", tuple[int, ...], net_arch),
-        credit=credit,
+        credit=None if credit is None else _text("credit", credit),
         eval_frequency=None if eval_frequency is None else _checked("eval_frequency", int, eval_frequency),
         num_eval_episodes=_checked("num_eval_episodes", int, num_eval_episodes),
         changes={key: _text(key, value) for key, value in settings.items()},
     )
+    options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
+    name = None if name is None else _text("name", name)
     with _report(progress) as report:
-        result = training.train(
-            config, report, out=Path(out).expanduser(), name=name, track=track, checkpoint_seconds=checkpoint_seconds
-        )
+        result = training.train(config, report, out=Path(out).expanduser(), name=name, **options)
     return _stopped_or(Run(result.run), result)
 
 

@@ -24,14 +24,14 @@ class Registered(Generic[T]):
         self._entries: dict[str, T] = {}
         self._full_names: dict[str, str] = {}
 
-    def add(self, name: str, value: T, ours: Sequence[str], caller: Mapping[str, Any]) -> str:
+    def add(self, name: str, value: T, ours: Sequence[str], caller: Mapping[str, Any] | None = None) -> str:
         """Register `value`.
 
         Args:
             name: its id.
             value: what is registered.
             ours: names that are taken.
-            caller: the globals of the module that registers it.
+            caller: the globals of the module that registers it; None finds the module that is calling.
 
         Returns:
             The name that a configuration keeps: `module:id`, or the id where the module has no name: in a notebook.
@@ -41,7 +41,7 @@ class Registered(Generic[T]):
         """
         if not name or ":" in name or name in ours:
             raise AccumbensError(f"{self.kind}={name!r} cannot be registered: it must be a new name without a colon")
-        module = module_name(caller)
+        module = module_name(calling_module() if caller is None else caller)
         full = f"{module}:{name}" if module else name
         self._entries[name] = self._entries[full] = value
         self._full_names[name] = full
@@ -92,6 +92,16 @@ def resolve_choice(key: str, name: str, ours: Sequence[str]) -> str:
     if found is None:
         raise UnknownNameError(f"value of {key}", name, [*ours, *registered.names()])
     return found
+
+
+def calling_module() -> Mapping[str, Any]:
+    """Return the globals of the module that called accumbens."""
+    frame = sys._getframe(1)
+    # Whoever checks types at run time stands between the two.
+    between = ("accumbens", "jaxtyping", "beartype")
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in between:
+        frame = frame.f_back
+    return frame.f_globals
 
 
 def module_name(caller: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """Registering cells and readouts of your own, so that settings can name them."""
 
-import sys
 from collections.abc import Callable
 
 from accumbens import registration
@@ -27,7 +26,7 @@ def register_cell(name: str, make: Callable[..., Cell]) -> str:
     Raises:
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
-    return registration.CELLS.add(name, make, OUR_CELLS, sys._getframe(1).f_globals)
+    return registration.CELLS.add(name, make, OUR_CELLS)
 
 
 def register_readout(name: str, make: Callable[..., Readout]) -> str:
@@ -43,4 +42,4 @@ def register_readout(name: str, make: Callable[..., Readout]) -> str:
     Raises:
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
-    return registration.READOUTS.add(name, make, OUR_READOUTS, sys._getframe(1).f_globals)
+    return registration.READOUTS.add(name, make, OUR_READOUTS)

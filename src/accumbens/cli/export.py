@@ -1,5 +1,6 @@
 """`accumbens export`: hand a trained agent on."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,6 @@ def export(
     from rich.markup import escape
 
     from accumbens.cli.terminal import print_json
-    from accumbens.cli.watch_view import Request, write
     from accumbens.errors import AccumbensError
     from accumbens.share import export as sharing
     from accumbens.share import hub
@@ -62,12 +62,14 @@ def export(
         out = run / "export" / f"seed{trained.seeds[0] if seed is None else seed}_{trained.step}"
 
     def make_video(path: Path) -> None:
+        from accumbens.cli.watch_view import Request, write
+
         try:
             write(Request(run, path, seed, step, 0, 0.0, 500, None, False, json=True, quiet=True))
         except AccumbensError as error:
             console.print(f"[yellow]note:[/] no video: {escape(str(error))}", soft_wrap=True)
 
-    with console.status("exporting …") if not quiet else console.capture():
+    with console.status("exporting …") if not quiet else nullcontext():
         options = {"seed": seed, "step": step, "repo": push, "licence": licence}
         exported = sharing.export(run, out, make_video=None if no_video else make_video, **options)
     size = sum((exported.folder / name).stat().st_size for name in exported.files)
@@ -78,7 +80,7 @@ def export(
         console.print(f'[dim]act:[/] accumbens.load("{escape(str(exported.folder))}").act(observation)', soft_wrap=True)
     url = None
     if push is not None:
-        with console.status(f"pushing to {push} …") if not quiet else console.capture():
+        with console.status(f"pushing to {push} …") if not quiet else nullcontext():
             url = hub.push(exported.folder, push, private=private, update=update)
         if not quiet:
             console.print(f"pushed: {url}", soft_wrap=True)

@@ -1,6 +1,5 @@
 """The names of all environments. Listing ours imports neither JAX nor Gymnasium, for a quick command line."""
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -61,7 +60,7 @@ def register_environment(name: str, make: "Callable[[], accumbens.envs.protocol.
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
     taken = [*device_environments(), *control_suite_environments(), *_ALIASES]
-    return _registered.add(name, make, taken, sys._getframe(1).f_globals)
+    return _registered.add(name, make, taken)
 
 
 def device_environments() -> list[str]:

@@ -103,8 +103,8 @@ def _read_weights(path: Path, digest: str, like: Stack) -> Stack:
     expected = named_arrays(like)
     problems = [f"it has no {name}" for name in expected if name not in arrays]
     problems += [f"nothing here is called {name}" for name in arrays if name not in expected]
-    for name in expected.keys() & arrays.keys():
-        there, here = arrays[name], expected[name]
+    for name, here in expected.items():
+        there: Any = arrays.get(name, here)
         if (there.shape, there.dtype) != (here.shape, here.dtype):
             problems.append(f"{name} is {there.dtype}{list(there.shape)} and not {here.dtype}{list(here.shape)}")
     if problems:

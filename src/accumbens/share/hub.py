@@ -97,11 +97,13 @@ def _endpoint() -> str | None:
 
 @contextmanager
 def _clear_errors(what: str) -> Iterator[None]:
-    """Say in one line what the Hub or the way there refuses."""
+    """Say in one line what the Hub or the way there refuses, and show no bars, which are not ours to show."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    client_error: Any = HfHubHTTPError.__mro__[1]  # that of its HTTP client, which is another one from version to version
-
+    client_error: Any = HfHubHTTPError.__mro__[1]  # of its HTTP client, which differs from version to version
+    disabled = are_progress_bars_disabled()
+    disable_progress_bars()
     try:
         yield
     except HfHubHTTPError as error:
@@ -110,3 +112,6 @@ def _clear_errors(what: str) -> Iterator[None]:
     except (client_error, HFValidationError, OSError, RuntimeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise AccumbensError(f"{what}: {lines[0]}") from error
+    finally:
+        if not disabled:
+            enable_progress_bars()
