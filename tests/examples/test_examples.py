@@ -37,6 +37,12 @@ def call(*words):
     return end.value.code
 
 
+def in_a_process_of_its_own(*words):
+    program = "import sys; from accumbens.cli.main import main; main(sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("custom_*.py")), ids=lambda path: path.stem)
 def test_an_example_is_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) < 40
@@ -67,21 +73,19 @@ def test_the_corridor_is_what_it_says(in_root_of_a_checkout):
 def test_one_of_each_together_in_this_process_and_in_another(in_root_of_a_checkout):
     names = {"cell": "examples.custom_cell:gated", "readout": "examples.custom_readout:committee"}
     words = ["examples.custom_environment:corridor", "ad_pqn", *SMALL, "--name", "a", "--checkpoint-seconds", "0"]
-    assert call("train", *words, "--set", *(f"{key}={name}" for key, name in names.items())) == 0
+    in_a_process_of_its_own("train", *words, "--set", *(f"{key}={name}" for key, name in names.items()))
     run = in_root_of_a_checkout / "runs" / "examples.custom_environment:corridor" / "ad_pqn" / "a"
     config = read_config(run / "config.toml")
     assert (config.env, config.settings.cell, config.settings.readout) == (words[0], *names.values())
 
-    # As if it had been interrupted before its last checkpoint, which another process trains to again.
+    # As if it had been interrupted before its last checkpoint, to which yet another process trains again.
     *_, last = sorted((run / "checkpoints").glob("*.ckpt"))
     before = last.read_bytes()
     last.unlink()
-    for command in (["resume", str(run)], ["evaluate", str(run), "--num-episodes", "1", "--epsilon", "0"]):
-        program = "import sys; from accumbens.cli.main import main; main(sys.argv[1:])"
-        done = subprocess.run([sys.executable, "-c", program, *command, "--json"], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    in_a_process_of_its_own("resume", str(run))
     assert last.read_bytes() == before
 
+    assert call("evaluate", str(run), "--num-episodes", "1", "--epsilon", "0", "--quiet") == 0
     folder = in_root_of_a_checkout / "exported"
     assert call("export", str(run), "-o", str(folder), "--no-video", "--quiet") == 0
     agent, observation = accumbens.load(folder), np.eye(8, dtype=np.float32)[2]
