@@ -28,7 +28,7 @@ def step(key, state, action):
 
 
 def make():
-    low, high = np.float32(0), np.float32(1)
+    low, high = np.zeros(LENGTH, np.float32), np.ones(LENGTH, np.float32)
     return Environment("corridor", reset, step, (LENGTH,), np.dtype(np.float32), low, high, 2, TIME_LIMIT)
 
 

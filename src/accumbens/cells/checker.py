@@ -48,8 +48,9 @@ def _check_one(make: Callable[..., Cell], readout: Readout, actions: int, featur
         return make(INPUTS, HIDDEN, actions, key=jax.random.key(seed), readout=readout, **options)
 
     try:
-        cell = made(0)
-        _require(isinstance(cell, eqx.Module) and isinstance(cell, Cell), "it is not an Equinox module with `hidden`")
+        cell: Any = made(0)
+        is_cell = all(isinstance(cell, kind) for kind in (eqx.Module, Cell))
+        _require(is_cell, "it is not an Equinox module with `hidden`")
         parameters = jax.tree.leaves(cell)
         types = {str(getattr(leaf, "dtype", type(leaf).__name__)) for leaf in parameters}
         _require(types == {"float32"}, f"its parameters are of {', '.join(sorted(types))}, not arrays of float32")
