@@ -115,8 +115,8 @@ def test_settings_that_a_cell_does_not_read_are_refused(in_root_of_a_checkout, c
 
 def test_an_environment_that_is_not_what_it_says_is_refused_in_words(in_root_of_a_checkout):
     make = importlib.import_module("examples.custom_environment").make
-    accumbens.register_environment("too_short", lambda: make()._replace(observation_shape=(3,)))
-    with pytest.raises(AccumbensError, match=r"reset's observation is float32\(8,\), not float32\(3,\)"):
+    accumbens.register_environment("too_short", lambda: make()._replace(observation_shape=(3, 8)))
+    with pytest.raises(AccumbensError, match=r"reset's observation is float32\(8,\), not float32\(3, 8\)"):
         accumbens.train("too_short")
     with pytest.raises(AccumbensError, match="did you mean 'too_short'"):
         accumbens.train("too_shrt")
