@@ -11,6 +11,7 @@ _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.
 _SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
 _SHORT = {"--total-timesteps": "64", "--num-eval-episodes": "1"}
 """What a documented training is cut down to: it must run, and what follows on the page must find it."""
+_FEWER_SEEDS = {"5": "2"}
 
 
 class Block(NamedTuple):
@@ -51,6 +52,9 @@ def shortened(words: list[str]) -> list[str]:
     for word in rest:
         if word in _SHORT:
             next(rest)
+        elif word == "--seeds":
+            seeds = next(rest)
+            kept += [word, _FEWER_SEEDS.get(seeds, seeds)]
         else:
             kept.append(word)
     return [*kept, *(part for pair in _SHORT.items() for part in pair)]

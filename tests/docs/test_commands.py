@@ -51,7 +51,6 @@ def test_what_a_page_tells_to_type_runs(page, tmp_path, monkeypatch):
 
 
 def test_no_command_of_ours_is_left_undocumented():
-    documented = {
-        words[1] for page in PAGES for block in blocks(page) if block.language == "console" for words in commands(block)
-    }
+    consoles = [block for page in PAGES for block in blocks(page) if block.language == "console"]
+    documented = {words[1] for block in consoles for words in commands(block) if words[0] == "accumbens"}
     assert set(COMMANDS) <= documented
