@@ -7,7 +7,21 @@ train() { accumbens train "$1" "$2" --name "$3" --quiet "${@:4}" --resume; }
 train CartPole-v1 ad_pqn showcase --seeds 5
 train CartPole-v1 ad_pqn showcase-twin --seeds 5 --credit backprop
 for algo in ad_pqn arq_pqn pqn; do train minatar/breakout $algo showcase --seeds 5 --total-timesteps 1000000; done
-for algo in ad_pqn arq_pqn; do
-  train minatar/breakout $algo showcase-twin --seeds 5 --total-timesteps 1000000 --credit backprop
-done
+train minatar/breakout ad_pqn showcase-twin --seeds 5 --total-timesteps 1000000 --credit backprop
 train dmc/walker-walk ad_pqn showcase --total-timesteps 1000000
+
+out=docs/assets/showcase breakout=runs/minatar/breakout
+ours=($breakout/ad_pqn/showcase $breakout/ad_pqn/showcase-twin $breakout/arq_pqn/showcase $breakout/pqn/showcase)
+export COLUMNS=110
+accumbens evaluate $breakout/ad_pqn/showcase > $out/evaluate.txt
+accumbens compare "${ours[@]}" -o $out/compare.csv --figure $out/compare.png --force > $out/compare.txt
+accumbens report "${ours[@]}" runs/CartPole-v1/ad_pqn/showcase{,-twin} -o $out/report.html --title "The runs of the documentation"
+accumbens watch $breakout/ad_pqn/showcase -o $out/breakout.gif --force
+accumbens watch runs/dmc/walker-walk/ad_pqn/showcase -o $out/walker.gif --max-steps 200 --force
+for algo in ad_pqn arq_pqn; do
+  accumbens analyze $breakout/$algo/showcase -o build/$algo > $out/$algo.txt
+  mkdir -p $out/${algo%_pqn} && cp build/$algo/{pca,norms,scenarios,alignment}.png build/$algo/alignment.csv $out/${algo%_pqn}
+done
+accumbens export runs/CartPole-v1/ad_pqn/showcase -o build/agent && cp build/agent/README.md $out/card.txt
+
+# Conditioning: docs/assets/conditioning/command.txt has the commands.

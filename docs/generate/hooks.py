@@ -11,6 +11,7 @@ import tables
 import wiring
 
 MACROS: dict[str, Callable[..., str]] = {
+    "alignment": tables.alignment,
     "conditioning": tables.conditioning,
     "defaults": tables.defaults,
     "results": tables.results,

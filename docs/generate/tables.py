@@ -113,6 +113,20 @@ def conditioning(run: str, probe: str) -> str:
     return _table(("TD error", *(f"cell {cell}" for cell in cells), "of who knows the values"), table)
 
 
+def alignment(folder: str) -> str:
+    """Cosine of each cell's local gradient with backpropagation's, untrained, early and at the end: mean over seeds."""
+    rows = [row for row in _read(ASSETS / "showcase" / folder / "alignment.csv") if row["parameters"] == "activity"]
+    steps = sorted({int(row["step"]) for row in rows})
+    shown = [steps[0], steps[1], steps[-1]]
+    table = []
+    for reference in ("all cells", "top cell"):
+        for cell in sorted({int(row["cell"]) for row in rows}):
+            mine = [row for row in rows if row["reference"] == reference and int(row["cell"]) == cell]
+            cosines = [[float(row["cosine"]) for row in mine if int(row["step"]) == step] for step in shown]
+            table.append((reference, f"{cell}", *(f"{sum(at) / len(at):+.2f}" for at in cosines)))
+    return _table(("losses of", "cell", *(f"step {step:,}" for step in shown)), table)
+
+
 def _response(errors: list[float]) -> str:
     mean, interval = estimate(errors)
     share = sum(error * mean > 0 for error in errors)

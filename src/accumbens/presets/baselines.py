@@ -44,7 +44,9 @@ PRESETS: dict[str, Preset] = {
         "plain DQN with quantiles: fully connected 1024-512-512", ReplaySettings, laid_over(_DQN, AD_QUANTILES)
     ),
     "pqn": Preset(
-        "plain PQN with layer norm, as large as ad_pqn: parallel Q(λ) and backpropagation", ParallelSettings, _PQN
+        "plain PQN with layer norm and as many hidden units as ad_pqn: parallel Q(λ) and backpropagation",
+        ParallelSettings,
+        _PQN,
     ),
     "pqn_conv": Preset(
         "plain PQN, the small convolutional network usual for MinAtar",
