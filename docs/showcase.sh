@@ -17,7 +17,7 @@ accumbens evaluate $breakout/ad_pqn/showcase > $out/evaluate.txt
 accumbens compare "${ours[@]}" -o $out/compare.csv --figure $out/compare.png --force > $out/compare.txt
 accumbens report "${ours[@]}" runs/CartPole-v1/ad_pqn/showcase{,-twin} -o $out/report.html --title "The runs of the documentation"
 accumbens watch $breakout/ad_pqn/showcase -o $out/breakout.gif --force
-accumbens watch runs/dmc/walker-walk/ad_pqn/showcase -o $out/walker.gif --max-steps 200 --force
+accumbens watch runs/dmc/walker-walk/ad_pqn/showcase --step 501760 -o $out/walker.gif --max-steps 200 --force
 for algo in ad_pqn arq_pqn; do
   accumbens analyze $breakout/$algo/showcase -o build/$algo > $out/$algo.txt
   mkdir -p $out/${algo%_pqn} && cp build/$algo/{pca,norms,scenarios,alignment}.png build/$algo/alignment.csv $out/${algo%_pqn}
