@@ -87,7 +87,7 @@ def test_one_of_each_together_in_this_process_and_in_another(in_root_of_a_checko
 
     assert call("evaluate", str(run), "--num-episodes", "1", "--epsilon", "0", "--quiet") == 0
     folder = in_root_of_a_checkout / "exported"
-    assert call("export", str(run), "-o", str(folder), "--no-video", "--quiet") == 0
+    assert call("export", str(run), "-o", str(folder), "--without-video", "--quiet") == 0
     agent, observation = accumbens.load(folder), np.eye(8, dtype=np.float32)[2]
     np.testing.assert_array_equal(agent.values(observation), accumbens.load(run).values(observation))
     assert agent.values(observation).shape == (2, 2)

@@ -122,13 +122,13 @@ def test_nothing_is_overwritten(run, tmp_path):
     kept.parent.mkdir()
     kept.write_text("precious")
     for out in (kept.parent, kept):
-        code, _, err = call("export", run.path, "-o", out, "--no-video")
+        code, _, err = call("export", run.path, "-o", out, "--without-video")
         assert code == 2
         assert err == f"error: {out} exists already: choose another folder with -o\n"
     assert kept.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [kept.parent]
     (tmp_path / "empty").mkdir()
-    assert call("export", run.path, "-o", tmp_path / "empty", "--no-video", "--quiet") == (0, "", "")
+    assert call("export", run.path, "-o", tmp_path / "empty", "--without-video", "--quiet") == (0, "", "")
     assert sorted(file.name for file in (tmp_path / "empty").iterdir()) == FILES
 
 
@@ -152,14 +152,14 @@ def test_without_a_video_there_is_a_note(run, tmp_path, monkeypatch):
 
 
 def test_the_default_folder_is_the_runs_and_named_by_seed_and_step(run, monkeypatch):
-    code, out, err = call("export", run.path, "--seed", 4, "--step", 2048, "--no-video")
+    code, out, err = call("export", run.path, "--seed", 4, "--step", 2048, "--without-video")
     folder = run.path / "export" / "seed4_2048"
     assert code == 0, err
     assert str(folder) in out
     assert f'accumbens.load("{folder}")' in out
     agent = accumbens.load(folder)
     assert (agent.seed, agent.step) == (4, 2048)
-    code, _, err = call("export", run.path, "--seed", 4, "--step", 2048, "--no-video")
+    code, _, err = call("export", run.path, "--seed", 4, "--step", 2048, "--without-video")
     assert (code, err) == (2, f"error: {folder} exists already: choose another folder with -o\n")
 
 
@@ -174,7 +174,7 @@ def test_the_default_folder_is_the_runs_and_named_by_seed_and_step(run, monkeypa
     ],
 )
 def test_what_cannot_be_exported(run, tmp_path, words, message):
-    code, out, err = call("export", run.path, "-o", tmp_path / "agent", "--no-video", *shlex.split(words))
+    code, out, err = call("export", run.path, "-o", tmp_path / "agent", "--without-video", *shlex.split(words))
     assert (code, out) == (2, "")
     assert message in err
     assert "Traceback" not in err

@@ -75,7 +75,7 @@ def test_what_is_there_is_not_replaced_unasked(server, exported):
 
 
 def test_the_command(server, run, tmp_path, capsys):
-    words = ["--push", "somebody/agent", "--private", "--no-video", "-o", str(tmp_path / "agent")]
+    words = ["--push", "somebody/agent", "--private", "--without-video", "-o", str(tmp_path / "agent")]
     with pytest.raises(SystemExit) as end:
         main(["export", str(run.path), *words])
     assert end.value.code == 0

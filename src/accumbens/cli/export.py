@@ -18,7 +18,7 @@ def export(
     out: Annotated[Path | None, OUT, default("a folder in the run's export/")] = None,
     seed: Annotated[int | None, parsed("seed", int, "SEED"), default("the run's first")] = None,
     step: Annotated[int | None, parsed("step", int, "STEP"), default("the newest")] = None,
-    no_video: Flag = False,
+    without_video: Flag = False,
     licence: Annotated[str, parsed("licence", str, "ID")] = "apache-2.0",
     push: Annotated[str | None, parsed("push", str, "USER/REPO"), default("nowhere")] = None,
     private: Flag = False,
@@ -35,7 +35,7 @@ def export(
         out: The folder; it must be new.
         seed: Whose network; the first one, so that it is not chosen by its results.
         step: Which snapshot of the network.
-        no_video: Leave out the GIF of an episode.
+        without_video: Leave out the GIF of an episode.
         licence: Of the weights, as the card says it.
         push: Upload the folder to the Hugging Face Hub too; needs the extra hub and a token that may write.
         private: Make the repository on the Hub private.
@@ -71,7 +71,7 @@ def export(
 
     with console.status("exporting …") if not quiet else nullcontext():
         options = {"seed": seed, "step": step, "repo": push, "licence": licence}
-        exported = sharing.export(run, out, make_video=None if no_video else make_video, **options)
+        exported = sharing.export(run, out, make_video=None if without_video else make_video, **options)
     size = sum((exported.folder / name).stat().st_size for name in exported.files)
     if not quiet:
         what = f"seed {exported.seed} at step {exported.trained.step:,}"
