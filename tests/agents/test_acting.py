@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from facts import facts
 
-from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network, reset_memory
+from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network, reset_memory, stacks
 
 ENVS = 4
 SETTINGS = ParallelSettings(cell="mlp", net_arch=(3, 2), num_envs=ENVS, rollout_length=4, num_minibatches=2)
@@ -171,7 +171,7 @@ def test_values_of_factored_actions(conditioned, quick_jit):
     action = np.random.default_rng(0).integers(0, 2, (ENVS, 3)).astype(np.int32)
 
     def values(key):
-        stack = network.build_stack(settings, env, key)
+        stack = stacks.build_stack(settings, env, key)
         everything, _ = q_function.all(stack, jnp.asarray(OBSERVATION), carry)
         return everything, q_function.taken(stack, jnp.asarray(OBSERVATION), carry, jnp.asarray(action))
 

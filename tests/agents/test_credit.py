@@ -12,7 +12,7 @@ import pytest
 from facts import facts
 from family import FAMILY, GOODNESS, READOUTS
 
-from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network
+from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network, stacks
 from accumbens.agents.parallel_q import ParallelState
 from accumbens.agents.replay_q import Networks, make_double_q_update
 from accumbens.analysis.locality.measure import loss_jacobian
@@ -49,7 +49,7 @@ def flags(*shape):
 def stack_of(settings, seed):
     """A stack with weights drawn by NumPy, which takes no compilation."""
     rng = np.random.default_rng(seed)
-    shapes = eqx.filter_eval_shape(network.build_stack, settings, FACTS, jax.random.key(0))
+    shapes = eqx.filter_eval_shape(stacks.build_stack, settings, FACTS, jax.random.key(0))
     return jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.5, size=leaf.shape), leaf.dtype), shapes)
 
 

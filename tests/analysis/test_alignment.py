@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.agents import Rollout, network
+from accumbens.agents import Rollout, network, stacks
 from accumbens.analysis import alignment
 from accumbens.analysis.play import Mind, make_arena
 from accumbens.analysis.representation.recording import record
@@ -64,7 +64,7 @@ def test_gradients_are_finite_differences_of_the_losses(algo, changes, quick_jit
     config, facts = settings_of(algo, {"rank": "2"} | changes)
     settings, rng = config.settings, np.random.default_rng(1)
     with jax.enable_x64(True):
-        stack = network.build_stack(settings, facts, jax.random.key(0))
+        stack = stacks.build_stack(settings, facts, jax.random.key(0))
         stack = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.5, size=leaf.shape)), stack)
         quantiles = (settings.num_quantiles,) if settings.readout == "quantile" else ()
         rows = alignment.Transitions(
@@ -167,7 +167,7 @@ def test_chunks_do_not_change_the_mean(trained, recording, monkeypatch, quick_ji
 def test_the_replay_learner_s_targets_are_of_one_step(trained, recording, quick_jit):
     config, facts = settings_of("ad_dqn", {"rank": "2"})
     settings = dataclasses.replace(config.settings, scale_observations=trained.settings.scale_observations)
-    stack = network.build_stack(settings, facts, jax.random.key(0))
+    stack = stacks.build_stack(settings, facts, jax.random.key(0))
     targets = quick_jit(alignment.make_targets(settings, facts))(stack, recording)
     values, _ = jax.vmap(jax.vmap(stack))(jnp.asarray(recording.next_observation), recording.hidden)
     best = np.where(recording.terminated[..., None], 0, np.asarray(values).max(axis=-1))

@@ -10,7 +10,7 @@ import optax
 import pytest
 from facts import facts
 
-from accumbens.agents import ParallelSettings, ReplaySettings, make_agent, network
+from accumbens.agents import ParallelSettings, ReplaySettings, make_agent, network, stacks
 from accumbens.agents.protocol import LearningMetrics
 from accumbens.analysis.locality import audit_agent, audit_config, small, to_document
 from accumbens.cells import CellOutput, Stack
@@ -154,7 +154,7 @@ def make_ring(inputs, hidden, actions, *, key, **options):
 
 @pytest.mark.parametrize("credit", CREDITS)
 def test_a_cell_of_somebody_else(credit, monkeypatch):
-    monkeypatch.setitem(network.CELLS, "mlp", make_ring)
+    monkeypatch.setitem(stacks.CELLS, "mlp", make_ring)
     audit = audit_config(configuration("ad_pqn", credit, cell="mlp"), measure=credit == "backprop")
     assert audit.names == (("W", "gain"), ("W", "gain"))
     assert audit.is_local == (credit == "local")

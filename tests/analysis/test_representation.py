@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.agents import network
+from accumbens.agents import network, stacks
 from accumbens.analysis.play import Moment
 from accumbens.analysis.representation import Request
 from accumbens.analysis.representation.recording import draw, rows
@@ -90,7 +90,7 @@ def test_the_value_is_read_from_the_vector(case, quick_jit):
     algo, changes = CASES[case]
     config = resolve_config("CartPole-v1", algo, net_arch=(6, 5), changes={"rank": "2"} | changes)
     settings, facts = config.settings, environment_facts("CartPole-v1", "joint")[0]
-    stack = network.build_stack(settings, facts, jax.random.key(0))
+    stack = stacks.build_stack(settings, facts, jax.random.key(0))
     observation = jnp.asarray(RNG.normal(size=(7, 4)), jnp.float32)
     carry = tuple(jnp.asarray(RNG.normal(size=(7, hidden)), jnp.float32) for hidden in (6, 5))
     vectors = quick_jit(make_vectors(settings, facts))(stack, observation, carry)
@@ -113,7 +113,7 @@ def test_the_value_is_read_from_the_vector(case, quick_jit):
 def test_firing_is_the_activity_before_the_norm(quick_jit):
     config = resolve_config("CartPole-v1", "ad_pqn", net_arch=(6, 5), changes={"rank": "2", "layer_norm": "true"})
     settings, facts = config.settings, environment_facts("CartPole-v1", "joint")[0]
-    stack = network.build_stack(settings, facts, jax.random.key(0))
+    stack = stacks.build_stack(settings, facts, jax.random.key(0))
     observation = jnp.asarray(RNG.normal(size=(7, 4)), jnp.float32)
     carry = tuple(jnp.asarray(RNG.normal(size=(7, hidden)), jnp.float32) for hidden in (6, 5))
     firing = quick_jit(make_firing(settings, facts))(stack, observation, carry)

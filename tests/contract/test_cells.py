@@ -11,7 +11,7 @@ import pytest
 from facts import facts
 from family import FAMILY
 
-from accumbens.agents import ParallelSettings, network
+from accumbens.agents import ParallelSettings, network, stacks
 
 WIRINGS = {
     "all connections": {},
@@ -45,7 +45,7 @@ def everything(settings):
         return Outcome(values, after, gradient)
 
     def tell(observation, carry):
-        stack = network.build_stack(settings, FACTS, jax.random.key(0))
+        stack = stacks.build_stack(settings, FACTS, jax.random.key(0))
         inputs = [jax.random.normal(jax.random.key(1), jax.tree.leaves(cell)[0].shape[:1]) for cell in stack.cells]
         actions = jnp.arange(BATCH) % ACTIONS
         return {

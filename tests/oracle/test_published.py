@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from facts import facts
 
-from accumbens.agents import network
+from accumbens.agents import network, stacks
 from accumbens.agents.replay_q import Networks, make_double_q_update, replay_context
 from accumbens.presets import resolve_preset
 from accumbens.replay.ring import Windows
@@ -54,7 +54,7 @@ class Published:
         self.encode = network.make_encoder(self.settings, FACTS)
 
     def stack(self, moment):
-        stack = eqx.filter_eval_shape(network.build_stack, self.settings, FACTS, jax.random.key(0))
+        stack = eqx.filter_eval_shape(stacks.build_stack, self.settings, FACTS, jax.random.key(0))
         for level in self.levels:
             for name, where in PARAMETERS.items():
                 published = self.numbers[f"{moment}/cell{level}/{name}"]

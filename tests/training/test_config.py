@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from accumbens.agents.checks import check_settings
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
@@ -16,7 +17,6 @@ from accumbens.presets import PRESETS
 from accumbens.training.config import (
     RunConfig,
     apply_changes,
-    check_settings,
     format_value,
     parse_value,
     read_config,

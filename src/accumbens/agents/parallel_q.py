@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
-from accumbens.agents import network
+from accumbens.agents import network, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ParallelSettings
 from accumbens.cells import Stack
@@ -37,7 +37,7 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
     q_function = network.value_function(settings, env)
 
     def init(key: PRNGKeyArray) -> ParallelState:
-        stack = network.build_stack(settings, env, key)
+        stack = stacks.build_stack(settings, env, key)
         return ParallelState(stack, network.init_optimiser_states(optimiser, stack))
 
     def targets_of(stack: Stack, rollout: Rollout) -> Array:

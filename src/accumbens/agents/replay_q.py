@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
-from accumbens.agents import network
+from accumbens.agents import network, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cells import Carry, Stack
@@ -136,7 +136,7 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     double_q_update = make_double_q_update(settings, env, encode, network.make_update(settings, env, optimiser))
 
     def init(key: PRNGKeyArray) -> ReplayState:
-        stack = network.build_stack(settings, env, key)
+        stack = stacks.build_stack(settings, env, key)
         target = jax.tree.map(jnp.copy, stack)
         networks = Networks(stack, target, network.init_optimiser_states(optimiser, stack))
         return ReplayState(networks, ring.init())

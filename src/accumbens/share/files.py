@@ -17,7 +17,7 @@ import safetensors.numpy
 import tomli_w
 from safetensors import SafetensorError
 
-from accumbens.agents import network
+from accumbens.agents import stacks
 from accumbens.agents.settings import SACSettings
 from accumbens.cells import Stack
 from accumbens.errors import AccumbensError
@@ -88,7 +88,7 @@ def read_agent(folder: Path) -> Exported:
         facts = from_table(environment)
     except (KeyError, TypeError, ValueError, AccumbensError) as error:
         raise AccumbensError(f"{folder / AGENT} is damaged: {error}") from error
-    like = jax.eval_shape(lambda: network.build_stack(settings, facts, jax.random.key(0)))
+    like = jax.eval_shape(lambda: stacks.build_stack(settings, facts, jax.random.key(0)))
     return Exported(config, facts, _read_weights(folder / WEIGHTS, digest, like), seed, step)
 
 

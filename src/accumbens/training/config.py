@@ -1,18 +1,18 @@
 """What a run is asked to do: resolved, checked, and written to and read from `config.toml`."""
 
 import dataclasses
-import math
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
 
-from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, Settings
+from accumbens.agents.checks import check_sac_settings, check_settings, require
+from accumbens.agents.settings import SACSettings, Settings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import resolve_preset
@@ -176,111 +176,19 @@ def check(config: RunConfig, with_env: bool = True) -> None:
         AccumbensError: names the value and what is allowed.
     """
     # Environment steps are counted in 32 bits, and the last block may overshoot.
-    _require(
-        "total_timesteps", config.total_timesteps, "from 1 to 2000000000", 1 <= config.total_timesteps <= 2 * 10**9
-    )
+    require("total_timesteps", config.total_timesteps, "from 1 to 2000000000", 1 <= config.total_timesteps <= 2 * 10**9)
     for name in ("seeds", "num_eval_episodes"):
-        _require(name, getattr(config, name), ">= 1", getattr(config, name) >= 1)
+        require(name, getattr(config, name), ">= 1", getattr(config, name) >= 1)
     last_seed = config.seed + config.seeds - 1
-    _require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
-    _require("eval_frequency", config.eval_frequency, ">= 0", config.eval_frequency >= 0)
+    require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
+    require("eval_frequency", config.eval_frequency, ">= 0", config.eval_frequency >= 0)
     if isinstance(config.settings, SACSettings):
         check_sac_settings(config.settings)
     else:
         check_settings(config.settings)
         allowed = f"off with env={config.env}, whose steps are part of one program with the learning"
         fits = not (with_env and config.settings.overlap and registry.is_on_device(config.env))
-        _require("overlap", config.settings.overlap, allowed, fits)
-
-
-def check_settings(settings: AgentSettings) -> None:
-    """Refuse values that no agent could use.
-
-    Raises:
-        AccumbensError: names the value and what is allowed.
-    """
-
-    def require(names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:
-        for name in names:
-            value = getattr(settings, name)
-            _require(name, value, allowed, holds(value))
-
-    parallel = isinstance(settings, ParallelSettings)
-    require(["net_arch"], "at least one number >= 1", lambda sizes: min(sizes, default=0) >= 1)
-    counts = ["rank", "num_envs"]
-    counts += (
-        ["rollout_length", "epochs", "num_minibatches"]
-        if parallel
-        else ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "target_every"]
-    )
-    require(counts, ">= 1", lambda value: value >= 1)
-    fractions = ["discount", "epsilon_start", "epsilon_end", "epsilon_fraction", "warmup_fraction"]
-    require([*fractions, "trace_decay"] if parallel else fractions, "from 0 to 1", lambda value: 0 <= value <= 1)
-    require(["adam_b1", "adam_b2"], "from 0 to below 1", lambda value: 0 <= value < 1)
-    require(["learning_rate", "reward_scale", "value_scale"], "> 0 and finite", lambda value: 0 < value < math.inf)
-    require(["max_gradient_norm"], "> 0; inf never clips", lambda value: value > 0)
-    require(["learning_rate_end"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
-    require(["forward_gain", "recurrent_gain"], "finite, or none", lambda value: value is None or math.isfinite(value))
-    optional = ["goodness_width", "convolution"]
-    require(optional, ">= 1, or none", lambda value: value is None or value >= 1)
-    require(["num_quantiles"], ">= 1", lambda value: value >= 1)
-    require(["huber_threshold"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
-    _require_fitting(settings)
-    require(["duration_exponent"], "> 1 and finite, or none", lambda value: value is None or 1 < value < math.inf)
-    if parallel:
-        rows = settings.num_envs * settings.rollout_length
-        allowed = f"a divisor of num_envs * rollout_length = {rows}"
-        require(["num_minibatches"], allowed, lambda value: rows % value == 0)
-    else:
-        require(["learning_starts", "context_length"], ">= 0", lambda value: value >= 0)
-
-
-def _require_fitting(settings: AgentSettings) -> None:
-    """Refuse settings that exclude one another, or that nothing would read."""
-    quantiles = settings.readout == "quantile"
-    losses = ("quantile_huber", "expectile") if quantiles else ("squared", "huber")
-    allowed = f"{' or '.join(losses)} with readout={settings.readout}"
-    _require("loss", settings.loss, allowed, settings.loss in losses)
-    allowed = "> 0 with loss=huber"
-    _require("huber_threshold", settings.huber_threshold, allowed, settings.loss != "huber" or settings.huber_threshold)
-    allowed = "off with cell=mlp, whose readout is linear: an action would be worth the same in all states"
-    fits = not (settings.action_conditioning and settings.cell == "mlp")
-    _require("action_conditioning", settings.action_conditioning, allowed, fits)
-    allowed = "none with cell=dot"
-    _require("convolution", settings.convolution, allowed, settings.convolution is None or settings.cell != "dot")
-    allowed = f"off with readout={settings.readout}; it is for readout=goodness"
-    fits = settings.readout == "goodness" or not settings.value_offset
-    _require("value_offset", settings.value_offset, allowed, fits)
-
-
-def check_sac_settings(settings: SACSettings) -> None:
-    """Refuse values that SAC could not use.
-
-    Raises:
-        AccumbensError: names the value and what is allowed.
-    """
-
-    def require(names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:
-        for name in names:
-            value = getattr(settings, name)
-            _require(name, value, allowed, holds(value))
-
-    require(["credit"], "backprop: SAC's networks are trained as a whole", lambda value: value == "backprop")
-    require(["net_arch"], "at least one number >= 1", lambda sizes: min(sizes, default=0) >= 1)
-    counts = ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "num_envs"]
-    require(counts, ">= 1", lambda value: value >= 1)
-    require(["discount", "target_rate"], "from 0 to 1", lambda value: 0 <= value <= 1)
-    require(["learning_rate"], "> 0 and finite", lambda value: 0 < value < math.inf)
-    allowed = "> 0 and finite, or none"
-    require(["entropy_coefficient"], allowed, lambda value: value is None or 0 < value < math.inf)
-    require(["learning_starts"], ">= 0", lambda value: value >= 0)
-    allowed = f"a multiple of num_envs = {settings.num_envs}"
-    require(["train_every"], allowed, lambda value: value % settings.num_envs == 0)
-
-
-def _require(name: str, value: Any, allowed: str, holds: object) -> None:
-    if not holds:
-        raise AccumbensError(f"{name}={value} cannot be used: it must be {allowed}")
+        require("overlap", config.settings.overlap, allowed, fits)
 
 
 def to_document(config: RunConfig) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from accumbens.agents import network
+from accumbens.agents import network, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings
 from accumbens.analysis.locality.dependencies import Dependencies
@@ -61,7 +61,7 @@ def loss_jacobian(settings: AgentSettings, env: EnvironmentFacts, batch: int = 4
     """
     rng = np.random.default_rng(0)
     losses = network.make_losses(settings, env)
-    stack = jax.eval_shape(lambda key: network.build_stack(settings, env, key), jax.random.key(0))
+    stack = jax.eval_shape(lambda key: stacks.build_stack(settings, env, key), jax.random.key(0))
     stack = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.5, size=leaf.shape), leaf.dtype), stack)
     factored = () if env.action_dimensions is None else (env.action_dimensions,)
     choices = env.num_actions // (env.action_dimensions or 1)

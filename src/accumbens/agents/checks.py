@@ -1,0 +1,102 @@
+"""What values settings may have: those that no agent could use are refused, with what is allowed instead."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, Settings
+from accumbens.errors import AccumbensError
+
+
+def check_settings(settings: AgentSettings) -> None:
+    """Refuse values that no agent could use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+
+    each = partial(_require_each, settings)
+    parallel = isinstance(settings, ParallelSettings)
+    each(["net_arch"], "at least one number >= 1", lambda sizes: min(sizes, default=0) >= 1)
+    counts = ["rank", "num_envs"]
+    counts += (
+        ["rollout_length", "epochs", "num_minibatches"]
+        if parallel
+        else ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "target_every"]
+    )
+    each(counts, ">= 1", lambda value: value >= 1)
+    fractions = ["discount", "epsilon_start", "epsilon_end", "epsilon_fraction", "warmup_fraction"]
+    each([*fractions, "trace_decay"] if parallel else fractions, "from 0 to 1", lambda value: 0 <= value <= 1)
+    each(["adam_b1", "adam_b2"], "from 0 to below 1", lambda value: 0 <= value < 1)
+    each(["learning_rate", "reward_scale", "value_scale"], "> 0 and finite", lambda value: 0 < value < math.inf)
+    each(["max_gradient_norm"], "> 0; inf never clips", lambda value: value > 0)
+    each(["learning_rate_end"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
+    each(["forward_gain", "recurrent_gain"], "finite, or none", lambda value: value is None or math.isfinite(value))
+    optional = ["goodness_width", "convolution"]
+    each(optional, ">= 1, or none", lambda value: value is None or value >= 1)
+    each(["num_quantiles"], ">= 1", lambda value: value >= 1)
+    each(["huber_threshold"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
+    _require_fitting(settings)
+    each(["duration_exponent"], "> 1 and finite, or none", lambda value: value is None or 1 < value < math.inf)
+    if parallel:
+        rows = settings.num_envs * settings.rollout_length
+        allowed = f"a divisor of num_envs * rollout_length = {rows}"
+        each(["num_minibatches"], allowed, lambda value: rows % value == 0)
+    else:
+        each(["learning_starts", "context_length"], ">= 0", lambda value: value >= 0)
+
+
+def _require_fitting(settings: AgentSettings) -> None:
+    """Refuse settings that exclude one another, or that nothing would read."""
+    quantiles = settings.readout == "quantile"
+    losses = ("quantile_huber", "expectile") if quantiles else ("squared", "huber")
+    allowed = f"{' or '.join(losses)} with readout={settings.readout}"
+    require("loss", settings.loss, allowed, settings.loss in losses)
+    allowed = "> 0 with loss=huber"
+    require("huber_threshold", settings.huber_threshold, allowed, settings.loss != "huber" or settings.huber_threshold)
+    allowed = "off with cell=mlp, whose readout is linear: an action would be worth the same in all states"
+    fits = not (settings.action_conditioning and settings.cell == "mlp")
+    require("action_conditioning", settings.action_conditioning, allowed, fits)
+    allowed = "none with cell=dot"
+    require("convolution", settings.convolution, allowed, settings.convolution is None or settings.cell != "dot")
+    allowed = f"off with readout={settings.readout}; it is for readout=goodness"
+    fits = settings.readout == "goodness" or not settings.value_offset
+    require("value_offset", settings.value_offset, allowed, fits)
+
+
+def check_sac_settings(settings: SACSettings) -> None:
+    """Refuse values that SAC could not use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+
+    each = partial(_require_each, settings)
+    each(["credit"], "backprop: SAC's networks are trained as a whole", lambda value: value == "backprop")
+    each(["net_arch"], "at least one number >= 1", lambda sizes: min(sizes, default=0) >= 1)
+    counts = ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "num_envs"]
+    each(counts, ">= 1", lambda value: value >= 1)
+    each(["discount", "target_rate"], "from 0 to 1", lambda value: 0 <= value <= 1)
+    each(["learning_rate"], "> 0 and finite", lambda value: 0 < value < math.inf)
+    allowed = "> 0 and finite, or none"
+    each(["entropy_coefficient"], allowed, lambda value: value is None or 0 < value < math.inf)
+    each(["learning_starts"], ">= 0", lambda value: value >= 0)
+    allowed = f"a multiple of num_envs = {settings.num_envs}"
+    each(["train_every"], allowed, lambda value: value % settings.num_envs == 0)
+
+
+def require(name: str, value: Any, allowed: str, holds: object) -> None:
+    """Refuse a value unless it holds that it is allowed.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    if not holds:
+        raise AccumbensError(f"{name}={value} cannot be used: it must be {allowed}")
+
+
+def _require_each(settings: Settings, names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        require(name, value, allowed, holds(value))
