@@ -33,6 +33,13 @@ def test_a_new_run_has_its_place_and_its_files(tmp_path, config):
     assert found_config == config
 
 
+def test_a_module_that_is_run_is_known_by_its_command(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/accumbens/cli/main.py", "envs"])
+    assert runs.command_line() == "accumbens envs"
+    monkeypatch.setattr(sys, "argv", ["/somewhere/main.py", "envs"])
+    assert runs.command_line() == "main.py envs"
+
+
 def test_meta_says_what_ran_where(tmp_path, config, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/accumbens", "train", "CartPole-v1", "--name", "two words"])
     meta = create(config, tmp_path, None).read_meta()

@@ -186,7 +186,9 @@ def require_same(asked: RunConfig, found: RunConfig, path: Path) -> None:
 
 def command_line() -> str:
     """Return the command of this process, as a user would type it."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    name = "accumbens" if program.parts[-3:] == ("accumbens", "cli", "main.py") else program.name  # python -m
+    return shlex.join([name, *sys.argv[1:]])
 
 
 def describe_machine() -> dict[str, Any]:
