@@ -1,6 +1,7 @@
 """Switches on runtime shape checks, and lets tests import the reference code that lies in `oracle/` and `probe/`."""
 
 import functools
+import signal
 import sys
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 # Must come before the first import of accumbens.
 jaxtyping.install_import_hook("accumbens", "beartype.beartype")
+
+# Some tests press Ctrl-C, which a shell that starts them in the background has told them to ignore.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs")]
 

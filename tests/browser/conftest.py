@@ -16,7 +16,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="module")  # no longer: while it lives, its event loop is everybody's, and handles Ctrl-C
+@pytest.fixture(scope="module")  # no longer: while it lives, its event loop is everybody's
 def browser() -> Iterator[Browser]:
     """Debian's chromium; skips the test only if there is none."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -7,14 +7,6 @@ import pytest
 from accumbens.training.interrupt import Interrupt, wait_for
 
 
-@pytest.fixture(autouse=True)
-def usual_ctrl_c():
-    """Whatever an event loop of another test left behind, Ctrl-C raises KeyboardInterrupt."""
-    left = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, left)
-
-
 def test_the_first_ctrl_c_is_a_request_and_the_second_is_at_once():
     told = []
     before = signal.getsignal(signal.SIGINT)
