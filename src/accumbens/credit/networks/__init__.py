@@ -1,0 +1,1 @@
+"""The networks: one class for each family of rules."""

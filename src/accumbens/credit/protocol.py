@@ -1,0 +1,108 @@
+"""What a task, a network and a rule are to one another: for one seed; `vmap` adds the others."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
+
+Kind = Literal["classification", "regression"]
+
+
+class TaskFacts(NamedTuple):
+    """What a rule may know of a task before it sees data.
+
+    Attributes:
+        kind: classification has whole numbers as targets and the cross-entropy as loss; regression the squared error.
+        inputs: numbers of one example.
+        outputs: classes, or numbers to predict.
+        image_shape: (channels, height, width) of an example whose numbers are an image in that order; None if they are
+            none.
+    """
+
+    kind: Kind
+    inputs: int
+    outputs: int
+    image_shape: tuple[int, int, int] | None = None
+
+
+class Batch(NamedTuple):
+    """Examples that are learned from together.
+
+    Attributes:
+        x: inputs.
+        y: classes [batch], or numbers to predict [batch, outputs].
+        epoch: which pass through the data this is, from 0.
+    """
+
+    x: Float[Array, "batch inputs"]
+    y: Num[Array, "batch ..."]
+    epoch: Int[Array, ""]
+
+
+class Activity(NamedTuple):
+    """What one hidden layer does when the network predicts, mean over examples and units.
+
+    Attributes:
+        entropy: of a unit's choice, in nats; 0 of a unit that does not choose.
+        sparsity: part of the units that are active: emit something other than zero.
+    """
+
+    entropy: Float[Array, ""]
+    sparsity: Float[Array, ""]
+
+
+class Network(eqx.Module):
+    """The parameters of one network. Every array in it is learned, but for those behind `jax.lax.stop_gradient`.
+
+    Attributes:
+        layers: the parameters of every layer, from the input to the output: trees of arrays.
+    """
+
+    layers: eqx.AbstractVar[tuple[Any, ...]]
+
+    @abstractmethod
+    def predict(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
+        """Return logits, or predicted numbers; without noise (greedily)."""
+
+    @abstractmethod
+    def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
+        """Return a loss of the batch that can be differentiated through all layers.
+
+        Its gradient is what alignment is measured against. A network with noise says which gradient that is.
+        """
+
+    @abstractmethod
+    def activities(self, x: Float[Array, "batch inputs"]) -> list[Activity]:
+        """Return what every hidden layer does while the network predicts."""
+
+    @abstractmethod
+    def constrained(self) -> "Network":
+        """Return the network with its parameters where they are allowed to be; called after every optimiser step."""
+
+
+class Update(NamedTuple):
+    """What a rule makes of a batch.
+
+    Attributes:
+        gradients: a tree like the network: what the optimiser descends.
+        memory: the rule's own state afterwards: baselines, critics, fixed random feedback.
+        loss: mean loss of the batch as the rule met it, noise included.
+    """
+
+    gradients: Any
+    memory: Any
+    loss: Float[Array, ""]
+
+
+class Rule(NamedTuple):
+    """How the layers of a network learn.
+
+    Attributes:
+        init: `init(key) -> (network, memory)`.
+        update: `update(network, memory, batch, key) -> Update`; pure, without an optimiser step on the network.
+    """
+
+    init: Callable[[PRNGKeyArray], tuple[Network, Any]]
+    update: Callable[[Any, Any, Batch, PRNGKeyArray], Update]

@@ -1,0 +1,87 @@
+"""The rules: their names, what they are in one line, their settings, and where their code is.
+
+Listing them imports no JAX, for a quick command line.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from accumbens.credit.settings import ConventionalSettings, RuleSettings
+from accumbens.errors import UnknownNameError
+from accumbens.registration import Registered
+
+if TYPE_CHECKING:
+    from accumbens.credit.protocol import Rule, TaskFacts
+
+
+class RuleEntry(NamedTuple):
+    """A rule by name.
+
+    Attributes:
+        summary: what every layer is told, in one line.
+        settings: the default of every setting.
+        home: `module:function` of `make(settings, facts) -> Rule`, or that function.
+    """
+
+    summary: str
+    settings: RuleSettings
+    home: "str | Callable[[RuleSettings, TaskFacts], Rule]"
+
+    def make(self, settings: RuleSettings, facts: "TaskFacts") -> "Rule":
+        """Return the rule for a task.
+
+        Raises:
+            AccumbensError: the settings do not fit the task.
+        """
+        if not isinstance(self.home, str):
+            return self.home(settings, facts)
+        module, _, function = self.home.partition(":")
+        return getattr(importlib.import_module(f"accumbens.credit.rules.{module}"), function)(settings, facts)
+
+
+RULES: dict[str, RuleEntry] = {
+    "backprop": RuleEntry(
+        "the exact gradient, carried backwards through the weights of the layers above",
+        ConventionalSettings(),
+        "backprop:make_backprop",
+    ),
+}
+
+_registered: Registered[RuleEntry] = Registered("rule")
+
+
+def register_rule(
+    name: str, make: "Callable[..., Rule]", settings: RuleSettings | None = None, summary: str = ""
+) -> str:
+    """Register a rule of your own: `accumbens fit TASK my_module:NAME` imports the module, and so does what opens it.
+
+    Args:
+        name: its id, such as `node-perturbation`; registered again, it means the later one.
+        make: `make(settings, facts) -> Rule`.
+        settings: the defaults, of a class of settings of ours or your own; None takes those of conventional networks.
+        summary: what every layer is told, in one line.
+
+    Returns:
+        The name that configurations keep: `module:id`.
+
+    Raises:
+        AccumbensError: the name is one of ours, empty, or has a colon in it.
+    """
+    return _registered.add(name, RuleEntry(summary, settings or ConventionalSettings(), make), list(RULES))
+
+
+def rule_entry(name: str) -> tuple[str, RuleEntry]:
+    """Return the name that a configuration keeps, and the rule.
+
+    Raises:
+        UnknownNameError: there is no such rule.
+        AccumbensError: the module in `module:id` cannot be imported.
+    """
+    if name in RULES:
+        return name, RULES[name]
+    full = _registered.resolve(name)
+    entry = _registered.get(name)
+    if full is None or entry is None:
+        raise UnknownNameError("rule", name, [*RULES, *_registered.names()], command="accumbens rules")
+    return full, entry
