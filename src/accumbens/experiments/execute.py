@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 from accumbens.agents.settings import SACSettings
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.files import PlannedRun
+from accumbens.training.config import every_setting
 from accumbens.training.plan import make_plan
 from accumbens.training.runs import RunDirectory, open_run, read_table, require_same
 from accumbens.training.sac_learner import require_sac
@@ -73,7 +74,7 @@ def done(folder: Path, run: PlannedRun) -> Result | None:
     there = directory(folder, run)
     if not there.path.exists():
         return None
-    require_same(run.config, open_run(there.path)[1], there.path)
+    require_same(every_setting(run.config), every_setting(open_run(there.path)[1]), there.path)
     result = recorded_result(there)
     return result and result._replace(run=str(there.path))
 

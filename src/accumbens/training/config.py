@@ -191,6 +191,15 @@ def check(config: RunConfig, with_env: bool = True) -> None:
         require("overlap", config.settings.overlap, allowed, fits)
 
 
+def every_setting(config: Any) -> dict[str, Any]:
+    """Return all fields of a configuration, and of the settings in it, as one table."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        values |= every_setting(value) if dataclasses.is_dataclass(value) else {field.name: value}
+    return values
+
+
 def to_document(config: RunConfig) -> dict[str, Any]:
     """Return the configuration as tables of plain values; TOML has no null, so none is written as text."""
     values = dataclasses.asdict(config)
@@ -221,6 +230,8 @@ def read_config(path: Path, with_env: bool = True) -> RunConfig:
         raise AccumbensError(f"{path} does not exist: not a run directory") from None
     except ValueError as error:
         raise AccumbensError(f"{path} cannot be read as a run's configuration: {error}") from None
+    if "fit" in document:
+        raise AccumbensError(f"{path} is of a fit, 'accumbens fit', and this is for agents that act")
     found = document.get("format_version")
     if found != FORMAT_VERSION:
         raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first stops a run after its chunk, the second at once."""
+"""The loop over chunks, and Ctrl-C as a request: the first stops after the chunk, the second at once."""
 
 import signal
 import threading
@@ -33,6 +33,43 @@ class Interrupt:
         self.requested = True
         signal.signal(signal.SIGINT, self._previous)
         self._notify()
+
+
+def run_chunks(
+    state: Any,
+    *,
+    unfinished: Callable[[Any], bool],
+    chunk: Callable[[Any], Any],
+    checkpoint: Callable[[Any], None],
+    checkpoint_seconds: float,
+    message: Callable[[str], None],
+) -> Any:
+    """Run chunk after chunk until nothing is left or Ctrl-C asks to stop; save now and then, and at the end.
+
+    Args:
+        state: at the start; every chunk uses it up.
+        unfinished: whether there is more to do.
+        chunk: does a little of it, which one Ctrl-C waits for.
+        checkpoint: saves a state.
+        checkpoint_seconds: between two checkpoints.
+        message: is told of the first Ctrl-C.
+
+    Returns:
+        the last state.
+    """
+
+    def notify() -> None:
+        message("stopping after this chunk; Ctrl-C again stops at once, at the last checkpoint")
+
+    last_checkpoint = time.perf_counter()
+    with Interrupt(notify) as interrupt:
+        while unfinished(state) and not interrupt.requested:
+            state = chunk(state)
+            if time.perf_counter() - last_checkpoint > checkpoint_seconds:
+                checkpoint(state)
+                last_checkpoint = time.perf_counter()
+        checkpoint(state)
+    return state
 
 
 def wait_for(tree: Any) -> None:

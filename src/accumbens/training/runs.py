@@ -17,7 +17,6 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -87,29 +86,39 @@ def create(config: RunConfig, out: Path, name: str | None) -> RunDirectory:
     Raises:
         AccumbensError: a run of that name exists already.
     """
+    return make_directory(out / config.env / config.algo, name, lambda path: write_config(config, path))
+
+
+def make_directory(parent: Path, name: str | None, write: Callable[[Path], None]) -> RunDirectory:
+    """Make `parent/<name>`; without a name, one from date and time.
+
+    Args:
+        parent: such as `runs/CartPole-v1/ad_pqn`.
+        name: of the run.
+        write: writes the configuration to the file it is given.
+
+    Raises:
+        AccumbensError: a run of that name exists already.
+    """
     if name is not None and (name in ("", ".", "..") or Path(name).name != name):
         raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
-    parent = out / config.env / config.algo
     stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}" if name is None else name
     try:
         parent.mkdir(parents=True, exist_ok=True)
         staging = parent / f".{uuid.uuid4().hex}"  # complete before it gets its name
         staging.mkdir()
         try:
-            _fill(RunDirectory(staging), config)
+            run = RunDirectory(staging)
+            run.checkpoints.mkdir()
+            run.snapshots.mkdir()
+            write(run.config)
+            run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0)
             return RunDirectory(_move(staging, parent / stem, numbered=name is None))
         except BaseException:
             shutil.rmtree(staging)
             raise
     except OSError as error:
         raise AccumbensError(f"cannot make a run directory in {parent}: {error}") from error
-
-
-def _fill(run: RunDirectory, config: RunConfig) -> None:
-    run.checkpoints.mkdir()
-    run.snapshots.mkdir()
-    write_config(config, run.config)
-    run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0)
 
 
 def _move(staging: Path, path: Path, numbered: bool) -> Path:
@@ -168,17 +177,21 @@ def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None]) ->
     return tree
 
 
-def require_same(asked: RunConfig, found: RunConfig, path: Path) -> None:
+def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> None:
     """Refuse to continue the run at `path` with other settings than it was started with.
+
+    Args:
+        asked: every setting and number of the run that is asked for.
+        found: those of the run that is there.
+        path: of that run.
 
     Raises:
         AccumbensError: names every difference.
     """
-    there, here = (asdict(config) | asdict(config.settings) | {"settings": None} for config in (found, asked))
     differences = [
-        f"{key}: {there.get(key, 'absent')} there, {here.get(key, 'absent')} asked"
-        for key in there | here
-        if there.get(key, "absent") != here.get(key, "absent")
+        f"{key}: {found.get(key, 'absent')} there, {asked.get(key, 'absent')} asked"
+        for key in {**found, **asked}
+        if found.get(key, "absent") != asked.get(key, "absent")
     ]
     if differences:
         raise AccumbensError(f"the run {path} was started with other settings ({'; '.join(differences)})")

@@ -11,7 +11,7 @@ from accumbens.training import checkpoints
 from accumbens.training.config import RunConfig, to_document
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.health import NotFiniteError
-from accumbens.training.interrupt import Interrupt
+from accumbens.training.interrupt import run_chunks
 from accumbens.training.protocol import RunTrainer
 from accumbens.training.runs import RunDirectory, Table, command_line, describe_machine, has_checkpoint, read_table
 from accumbens.training.snapshots import forget_snapshots_after, save_snapshot
@@ -139,19 +139,15 @@ class Session:
         return state
 
     def _loop(self, state: Any) -> Any:
-        def notify() -> None:
-            self._report.message("stopping after this chunk; Ctrl-C again stops at once, at the last checkpoint")
-
-        last_checkpoint = time.perf_counter()
-        with Interrupt(notify) as interrupt:
-            while self._blocks(state) < self._trainer.plan.blocks and not interrupt.requested:
-                state = self._chunk(state)
-                if time.perf_counter() - last_checkpoint > self._checkpoint_seconds:
-                    self._checkpoint(state)
-                    last_checkpoint = time.perf_counter()
-            if self._saved_step != self._trainer.step_of(state):
-                self._checkpoint(state)
-            self._snapshot(state)
+        state = run_chunks(
+            state,
+            unfinished=lambda state: self._blocks(state) < self._trainer.plan.blocks,
+            chunk=self._chunk,
+            checkpoint=self._checkpoint,
+            checkpoint_seconds=self._checkpoint_seconds,
+            message=self._report.message,
+        )
+        self._snapshot(state)
         return state
 
     def _blocks(self, state: Any) -> int:
@@ -195,6 +191,8 @@ class Session:
 
     def _checkpoint(self, state: Any) -> None:
         step = self._trainer.step_of(state)
+        if step == self._saved_step:
+            return
         self._trainer.require_finite_parameters(state)
         checkpoints.save(self._run.checkpoints, step, state)
         self._run.write_meta(wall_seconds=round(self._wall_seconds(), 3))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accumbens.agents.settings import SACSettings
 from accumbens.errors import AccumbensError
-from accumbens.training.config import RunConfig
+from accumbens.training.config import RunConfig, every_setting
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.protocol import RunTrainer
 from accumbens.training.runs import RunDirectory, create, open_run, require_same
@@ -84,7 +84,7 @@ def train_or_resume(
     path = out / config.env / config.algo / name
     if not path.exists():
         return train(config, report, out=out, name=name, track=track, checkpoint_seconds=checkpoint_seconds)
-    require_same(config, open_run(path)[1], path)
+    require_same(every_setting(config), every_setting(open_run(path)[1]), path)
     return resume(path, report, track=track, checkpoint_seconds=checkpoint_seconds)
 
 
