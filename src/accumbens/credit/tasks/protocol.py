@@ -1,0 +1,67 @@
+"""What a task is: examples that are there from the start, or a stream that is generated as it is learned from."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float, Float32, Num, PRNGKeyArray
+
+from accumbens.credit.protocol import TaskFacts
+
+
+class Examples(NamedTuple):
+    """Examples in the memory of the host.
+
+    Attributes:
+        x: inputs.
+        y: classes [examples], 32-bit whole numbers, or numbers to predict [examples, outputs].
+    """
+
+    x: Float32[np.ndarray, "examples inputs"]
+    y: Num[np.ndarray, "examples ..."]
+
+
+class Stream(NamedTuple):
+    """Examples that are generated on the device, presented in order.
+
+    Attributes:
+        updates: mini-batches of the whole stream.
+        init: `init(key) -> state`: what is drawn before the first mini-batch.
+        batch: `batch(state, update, key) -> (x, y)`: the mini-batch of that update, from 0; pure.
+    """
+
+    updates: int
+    init: Callable[[PRNGKeyArray], Any]
+    batch: Callable[[Any, Array, PRNGKeyArray], tuple[Float[Array, "batch inputs"], Num[Array, "batch ..."]]]
+
+
+class Task(NamedTuple):
+    """Something to learn, the same for all seeds.
+
+    Attributes:
+        facts: what a rule may know of it.
+        train: what is learned from.
+        valid: examples that choose between settings.
+        test: examples that are only reported.
+        digest: SHA-256 of all examples, or of the settings of a stream: a resumed run is refused if it has changed.
+        notes: what a user must know of the data.
+    """
+
+    facts: TaskFacts
+    train: Examples | Stream
+    valid: Examples
+    test: Examples
+    digest: str
+    notes: tuple[str, ...] = ()
+
+
+def task_of_examples(
+    facts: TaskFacts, train: Examples, valid: Examples, test: Examples, notes: tuple[str, ...] = ()
+) -> Task:
+    """Return the task of these examples, with their digest."""
+    digest = hashlib.sha256(repr(tuple(facts)).encode())
+    for array in (*train, *valid, *test):
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return Task(facts, train, valid, test, digest.hexdigest(), notes)

@@ -1,0 +1,160 @@
+"""The tasks: their names, what they are in one line, their settings, and where their code is.
+
+Listing them imports neither JAX nor scikit-learn, for a quick command line.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from accumbens.credit.tasks.settings import (
+    BostonSettings,
+    FileSettings,
+    RandomWalkSettings,
+    SplitSettings,
+    TabularSettings,
+    TaskSettings,
+)
+from accumbens.errors import UnknownNameError
+from accumbens.registration import Registered
+
+if TYPE_CHECKING:
+    from accumbens.credit.tasks.protocol import Task
+
+FILE_SUFFIXES = (".csv", ".npz", ".npy")
+"""How the name of a file ends that can be a task."""
+
+
+class TaskEntry(NamedTuple):
+    """A task by name.
+
+    Attributes:
+        summary: what it is, in one line.
+        settings: the default of every setting.
+        home: `module:function` of `make(settings, batch_size, data) -> Task`, or that function.
+        epochs: passes through the training data if nothing is asked for.
+    """
+
+    summary: str
+    settings: TaskSettings
+    home: "str | Callable[[TaskSettings, int, Path | None], Task]"
+    epochs: int
+
+    def make(self, settings: TaskSettings, batch_size: int, data: Path | None = None) -> "Task":
+        """Return the task.
+
+        Args:
+            settings: its settings.
+            batch_size: examples of one update.
+            data: folder with its files; None looks where the environment variable ACCUMBENS_DATA says.
+
+        Raises:
+            AccumbensError: a setting cannot be used, or the data are missing or damaged.
+        """
+        if not isinstance(self.home, str):
+            return self.home(settings, batch_size, data)
+        module, _, function = self.home.partition(":")
+        make = getattr(importlib.import_module(f"accumbens.credit.tasks.{module}"), function)
+        return make(settings, batch_size, data)
+
+
+TASKS: dict[str, TaskEntry] = {
+    "digits": TaskEntry(
+        "1,797 handwritten digits of 8 × 8 pixels, which come with scikit-learn",
+        SplitSettings(),
+        "digits:make_digits",
+        epochs=100,
+    ),
+    "mnist": TaskEntry(
+        "70,000 handwritten digits of 28 × 28 pixels",
+        TaskSettings(split_seed=50),
+        "mnist:make_mnist",
+        epochs=50,
+    ),
+    "boston": TaskEntry(
+        "median house values of 506 districts of Boston, as in the paper (its column B is ethically tainted)",
+        BostonSettings(),
+        "boston:make_boston",
+        epochs=1000,
+    ),
+    "diabetes": TaskEntry(
+        "progression of diabetes in 442 patients, which comes with scikit-learn",
+        TabularSettings(),
+        "diabetes:make_diabetes",
+        epochs=300,
+    ),
+    "piecewise-random-walk": TaskEntry(
+        "y = sin(2πx²) from a stream of examples that are the more correlated the higher the difficulty",
+        RandomWalkSettings(),
+        "random_walk:make_random_walk",
+        epochs=1,
+    ),
+}
+
+_registered: Registered[TaskEntry] = Registered("task")
+
+
+def register_task(
+    name: str, make: "Callable[..., Task]", settings: TaskSettings | None = None, summary: str = "", epochs: int = 100
+) -> str:
+    """Register a task of your own: `accumbens fit my_module:NAME RULE` imports the module, and so does what opens it.
+
+    Args:
+        name: its id, such as `spirals`; registered again, it means the later one.
+        make: `make(settings, batch_size, data) -> Task`; `task_of_examples` makes one of arrays.
+        settings: the defaults, of a class of settings of ours or your own; None takes those that all tasks share.
+        summary: what it is, in one line.
+        epochs: passes through the training data if nothing is asked for.
+
+    Returns:
+        The name that configurations keep: `module:id`.
+
+    Raises:
+        AccumbensError: the name is one of ours, empty, or has a colon in it.
+    """
+    return _registered.add(name, TaskEntry(summary, settings or TaskSettings(), make, epochs), list(TASKS))
+
+
+def task_entry(name: str) -> tuple[str, TaskEntry]:
+    """Return the name that a configuration keeps, and the task. A file need not be there before the task is made.
+
+    Args:
+        name: of a task, or the path of a `.csv`, `.npz` or `.npy` file.
+
+    Raises:
+        UnknownNameError: there is no such task.
+        AccumbensError: the module in `module:id` cannot be imported.
+    """
+    if name in TASKS:
+        return name, TASKS[name]
+    if is_file(name):
+        path = Path(name).expanduser().absolute()
+        return str(path), TaskEntry(f"the file {path.name}", FileSettings(), partial(_make_from_file, path), epochs=100)
+    full = _registered.resolve(name)
+    entry = _registered.get(name)
+    if full is None or entry is None:
+        raise UnknownNameError("task", name, [*TASKS, *_registered.names()], command="accumbens tasks")
+    return full, entry
+
+
+def _make_from_file(path: Path, settings: TaskSettings, batch_size: int, data: Path | None) -> "Task":
+    from accumbens.credit.tasks.files import make_from_file
+
+    return make_from_file(path, settings)
+
+
+def make_task(name: str, settings: TaskSettings, batch_size: int, data: Path | None = None) -> "Task":
+    """Return the task of that name; arguments and errors are those of `task_entry` and `TaskEntry.make`."""
+    return task_entry(name)[1].make(settings, batch_size, data)
+
+
+def is_file(name: str) -> bool:
+    """Return whether the name of a task is the path of a file."""
+    return Path(name).suffix.lower() in FILE_SUFFIXES
+
+
+def folder_name(name: str) -> str:
+    """Return the name of the folder in which runs of the task are kept: a file's stem, or the task's name."""
+    return Path(name).stem if is_file(name) else name

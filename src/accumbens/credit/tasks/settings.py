@@ -1,0 +1,71 @@
+"""Every setting of a task, with its meaning beside it. Importing this needs neither JAX nor NumPy.
+
+No name here is that of a setting of a rule: the command line sets both by name.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """What all tasks share."""
+
+    split_seed: int = 0
+    """Seed of what is drawn once for all seeds of a fit: which examples validate and test. The test examples are drawn
+    with it, and then the validation examples with it + 34 (so that 50 gives the 50 and 84 of Gupta et al., 2021)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSettings(TaskSettings):
+    """Of tasks whose examples nobody has split before."""
+
+    test_fraction: float = 0.2
+    """Part of the examples that test."""
+    valid_fraction: float = 0.2
+    """Part of the examples that validate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TabularSettings(SplitSettings):
+    """Of tables."""
+
+    standardise: bool = True
+    """Shift and scale every feature to mean 0 and deviation 1 over the training examples."""
+    standardise_target: bool = True
+    """Do the same to numbers to predict; a squared error of 1 is then that of always predicting their mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BostonSettings(TabularSettings):
+    """Of Boston housing; the defaults are those of Gupta et al., 2021."""
+
+    split_seed: int = 50
+    test_fraction: float = 0.1
+    valid_fraction: float = 0.1
+    standardise: bool = False
+    standardise_target: bool = False
+    drop_b: bool = False
+    """Leave out column B, which encodes the share of Black residents."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSettings(TabularSettings):
+    """Of a file of the user's own."""
+
+    target: str = "last"
+    """Column to predict: its name in the header, its number from 0, or last."""
+    kind: Literal["auto", "classification", "regression"] = "auto"
+    """What the target is; auto takes text, and whole numbers of at most 20 different values, as classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomWalkSettings(TaskSettings):
+    """Of the piecewise random walk (Gupta et al., 2021)."""
+
+    difficulty: float = 0.95
+    """d, from 0 (independent examples) to 1 (every segment repeats one example): how correlated the stream is."""
+    means: int = 200
+    """Segments of the stream: steps of the walk."""
+    segments: int = 160
+    """Mini-batches for which each mean is held; the released code's longest runs have 1600."""
