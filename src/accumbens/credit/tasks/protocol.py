@@ -57,7 +57,7 @@ class Task(NamedTuple):
 
 
 def task_of_examples(
-    facts: TaskFacts, train: Examples, valid: Examples, test: Examples, notes: tuple[str, ...] = ()
+    facts: TaskFacts, train: Examples, valid: Examples, test: Examples, *, notes: tuple[str, ...] = ()
 ) -> Task:
     """Return the task of these examples, with their digest."""
     digest = hashlib.sha256(repr(tuple(facts)).encode())

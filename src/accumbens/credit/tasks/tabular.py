@@ -1,0 +1,92 @@
+"""From the columns of a table to a task: classes, the split, and the scale of features and targets."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float64, Int32, Num
+
+from accumbens.credit.protocol import TaskFacts
+from accumbens.credit.tasks.protocol import Examples, Task, task_of_examples
+from accumbens.credit.tasks.settings import TabularSettings
+from accumbens.credit.tasks.splits import split
+from accumbens.errors import AccumbensError
+
+
+def make_regression(
+    x: Float64[np.ndarray, "examples inputs"],
+    y: Float64[np.ndarray, "examples outputs"],
+    settings: TabularSettings,
+    notes: tuple[str, ...] = (),
+    image_shape: tuple[int, int, int] | None = None,
+) -> Task:
+    """Return the task of predicting numbers.
+
+    Args:
+        x: features, all finite.
+        y: numbers to predict, all finite.
+        settings: how it is split, and what is standardised, by the training examples alone.
+        notes: what a user must know.
+        image_shape: of an example, if it is an image.
+
+    Raises:
+        AccumbensError: a setting cannot be used, or there are too few examples.
+    """
+    parts = split(len(x), settings)
+    if settings.standardise:
+        x, _ = standardised(x, parts.train)
+    if settings.standardise_target:
+        y, deviation = standardised(y, parts.train)
+        notes += (
+            "targets are standardised: for squared errors in their own units, multiply by "
+            f"{', '.join(f'{square:.6g}' for square in deviation**2)}, or set standardise_target=false",
+        )
+    facts = TaskFacts("regression", x.shape[1], y.shape[1], image_shape)
+    return _task(facts, x, y.astype(np.float32), parts, notes)
+
+
+def make_classification(
+    x: Float64[np.ndarray, "examples inputs"],
+    y: Int32[np.ndarray, " examples"],
+    classes: int,
+    settings: TabularSettings,
+    notes: tuple[str, ...] = (),
+    image_shape: tuple[int, int, int] | None = None,
+) -> Task:
+    """Return the task of telling classes apart; every class is split in proportion.
+
+    Args:
+        x: features, all finite.
+        y: class of every example, from 0.
+        classes: how many there are.
+        settings: how it is split, and whether features are standardised, by the training examples alone.
+        notes: what a user must know.
+        image_shape: of an example, if it is an image.
+
+    Raises:
+        AccumbensError: a setting cannot be used, there is a single class, or there are too few examples of one.
+    """
+    if classes < 2:
+        raise AccumbensError(f"the target has {classes} classes: at least 2 are needed")
+    parts = split(len(x), settings, y)
+    if settings.standardise:
+        x, _ = standardised(x, parts.train)
+    return _task(TaskFacts("classification", x.shape[1], classes, image_shape), x, y, parts, notes)
+
+
+def standardised(
+    columns: Float64[np.ndarray, "examples columns"], train: Any
+) -> tuple[Float64[np.ndarray, "examples columns"], Float64[np.ndarray, " columns"]]:
+    """Return columns whose mean is 0 and whose deviation is 1 over the training examples, and the deviations.
+
+    A column that is the same in all of them is only shifted.
+    """
+    mean, deviation = columns[train].mean(axis=0), columns[train].std(axis=0)
+    # The mean of equal numbers may be off by rounding, and so their deviation above 0.
+    constant = deviation <= 1e-12 * np.abs(mean)
+    deviation = np.where(constant, 1.0, deviation)
+    return (columns - mean) / deviation, deviation
+
+
+def _task(facts: TaskFacts, x: Float[np.ndarray, "..."], y: Num[np.ndarray, "..."], parts: Any, notes: Any) -> Task:
+    x = x.astype(np.float32)
+    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts), notes=notes)
