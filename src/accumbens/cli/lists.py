@@ -1,4 +1,4 @@
-"""`accumbens envs` and `accumbens algos`: what there is."""
+"""`accumbens envs`, `algos`, `tasks` and `rules`: what there is."""
 
 from accumbens.cli.arguments import Flag
 
@@ -52,5 +52,45 @@ def algos(*, json: Flag = False) -> int:
         table.add_column(column)
     for name, preset in PRESETS.items():
         table.add_row(name, learners[preset.learner], preset.summary)
+    Console().print(table, highlight=False)
+    return 0
+
+
+def tasks(*, json: Flag = False) -> int:
+    """List the tasks that networks are fitted to.
+
+    Args:
+        json: Print one line of JSON.
+    """
+    from accumbens.credit.tasks.registry import TASKS
+
+    return _print_summaries("task", {name: entry.summary for name, entry in TASKS.items()}, json)
+
+
+def rules(*, json: Flag = False) -> int:
+    """List the rules by which layers learn.
+
+    Args:
+        json: Print one line of JSON.
+    """
+    from accumbens.credit.registry import RULES
+
+    return _print_summaries("rule", {name: entry.summary for name, entry in RULES.items()}, json)
+
+
+def _print_summaries(kind: str, summaries: dict[str, str], json: bool) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from accumbens.training.runs import to_json
+
+    if json:
+        print(to_json(summaries))
+        return 0
+    table = Table(box=None, pad_edge=False)
+    table.add_column(kind, no_wrap=True)
+    table.add_column("what it is")
+    for name, summary in summaries.items():
+        table.add_row(name, summary)
     Console().print(table, highlight=False)
     return 0

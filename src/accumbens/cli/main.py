@@ -10,7 +10,8 @@ from accumbens.cli.compare import compare
 from accumbens.cli.evaluate import evaluate
 from accumbens.cli.experiment import experiment, experiments
 from accumbens.cli.export import export
-from accumbens.cli.lists import algos, envs
+from accumbens.cli.fit import fit
+from accumbens.cli.lists import algos, envs, rules, tasks
 from accumbens.cli.report import report
 from accumbens.cli.resume import resume
 from accumbens.cli.train import train
@@ -19,6 +20,7 @@ from accumbens.errors import AccumbensError, UnknownNameError
 
 COMMANDS = {
     "train": train,
+    "fit": fit,
     "resume": resume,
     "evaluate": evaluate,
     "compare": compare,
@@ -30,6 +32,8 @@ COMMANDS = {
     "export": export,
     "envs": envs,
     "algos": algos,
+    "tasks": tasks,
+    "rules": rules,
     "experiments": experiments,
 }
 

@@ -25,6 +25,16 @@ def resume(
         checkpoint_seconds: Seconds between checkpoints.
     """
     from accumbens.cli.terminal import TerminalReport, print_json, result_document
+    from accumbens.credit.config import is_fit
+
+    if is_fit(run / "config.toml"):
+        from accumbens.cli.fit_view import FitView, end_of_fit
+        from accumbens.credit.fit import resume_fit
+
+        with FitView(json, quiet) as view:
+            fitted = resume_fit(run, view, track=track, checkpoint_seconds=checkpoint_seconds)
+        return end_of_fit(view, fitted, json)
+
     from accumbens.training import train as training
 
     with TerminalReport(json, quiet) as report:

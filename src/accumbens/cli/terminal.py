@@ -120,8 +120,8 @@ class TerminalReport:
         run = shlex.quote(result.run)
         speed = f"{result.steps_per_second:,.0f} steps/s"
         rows = {
-            "final return": f"{_mean_and_all(result.final_return)}  mean of the last 100 training episodes",
-            "greedy return": f"{_mean_and_all(result.eval_return)}  full network, last evaluation",
+            "final return": f"{mean_and_all(result.final_return)}  mean of the last 100 training episodes",
+            "greedy return": f"{mean_and_all(result.eval_return)}  full network, last evaluation",
             "steps": f"{result.steps:,} in {result.wall_seconds:.0f} s, {speed}",
             "run": result.run,
             "picture": f"{result.run}/curve.png",
@@ -140,12 +140,13 @@ def title(config: RunConfig) -> str:
     return f"[bold]{escape(config.env)}[/]  {config.algo}  {config.settings.credit} credit"
 
 
-def _mean_and_all(values: list[float]) -> str:
+def mean_and_all(values: list[float], digits: int = 1) -> str:
+    """Return the mean over seeds, and the value of every seed if there are several."""
     if not values:
         return "–"
     if len(values) == 1:
-        return f"{values[0]:.1f}"
-    return f"{np.mean(values):.1f}  (seeds: {', '.join(f'{value:.1f}' for value in values)})"
+        return f"{values[0]:.{digits}f}"
+    return f"{np.mean(values):.{digits}f}  (seeds: {', '.join(f'{value:.{digits}f}' for value in values)})"
 
 
 def print_json(document: dict) -> None:

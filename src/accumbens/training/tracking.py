@@ -87,3 +87,14 @@ def make_tracker(kind: str | None, run: Path, config: Mapping[str, Any], first_s
     if kind == "tensorboard":
         return TensorBoardTracker(run, first_step)
     return WandbTracker(run, config) if kind == "wandb" else None
+
+
+def require_usable(track: str | None, checkpoint_seconds: float) -> None:
+    """Refuse, before anything is made, a tracker that is not installed and seconds that are none.
+
+    Raises:
+        AccumbensError: says which.
+    """
+    require_tracker(track)
+    if not checkpoint_seconds >= 0:
+        raise AccumbensError(f"checkpoint_seconds={checkpoint_seconds} cannot be used: it must be >= 0")

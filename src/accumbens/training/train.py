@@ -13,7 +13,7 @@ from accumbens.training.evaluate import Evaluation
 from accumbens.training.protocol import RunTrainer
 from accumbens.training.runs import RunDirectory, create, open_run, require_same
 from accumbens.training.session import Reporter, Result, Session
-from accumbens.training.tracking import require_tracker
+from accumbens.training.tracking import require_usable
 from accumbens.training.trainer import Trainer
 
 
@@ -44,7 +44,7 @@ def train(
     Raises:
         AccumbensError: the run exists already, a setting cannot be used, or a cell stopped being finite.
     """
-    _require_usable(track, checkpoint_seconds)
+    require_usable(track, checkpoint_seconds)
     with closing(make_trainer(config)) as trainer:
         run = create(config, out, name)
         with run.lock():
@@ -57,7 +57,7 @@ def resume(path: Path, report: Reporter, *, track: str | None = None, checkpoint
     Raises:
         AccumbensError: there is no run at `path`, another process trains it, or no checkpoint of it can be used.
     """
-    _require_usable(track, checkpoint_seconds)
+    require_usable(track, checkpoint_seconds)
     run, config = open_run(path)
     with run.lock(), closing(make_trainer(config)) as trainer:
         finished = _finished(run, trainer)
@@ -125,12 +125,6 @@ def require_evaluation(num_episodes: int, epsilons: Sequence[float]) -> None:
             raise AccumbensError(f"epsilon={epsilon} cannot be used: it must be from 0 to 1")
     if not epsilons or len(set(epsilons)) < len(epsilons):
         raise AccumbensError(f"epsilon={','.join(map(str, epsilons))} cannot be used: expected different numbers")
-
-
-def _require_usable(track: str | None, checkpoint_seconds: float) -> None:
-    require_tracker(track)
-    if not checkpoint_seconds >= 0:
-        raise AccumbensError(f"checkpoint_seconds={checkpoint_seconds} cannot be used: it must be >= 0")
 
 
 def recorded_result(run: RunDirectory) -> Result | None:

@@ -1,0 +1,193 @@
+"""What a fit is asked to do: resolved, checked, and written to and read from `config.toml`."""
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from accumbens.agents.checks import require
+from accumbens.credit.registry import rule_entry
+from accumbens.credit.settings import RuleSettings
+from accumbens.credit.tasks.registry import task_entry
+from accumbens.credit.tasks.settings import TaskSettings
+from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.training.config import format_value, parse_value
+
+FORMAT_VERSION = 1
+MOST_EVALUATIONS = 200
+"""Evaluations of a fit if nothing is asked for, unless it has fewer epochs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """A resolved fit.
+
+    Attributes:
+        task: registered name of the task, or the path of a file.
+        rule: registered name of the rule.
+        epochs: passes through the training data.
+        seed: the first seed; seeds are `seed … seed + seeds - 1`.
+        seeds: independent seeds, trained side by side.
+        evaluations: how many, evenly spread over the updates, after the one before the first update.
+        data: folder with the task's files; empty where the task brings its own or was downloaded.
+        task_settings: every setting of the task.
+        rule_settings: every setting of the rule.
+    """
+
+    task: str
+    rule: str
+    epochs: int
+    seed: int
+    seeds: int
+    evaluations: int
+    data: str
+    task_settings: TaskSettings
+    rule_settings: RuleSettings
+
+    def seed_list(self) -> list[int]:
+        """Return the seeds of the fit."""
+        return list(range(self.seed, self.seed + self.seeds))
+
+
+def resolve_fit(
+    task: str,
+    rule: str = "backprop",
+    *,
+    layers: Sequence[int] | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    seeds: int = 1,
+    evaluations: int | None = None,
+    data: str = "",
+    changes: Mapping[str, str] | None = None,
+) -> FitConfig:
+    """Return the fit that these choices stand for: the defaults, then `changes` (texts), then the other arguments.
+
+    Args:
+        task: registered name, or the path of a file.
+        rule: registered name.
+        layers: units of every hidden layer; None takes the rule's.
+        epochs: passes through the training data; None takes the task's.
+        seed: the first seed.
+        seeds: how many.
+        evaluations: how many; None takes one per epoch, at most 200, and 200 of a task that is passed through once.
+        data: folder with the task's files.
+        changes: settings of the task or the rule.
+
+    Raises:
+        UnknownNameError: no such task, rule, setting or value.
+        AccumbensError: a value that cannot be used.
+    """
+    task, task_home = task_entry(task)
+    rule, rule_home = rule_entry(rule)
+    parts = {"task": task_home.settings, "rule": rule_home.settings}
+    for key, text in (changes or {}).items():
+        owner = next((name for name, part in parts.items() if key in _hints(part)), None)
+        if key in ("epochs", "seed", "seeds", "evaluations", "data"):
+            raise AccumbensError(f"{key} is no setting of the task or the rule: give it as --{key}")
+        if owner is None:
+            raise UnknownNameError("setting", key, [name for part in parts.values() for name in _hints(part)])
+        value = parse_value(key, _hints(parts[owner])[key], text)
+        parts[owner] = dataclasses.replace(parts[owner], **{key: value})
+    if layers is not None:
+        parts["rule"] = dataclasses.replace(parts["rule"], layers=tuple(layers))
+    epochs = task_home.epochs if epochs is None else epochs
+    if evaluations is None:
+        evaluations = MOST_EVALUATIONS if epochs == 1 else min(epochs, MOST_EVALUATIONS)
+    config = FitConfig(
+        task=task,
+        rule=rule,
+        epochs=epochs,
+        seed=seed,
+        seeds=seeds,
+        evaluations=evaluations,
+        data=data,
+        task_settings=parts["task"],
+        rule_settings=parts["rule"],
+    )
+    check_fit(config)
+    return config
+
+
+def _hints(settings: Any) -> dict[str, Any]:
+    return typing.get_type_hints(type(settings))
+
+
+def check_fit(config: FitConfig) -> None:
+    """Refuse values that no fit could use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    for name in ("epochs", "seeds", "evaluations"):
+        require(name, getattr(config, name), ">= 1", getattr(config, name) >= 1)
+    last_seed = config.seed + config.seeds - 1
+    require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
+    rule = config.rule_settings
+    require(
+        "layers", format_value(rule.layers), "numbers >= 1, such as 64,64", all(units >= 1 for units in rule.layers)
+    )
+    require("learning_rate", rule.learning_rate, "> 0", rule.learning_rate > 0)
+    require("batch_size", rule.batch_size, ">= 1", rule.batch_size >= 1)
+
+
+def to_document(config: FitConfig) -> dict[str, Any]:
+    """Return the configuration as tables of plain values; TOML has no null, so none is written as text."""
+    values = dataclasses.asdict(config)
+    tables = {name: _plain(values.pop(f"{name}_settings")) for name in ("task", "rule")}
+    return {"format_version": FORMAT_VERSION, "fit": values, **tables}
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: list(value) if isinstance(value, tuple) else format_value(value) if value is None else value
+        for key, value in settings.items()
+    }
+
+
+def write_fit(config: FitConfig, path: Path) -> None:
+    """Write the resolved configuration."""
+    path.write_bytes(tomli_w.dumps(to_document(config)).encode())
+
+
+def is_fit(path: Path) -> bool:
+    """Return whether a `config.toml` is of a fit, and not of an agent's run."""
+    try:
+        return "fit" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def read_fit(path: Path) -> FitConfig:
+    """Read what `write_fit` wrote.
+
+    Raises:
+        AccumbensError: the file is missing, is not TOML, is of another format version, or holds what no fit could use.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise AccumbensError(f"{path} does not exist: not a run directory") from None
+    except ValueError as error:
+        raise AccumbensError(f"{path} cannot be read as a fit's configuration: {error}") from None
+    found = document.get("format_version")
+    if found != FORMAT_VERSION:
+        raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")
+    try:
+        fit, tables = dict(document["fit"]), {name: document[name] for name in ("task", "rule")}
+        changes = {key: _text(value) for table in tables.values() for key, value in table.items()}
+        layers = changes.pop("layers")
+        return resolve_fit(
+            **fit, layers=parse_value("layers", tuple[int, ...], layers) if layers else (), changes=changes
+        )
+    except (KeyError, TypeError, ValueError, AccumbensError) as error:
+        raise AccumbensError(f"{path} cannot be read as a fit's configuration: {error}") from error
+
+
+def _text(value: Any) -> str:
+    return format_value(tuple(value) if isinstance(value, list) else value)
