@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from accumbens.credit.settings import ConventionalSettings, RuleSettings
+from accumbens.credit.settings import CoagentSettings, ConventionalSettings, DirectFeedbackSettings, RuleSettings
 from accumbens.errors import UnknownNameError
 from accumbens.registration import Registered
 
@@ -45,6 +45,31 @@ RULES: dict[str, RuleEntry] = {
         "the exact gradient, carried backwards through the weights of the layers above",
         ConventionalSettings(),
         "backprop:make_backprop",
+    ),
+    "straight-through": RuleEntry(
+        "the exact gradient of units that are drawn on or off, as if they passed on their input",
+        ConventionalSettings(units="bernoulli"),
+        "straight_through:make_straight_through",
+    ),
+    "straight-through-gated": RuleEntry(
+        "the same, through the units that were on only (the code released with Gupta et al., 2021)",
+        ConventionalSettings(units="bernoulli"),
+        "straight_through:make_straight_through_gated",
+    ),
+    "feedback-alignment": RuleEntry(
+        "the error, carried backwards through fixed random weights",
+        ConventionalSettings(),
+        "feedback_alignment:make_feedback_alignment",
+    ),
+    "direct-feedback-alignment": RuleEntry(
+        "the error of the output, through one fixed random matrix, straight to every layer",
+        DirectFeedbackSettings(),
+        "feedback_alignment:make_direct_feedback_alignment",
+    ),
+    "coagent": RuleEntry(
+        "one number, the reward less a baseline: every unit is an agent that learns by REINFORCE",
+        CoagentSettings(),
+        "coagent:make_coagent",
     ),
 }
 

@@ -22,10 +22,62 @@ class RuleSettings:
 class ConventionalSettings(RuleSettings):
     """Of rules for conventional networks."""
 
+    architecture: Literal["dense", "convolutional", "locally-connected"] = "dense"
+    """How the layers are connected. If not densely, all of `layers` but the last are channels of maps, whose units see
+    3 × 3 pixels; the next layer sees maps averaged over squares of 2 × 2. Needs images."""
+    units: Literal["relu", "on-off", "bernoulli"] = "relu"
+    """What a hidden unit makes of its pre-activation z: `relu` passes z > 0; `on-off` passes z ≤ 0 in even units and
+    z ≥ 0 in odd ones (Clark et al., 2021); `bernoulli` emits 1 with probability sigmoid(z), else 0."""
+    initialisation: Literal["uniform", "normal", "on-off"] = "uniform"
+    """Initial weights: `uniform` within ±1/√inputs, biases too (PyTorch's default); `normal` with variance 1/inputs in
+    the first layer and 2/inputs above; `on-off` in pairs of units that are negatives of one another."""
+    signs: Literal["mixed", "nonnegative"] = "mixed"
+    """Whether all weights but those of the first layer are kept from being negative; biases never are."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class CoagentSettings(RuleSettings):
-    """Of networks of reinforcement-learning units (Gupta et al., 2021)."""
+class DirectFeedbackSettings(ConventionalSettings):
+    """Of direct feedback alignment."""
+
+    feedback_error: Literal["per-example", "batch-mean"] = "per-example"
+    """Which error a layer is told for an example: the example's own, or the mean over the batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoagentNetworkSettings(RuleSettings):
+    """Of networks of reinforcement-learning units (Gupta et al., 2021), however these learn."""
+
+    units: Literal["discrete", "gaussian"] = "discrete"
+    """What a unit draws: one of a few numbers, or its pre-activation from a normal distribution."""
+    partition: str = ""
+    """A letter for every hidden layer: s draws, d is deterministic (ReLU) and passes the gradient on to the layer that
+    draws above it; such layers are one coagent. Empty: all draw."""
+    num_actions: int = 2
+    """A: numbers that a discrete unit chooses from; 2 makes it a Bernoulli unit."""
+    emission: Literal["unit", "symmetric"] = "unit"
+    """What action a of a discrete unit emits: a / (A - 1), or 2a / (A - 1) - 1."""
+    sigma: float = 4.0
+    """σ: standard deviation of a Gaussian unit, at the start if it changes."""
+    sigma_schedule: Literal["fixed", "learned", "decayed"] = "fixed"
+    """Whether σ stays, is learned for every unit, or shrinks with every update."""
+    sigma_parametrisation: Literal["sigmoid", "relu", "exp"] = "exp"
+    """A learned σ as a function of its parameter ρ: twice the first σ times sigmoid(ρ), ReLU(ρ), or exp(ρ)."""
+    sigma_decay: float = 0.99
+    """Factor on a decayed σ at every update, down to 0.001."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoagentSettings(CoagentNetworkSettings):
+    """Of coagents that learn by REINFORCE."""
+
+    baseline: Literal["none", "global", "state-global", "state-layer"] = "global"
+    """What is subtracted from the reward: nothing, its running average, a linear function of the network's input, or
+    one of each coagent's own input."""
+    samples: int = 1
+    """N: times that the network is drawn for a batch; the gradients are averaged."""
+    stochastic_units: int | None = None
+    """Units of every hidden layer, redrawn each epoch, that draw and learn while the others do what is likeliest; none
+    for all."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,82 @@
+"""Coagents that learn by REINFORCE: every unit is told one number, how well the whole network did."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from accumbens.credit.networks.coagent import Chosen, CoagentNetwork, Episode
+from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
+from accumbens.credit.rules.coagent_baselines import make_baseline
+from accumbens.credit.rules.coagent_checks import check_coagent
+from accumbens.credit.settings import CoagentSettings
+
+
+class CoagentMemory(NamedTuple):
+    """What the rule keeps.
+
+    Attributes:
+        baseline: its state.
+        key: of the units that draw in an epoch.
+    """
+
+    baseline: Any
+    key: PRNGKeyArray
+
+
+def make_coagent(settings: CoagentSettings, facts: TaskFacts) -> Rule:
+    """Return the rule: dθ_j = -E[(R - b) ∇ ln π_j(a_j | o_j)] for the j-th coagent, with reward R = -loss.
+
+    The paper's equation (1) and what follows from it, section 2. An output coagent that draws nothing descends the loss
+    itself. The released code has ln(π + 1e-5) of discrete units; here it is ln π, and the gradient has no bias.
+
+    Raises:
+        AccumbensError: settings that exclude one another.
+    """
+    check_coagent(settings)
+    baseline = make_baseline(settings)
+
+    def init(key: PRNGKeyArray) -> tuple[CoagentNetwork, CoagentMemory]:
+        network_key, memory_key = jax.random.split(key)
+        network = CoagentNetwork.create(settings, facts, network_key)
+        return network, CoagentMemory(baseline.init(network), memory_key)
+
+    def update(network: CoagentNetwork, memory: CoagentMemory, batch: Batch, key: PRNGKeyArray) -> Update:
+        chosen = chosen_units(network, settings.stochastic_units, memory.key, batch.epoch)
+
+        def surrogate(network: CoagentNetwork) -> tuple[Float[Array, ""], tuple[Episode, Float[Array, "drawn batch"]]]:
+            episode = network.play(batch.x, key, settings.samples, chosen)
+            loss = network.loss(episode.outputs, batch.y)
+            rewards = -jax.lax.stop_gradient(loss)
+            objective = loss.mean()
+            for step, value in zip(episode.steps, baseline.values(memory.baseline, episode.steps), strict=True):
+                objective -= ((rewards - value) * step.log_probability).mean()
+            return objective, (episode, rewards)
+
+        gradients, (episode, rewards) = jax.grad(surrogate, has_aux=True)(network)
+        memory = memory._replace(baseline=baseline.learn(memory.baseline, episode.steps, rewards))
+        return Update(gradients, memory, -rewards.mean())
+
+    return Rule(init, update)
+
+
+def chosen_units(network: CoagentNetwork, number: int | None, key: PRNGKeyArray, epoch: Int[Array, ""]) -> Chosen:
+    """Return for every layer which units draw: so many of each hidden layer that does, at random.
+
+    Args:
+        network: with its layers.
+        number: of units; None for all.
+        key: of the choice.
+        epoch: which pass through the data this is; each has a choice of its own.
+    """
+    if number is None:
+        return None
+    key = jax.random.fold_in(key, epoch)
+
+    def some(place: int, units: int) -> Bool[Array, " units"]:
+        rank = jax.random.uniform(jax.random.fold_in(key, place), (units,))
+        return rank <= jnp.sort(rank)[number - 1]
+
+    hidden = network.layers[:-1]
+    return (*(some(place, layer.units) if layer.draws else None for place, layer in enumerate(hidden)), None)

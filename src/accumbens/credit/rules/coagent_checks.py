@@ -1,0 +1,65 @@
+"""What values the settings of coagents may have: those that would not be used are refused too."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from accumbens.agents.checks import require
+from accumbens.credit.settings import CoagentNetworkSettings, CoagentSettings
+
+GAUSSIAN_ONLY = ("sigma", "sigma_schedule", "sigma_parametrisation", "sigma_decay")
+DISCRETE_ONLY = ("num_actions", "emission")
+
+
+def check_network(settings: CoagentNetworkSettings) -> None:
+    """Refuse values that no coagent network could use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    length, partition = len(settings.layers), settings.partition
+    allowed = f"empty, or a letter s or d for each of {length} hidden layers"
+    require("partition", partition, allowed, not partition or (len(partition) == length and set(partition) <= {*"sd"}))
+    require("num_actions", settings.num_actions, ">= 2", settings.num_actions >= 2)
+    require("sigma", settings.sigma, "> 0 and finite", 0 < settings.sigma < math.inf)
+    require("sigma_decay", settings.sigma_decay, "above 0 and at most 1", 0 < settings.sigma_decay <= 1)
+    schedule = settings.sigma_schedule
+    require_default(settings, GAUSSIAN_ONLY, "units=gaussian", settings.units == "gaussian")
+    require_default(settings, DISCRETE_ONLY, "units=discrete", settings.units == "discrete")
+    require_default(settings, ["sigma_parametrisation"], "sigma_schedule=learned", schedule == "learned")
+    require_default(settings, ["sigma_decay"], "sigma_schedule=decayed", schedule == "decayed")
+
+
+def check_coagent(settings: CoagentSettings) -> None:
+    """Refuse values that REINFORCE could not use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    check_network(settings)
+    require("samples", settings.samples, ">= 1", settings.samples >= 1)
+    number = settings.stochastic_units
+    drawing = [
+        units
+        for units, letter in zip(settings.layers, settings.partition or "s" * len(settings.layers), strict=True)
+        if letter == "s"
+    ]
+    if number is not None:
+        require("stochastic_units", number, "none with no hidden layer that draws", drawing)
+        allowed = f"from 1 to {min(drawing)}, the units of a layer, or none"
+        require("stochastic_units", number, allowed, 1 <= number <= min(drawing))
+
+
+def require_default(settings: CoagentNetworkSettings, names: Sequence[str], when: str, used: bool) -> None:
+    """Refuse settings that nothing would read.
+
+    Args:
+        settings: all of them.
+        names: those that are read only sometimes.
+        when: is that.
+        used: whether it is so.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(settings)}
+    for name in names:
+        value = getattr(settings, name)
+        require(name, value, f"{defaults[name]}, its default, unless {when}", used or value == defaults[name])
