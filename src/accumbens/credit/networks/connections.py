@@ -4,7 +4,14 @@ from abc import abstractmethod
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+KERNEL = (3, 3)
+"""Height and width of what one unit of a map sees; beyond the border it sees zeros."""
+
+POOL = 2
+"""Height and width of the squares of a map that are averaged before the next layer sees them."""
 
 
 class Connection(eqx.Module):
@@ -37,3 +44,43 @@ class Dense(Connection):
     def __call__(self, h: Float[Array, " inputs"]) -> Float[Array, " outputs"]:
         """Return W h."""
         return self.weight @ h
+
+
+class Convolutional(Connection):
+    """3 × 3 pixels of every channel to a unit, with the same weights everywhere: a map to a map of the same size."""
+
+    weight: Float[Array, "outputs inputs 3 3"]
+
+    def __call__(self, h: Float[Array, "inputs height width"]) -> Float[Array, "outputs height width"]:
+        """Return W ∗ h."""
+        return jax.lax.conv(h[None], self.weight, window_strides=(1, 1), padding="SAME")[0]
+
+
+class LocallyConnected(Connection):
+    """3 × 3 pixels of every channel to a unit, with weights of its own: a map to a map of the same size."""
+
+    weight: Float[Array, "height width outputs inputs 3 3"]
+
+    def __call__(self, h: Float[Array, "inputs height width"]) -> Float[Array, "outputs height width"]:
+        """Return, for every place of the map, its own W times the pixels around it."""
+        height, width = h.shape[1:]
+        padded = jnp.pad(h, ((0, 0), (1, 1), (1, 1)))
+        rows, columns = KERNEL
+        around = jnp.stack([padded[:, i : i + height, j : j + width] for i in range(rows) for j in range(columns)])
+        weight = self.weight.reshape(*self.weight.shape[:4], rows * columns)
+        return jnp.einsum("yxoip,piyx->oyx", weight, around)
+
+
+def arriving(h: Float[Array, "..."], connection: Connection) -> Float[Array, " ..."]:
+    """Return what a connection sees of the activity of the layer below, for one example.
+
+    Maps are averaged over squares of 2 × 2. A dense connection sees them as one row, place after place, so that units
+    that are neighbours among the channels are neighbours there too: pairs of ON and OFF units stay pairs.
+    """
+    if h.ndim == 1:
+        return h
+    channels, height, width = h.shape
+    rows, columns = height // POOL, width // POOL
+    squares = h[:, : rows * POOL, : columns * POOL].reshape(channels, rows, POOL, columns, POOL)
+    pooled = squares.mean(axis=(2, 4))
+    return jnp.moveaxis(pooled, 0, -1).reshape(-1) if isinstance(connection, Dense) else pooled

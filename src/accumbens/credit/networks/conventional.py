@@ -1,16 +1,19 @@
 """Conventional networks: units that pass on one number each."""
 
-import itertools
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from accumbens.agents.checks import require
 from accumbens.credit.losses import losses
-from accumbens.credit.networks.connections import Connection, Dense
-from accumbens.credit.protocol import Activity, Batch, Kind, Network, TaskFacts
+from accumbens.credit.networks.architecture import shapes_of
+from accumbens.credit.networks.connections import Connection, Dense, arriving
+from accumbens.credit.networks.initialisation import initial_weight, require_pairs
+from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import ConventionalSettings
 
 
@@ -20,17 +23,34 @@ class Layer(eqx.Module):
     connection: Connection
     bias: Float[Array, "..."]
 
+    def __call__(self, h: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
+        """Return z of every example."""
+        return jax.vmap(self.connection)(h) + self.bias
+
+    def gradient(self, h: Float[Array, "batch ..."], signal: Float[Array, "batch ..."]) -> "Layer":
+        """Return dW = Σ signal hᵀ and db = Σ signal, sums over the examples, in the form of a layer."""
+        weight = self.connection.weight_gradient(h, signal)
+        return eqx.tree_at(
+            lambda layer: (layer.connection.weight, layer.bias),
+            self,
+            (weight, summed_to(self.bias, signal.sum(axis=0))),
+        )
+
 
 class Trace(NamedTuple):
     """What a network did with a batch, layer by layer.
 
     Attributes:
-        inputs: of every layer, the output layer included, [batch, ...] each.
-        slopes: derivative of every hidden layer's activity with respect to its pre-activation, [batch, ...] each.
+        inputs: what every layer's connection saw, the output layer's included, [batch, ...] each.
+        z: pre-activation of every hidden layer, [batch, ...] each.
+        h: activity of every hidden layer, as z.
+        slopes: derivative of the activity with respect to the pre-activation, as z.
         outputs: of the network, [batch, outputs].
     """
 
     inputs: list[Array]
+    z: list[Array]
+    h: list[Array]
     slopes: list[Array]
     outputs: Array
 
@@ -40,39 +60,87 @@ class Conventional(Network):
 
     Attributes:
         layers: weights and biases.
-        kind: of the task.
+        facts: of the task.
         units: what a hidden unit does with its pre-activation.
+        nonnegative: no weight but those of the first layer may be negative.
     """
 
     layers: tuple[Layer, ...]
-    kind: Kind = eqx.field(static=True)
-    units: Literal["relu"] = eqx.field(static=True, default="relu")
+    facts: TaskFacts = eqx.field(static=True)
+    units: Literal["relu", "on-off", "bernoulli"] = eqx.field(static=True)
+    nonnegative: bool = eqx.field(static=True)
 
     @classmethod
-    def create(cls, settings: ConventionalSettings, facts: TaskFacts, key: PRNGKeyArray) -> Self:
-        """Return a network with weights and biases drawn from U(±1/√inputs), PyTorch's default."""
-        widths = [facts.inputs, *settings.layers, facts.outputs]
+    def create(cls, settings: ConventionalSettings, facts: TaskFacts, key: PRNGKeyArray) -> "Conventional":
+        """Return a network with random weights; its biases are zero, but with `initialisation=uniform`, as in PyTorch.
+
+        Raises:
+            AccumbensError: the settings exclude one another, or do not fit the task.
+        """
+        allowed = "on-off with signs=nonnegative"
+        fits = settings.initialisation == "on-off" or settings.signs == "mixed"
+        require("initialisation", settings.initialisation, allowed, fits)
+        if settings.units == "on-off":
+            require_pairs(settings.layers, "units=on-off")
+        if settings.initialisation == "on-off":
+            require_pairs(settings.layers, "initialisation=on-off")
+        shapes = shapes_of(settings.architecture, settings.layers, facts, facts.outputs)
         layers = []
-        for (inputs, outputs), layer_key in zip(
-            itertools.pairwise(widths), jax.random.split(key, len(widths) - 1), strict=True
-        ):
-            bound, (weight_key, bias_key) = inputs**-0.5, jax.random.split(layer_key)
-            weight = jax.random.uniform(weight_key, (outputs, inputs), minval=-bound, maxval=bound)
-            bias = jax.random.uniform(bias_key, (outputs,), minval=-bound, maxval=bound)
-            layers.append(Layer(Dense(weight), bias))
-        return cls(tuple(layers), facts.kind)
+        for index, (shape, layer_key) in enumerate(zip(shapes, jax.random.split(key, len(shapes)), strict=True)):
+            weight_key, bias_key = jax.random.split(layer_key)
+            weight = initial_weight(shape, settings.initialisation, index == 0, weight_key)
+            bound = shape.fan_in**-0.5 if settings.initialisation == "uniform" else 0.0
+            bias = jax.random.uniform(bias_key, shape.bias, minval=-bound, maxval=bound)
+            layers.append(Layer(shape.connection(weight), bias))
+        return cls(tuple(layers), facts, settings.units, settings.signs == "nonnegative")
 
-    def forward(self, x: Float[Array, "batch inputs"]) -> Trace:
-        """Return what every layer does with a batch."""
-        inputs, slopes, h = [], [], x
-        for layer in self.layers[:-1]:
-            inputs.append(h)
-            z = jax.vmap(layer.connection)(h) + layer.bias
-            slopes.append((z > 0).astype(z.dtype))
-            h = jax.nn.relu(z)
-        return Trace([*inputs, h], slopes, jax.vmap(self.layers[-1].connection)(h) + self.layers[-1].bias)
+    def forward(self, x: Float[Array, "batch inputs"], key: PRNGKeyArray | None = None) -> Trace:
+        """Return what every layer does with a batch.
 
-    def gradients(self, trace: Trace, signals: list[Float[Array, "batch ..."]]) -> Self:
+        Args:
+            x: inputs.
+            key: decides what Bernoulli units emit, 1 with probability sigmoid(z); None: they emit the likelier number.
+        """
+        keys = [None] * len(self.layers) if key is None else list(jax.random.split(key, len(self.layers)))
+        inputs, all_z, all_h, slopes = [self._arranged(x)], [], [], []
+        for layer, above, layer_key in zip(self.layers[:-1], self.layers[1:], keys[:-1], strict=True):
+            z = layer(inputs[-1])
+            h, slope = self._emitted(z, layer_key)
+            all_z.append(z)
+            all_h.append(h)
+            slopes.append(slope)
+            inputs.append(_arriving(h, above.connection))
+        return Trace(inputs, all_z, all_h, slopes, self.layers[-1](inputs[-1]))
+
+    def backward(
+        self,
+        trace: Trace,
+        error: Float[Array, "batch outputs"],
+        connections: Sequence[Connection] | None = None,
+        slopes: Sequence[Float[Array, "batch ..."]] | None = None,
+    ) -> list[Float[Array, "batch ..."]]:
+        """Carry an error backwards, layer by layer: g_L = e, g_l = (Vᵀ g_{l+1}) · slope_l.
+
+        Args:
+            trace: of the batch.
+            error: e, at the outputs.
+            connections: V of all layers but the first; None: the connections of the layers themselves, V = W.
+            slopes: of all hidden layers; None: those of the trace.
+
+        Returns:
+            For every layer, the signal at its pre-activations.
+        """
+        connections = [layer.connection for layer in self.layers[1:]] if connections is None else connections
+        slopes = trace.slopes if slopes is None else slopes
+        signals = [error]
+        hidden = zip(connections, trace.inputs[1:], trace.h, slopes, strict=True)
+        for connection, seen, h, slope in reversed(list(hidden)):
+            arrived = connection.transpose(seen, signals[0])
+            _, pull = jax.vjp(lambda h, connection=connection: _arriving(h, connection), h)
+            signals.insert(0, pull(arrived)[0] * slope)
+        return signals
+
+    def gradients(self, trace: Trace, signals: list[Float[Array, "batch ..."]]) -> "Conventional":
         """Return what every layer makes of the signal that reaches its units: dW = Σ signal hᵀ, db = Σ signal.
 
         Args:
@@ -80,14 +148,7 @@ class Conventional(Network):
             signals: for every layer, an estimate of the derivative of the batch's loss with respect to the
                 pre-activations, [batch, ...] each.
         """
-
-        def gradient(layer: Layer, h: Array, signal: Array) -> Layer:
-            return Layer(
-                eqx.tree_at(lambda c: c.weight, layer.connection, layer.connection.weight_gradient(h, signal)),
-                signal.sum(axis=0),
-            )
-
-        found = map(gradient, self.layers, trace.inputs, signals)
+        found = [layer.gradient(*given) for layer, *given in zip(self.layers, trace.inputs, signals, strict=True)]
         return eqx.tree_at(lambda network: network.layers, self, tuple(found))
 
     def predict(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
@@ -95,14 +156,71 @@ class Conventional(Network):
         return self.forward(x).outputs
 
     def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
-        """Return the mean loss of the batch."""
-        return losses(self.predict(batch.x), batch.y, self.kind).mean()
+        """Return the mean loss of the batch; with Bernoulli units, that of the mean field: all emit sigmoid(z)."""
+        if self.units != "bernoulli":
+            return losses(self.predict(batch.x), batch.y, self.facts.kind).mean()
+        h = self._arranged(batch.x)
+        for layer, above in zip(self.layers[:-1], self.layers[1:], strict=True):
+            h = _arriving(jax.nn.sigmoid(layer(h)), above.connection)
+        return losses(self.layers[-1](h), batch.y, self.facts.kind).mean()
 
     def activities(self, x: Float[Array, "batch inputs"]) -> list[Activity]:
-        """Return the part of units that are active; they choose nothing, so their entropy is 0."""
-        hidden: list[Any] = self.forward(x).inputs[1:]
-        return [Activity(jnp.zeros(()), (h != 0).mean()) for h in hidden]
+        """Return the part of units that are active; only Bernoulli units choose, the others' entropy is 0."""
+        trace = self.forward(x)
+        return [Activity(self._entropy(z).mean(), (h != 0).mean()) for z, h in zip(trace.z, trace.h, strict=True)]
 
-    def constrained(self) -> Self:
-        """Return the network as it is."""
-        return self
+    def constrained(self) -> "Conventional":
+        """Return the network, without negative weights behind the first layer if it is nonnegative."""
+        if not self.nonnegative:
+            return self
+        return eqx.tree_at(lambda network: network.layers, self, clamped(self.layers))
+
+    def _arranged(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch ..."]:
+        """Return the examples as the first layer sees them."""
+        return x if isinstance(self.layers[0].connection, Dense) else x.reshape(-1, *(self.facts.image_shape or ()))
+
+    def _emitted(self, z: Float[Array, "batch ..."], key: PRNGKeyArray | None) -> tuple[Array, Array]:
+        """Return what units emit, and its derivative: of Bernoulli units, as if they emitted z (straight-through)."""
+        if self.units == "bernoulli":
+            on = z > 0 if key is None else jax.random.bernoulli(key, jax.nn.sigmoid(z))
+            return on.astype(z.dtype), jnp.ones_like(z)
+        if self.units == "relu":
+            gate = z > 0
+        else:
+            even = (jnp.arange(z.shape[1]) % 2 == 0).reshape(-1, *(1,) * (z.ndim - 2))
+            gate = jnp.where(even, z <= 0, z >= 0)
+        return z * gate, gate.astype(z.dtype)
+
+    def _entropy(self, z: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:
+        """Return the entropy of every unit's choice, in nats."""
+        if self.units != "bernoulli":
+            return jnp.zeros_like(z)
+        return jax.nn.sigmoid(z) * jax.nn.softplus(-z) + jax.nn.sigmoid(-z) * jax.nn.softplus(z)
+
+
+def require_certain(settings: ConventionalSettings) -> None:
+    """Refuse units that draw what they emit.
+
+    Raises:
+        AccumbensError: names them.
+    """
+    require("units", settings.units, "relu or on-off with this rule", settings.units != "bernoulli")
+
+
+def summed_to(like: Float[Array, "..."], values: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return sums of the values over the axes in which `like` has one number for all."""
+    axes = tuple(axis for axis, length in enumerate(like.shape) if length == 1)
+    return values.sum(axis=axes, keepdims=True)
+
+
+def clamped(layers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return layers without negative weights, but for those of the first layer; biases stay as they are."""
+    first, *others = layers
+    return first, *(
+        eqx.tree_at(lambda layer: layer.connection.weight, layer, replace_fn=lambda weight: jnp.maximum(weight, 0))
+        for layer in others
+    )
+
+
+def _arriving(h: Float[Array, "batch ..."], connection: Connection) -> Float[Array, "batch ..."]:
+    return jax.vmap(lambda h: arriving(h, connection))(h)
