@@ -16,7 +16,7 @@ SET = tyro.conf.arg(name="set", metavar="KEY=VALUE")
 
 
 def fit(
-    task: Annotated[str, tyro.conf.Positional, TASK],
+    task: Annotated[str, tyro.conf.Positional, TASK] = "digits",
     rule: Annotated[str, tyro.conf.Positional, RULE] = "backprop",
     /,
     *,

@@ -76,10 +76,11 @@ class FitView:
             return
         score = "accuracy" if "test_accuracy" in rows[0] else "loss"
         splits = [split for split in ("train", "valid", "test") if f"{split}_{score}" in rows[0]]
-        scores = "  ".join(f"{split} {_mean(rows, f'{split}_{score}'):.4g}" for split in splits)
+        scores = "  ".join(f"{split} {_mean(rows, f'{split}_{score}'):.3f}" for split in splits)
         angles = [_mean(rows, name) for name in rows[0] if name.startswith("angle_")]
         shown = ", ".join("–" if math.isnan(angle) else f"{angle:.0f}°" for angle in angles)
-        self._console.print(f"epoch {rows[0]['epoch']:.4g}  {score}  {scores}  angles {shown}", style="dim")
+        line = f"epoch {rows[0]['epoch']:.4g}  {score}  {scores}  angles {shown}"
+        self._console.print(line, style="dim", soft_wrap=True)
 
     def message(self, text: str) -> None:
         """Print something the user should know, even when quiet."""

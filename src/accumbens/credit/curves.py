@@ -40,9 +40,10 @@ def draw_fit(metrics: Path, picture: Path, title: str) -> None:
         if f"{split}_{score}" in columns:
             _draw(first, epochs, values(f"{split}_{score}"), colour, split)
     _finish(first, score if score == "accuracy" else "loss (mean squared error)")
+    num_layers = sum(column.startswith("angle_") for column in columns)
+    colours = colormaps["viridis"](np.linspace(0.1, 0.9, num_layers))
     for axes, (name, label) in zip(panels, _PANELS.items(), strict=True):
         layers = [column for column in columns if column.startswith(f"{name}_")]
-        colours = colormaps["viridis"](np.linspace(0.1, 0.9, max(len(layers), 1)))
         for number, (column, colour) in enumerate(zip(layers, colours, strict=False), start=1):
             _draw(axes, epochs, values(column), colour, f"layer {number}")
         _finish(axes, label)

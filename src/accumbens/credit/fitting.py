@@ -63,7 +63,7 @@ class Fitting:
     def advance(self, state: FitState, updates: int) -> FitState:
         """Run that many updates and wait for them; the state that goes in is used up."""
         state = self._advance(state, self._data, jnp.int32(updates))
-        wait_for(state)
+        wait_for(state.update)  # arrays of one program are ready together; random keys cannot be asked
         return state
 
     def evaluation_at(self, number: int) -> int:
