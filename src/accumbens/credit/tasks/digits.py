@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from accumbens.credit.protocol import TaskFacts
-from accumbens.credit.tasks.protocol import Examples, Task, task_of_examples
+from accumbens.credit.tasks.protocol import Examples, Scale, Task, task_of_examples
 from accumbens.credit.tasks.settings import SplitSettings
 from accumbens.credit.tasks.splits import split
 
@@ -28,4 +28,5 @@ def make_digits(settings: SplitSettings, batch_size: int, data: Path | None = No
     x, y = ((found.data / 16 - 0.5) / 0.5).astype(np.float32), found.target.astype(np.int32)
     parts = split(len(x), settings, y)
     facts = TaskFacts("classification", x.shape[1], 10, image_shape=(1, 8, 8))
-    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts))
+    pixels = Scale(np.array(8.0), np.array(8.0))
+    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts), input_scale=pixels)

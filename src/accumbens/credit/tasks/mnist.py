@@ -7,7 +7,7 @@ from jaxtyping import Float32, Int32, UInt8
 
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.idx import read_idx
-from accumbens.credit.tasks.protocol import Examples, Task, task_of_examples
+from accumbens.credit.tasks.protocol import Examples, Scale, Task, task_of_examples
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.credit.tasks.sources import data_folder, fetch, find_file
 from accumbens.credit.tasks.splits import check_seed, draw
@@ -39,7 +39,8 @@ def make_mnist(settings: TaskSettings, batch_size: int, data: Path | None = None
     train, valid = draw(np.arange(len(images)), VALID_PART, settings.split_seed, labels)
     facts = TaskFacts("classification", _SIDE**2, 10, image_shape=(1, _SIDE, _SIDE))
     splits = ((images[train], labels[train]), (images[valid], labels[valid]), tested)
-    return task_of_examples(facts, *(Examples(_scaled(x), _classes(y)) for x, y in splits))
+    pixels = Scale(np.array(127.5), np.array(127.5))
+    return task_of_examples(facts, *(Examples(_scaled(x), _classes(y)) for x, y in splits), input_scale=pixels)
 
 
 def _scaled(pixels: Images) -> Float32[np.ndarray, "examples pixels"]:

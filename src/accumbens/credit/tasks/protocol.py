@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Float32, Num, PRNGKeyArray
+from jaxtyping import Array, Float, Float32, Float64, Num, PRNGKeyArray
 
 from accumbens.credit.protocol import TaskFacts
 
@@ -36,6 +36,18 @@ class Stream(NamedTuple):
     batch: Callable[[Any, Array, PRNGKeyArray], tuple[Float[Array, "batch inputs"], Num[Array, "batch ..."]]]
 
 
+class Scale(NamedTuple):
+    """How numbers of a data set become those that a network meets: (number - shift) / deviation, column by column.
+
+    Attributes:
+        shift: of every column, or one for all.
+        deviation: as shift.
+    """
+
+    shift: Float64[np.ndarray, "..."]
+    deviation: Float64[np.ndarray, "..."]
+
+
 class Task(NamedTuple):
     """Something to learn, the same for all seeds.
 
@@ -46,6 +58,8 @@ class Task(NamedTuple):
         test: examples that are only reported.
         digest: SHA-256 of all examples, or of the settings of a stream: a resumed run is refused if it has changed.
         notes: what a user must know of the data.
+        input_scale: how the inputs were made of the data's own numbers; None: they are the data's own.
+        target_scale: the same of numbers to predict.
     """
 
     facts: TaskFacts
@@ -54,14 +68,23 @@ class Task(NamedTuple):
     test: Examples
     digest: str
     notes: tuple[str, ...] = ()
+    input_scale: Scale | None = None
+    target_scale: Scale | None = None
 
 
 def task_of_examples(
-    facts: TaskFacts, train: Examples, valid: Examples, test: Examples, *, notes: tuple[str, ...] = ()
+    facts: TaskFacts,
+    train: Examples,
+    valid: Examples,
+    test: Examples,
+    *,
+    notes: tuple[str, ...] = (),
+    input_scale: Scale | None = None,
+    target_scale: Scale | None = None,
 ) -> Task:
-    """Return the task of these examples, with their digest."""
+    """Return the task of these examples, with their digest; see `Task`."""
     digest = hashlib.sha256(repr(tuple(facts)).encode())
     for array in (*train, *valid, *test):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
-    return Task(facts, train, valid, test, digest.hexdigest(), notes)
+    return Task(facts, train, valid, test, digest.hexdigest(), notes, input_scale, target_scale)

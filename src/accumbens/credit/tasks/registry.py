@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accumbens.credit.tasks.settings import (
     BostonSettings,
@@ -139,7 +139,7 @@ def task_entry(name: str) -> tuple[str, TaskEntry]:
     return full, entry
 
 
-def _make_from_file(path: Path, settings: TaskSettings, batch_size: int, data: Path | None) -> "Task":
+def _make_from_file(path: Path, settings: Any, batch_size: int, data: Path | None) -> "Task":
     from accumbens.credit.tasks.files import make_from_file
 
     return make_from_file(path, settings)

@@ -1,6 +1,7 @@
 """Where the files of a data set are: in a folder of the user's, or with OpenML."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,10 @@ def fetch(name: str, version: int, files: str) -> Any:
     from sklearn.datasets import fetch_openml
 
     try:
-        # This parser needs no pandas.
-        return fetch_openml(name, version=version, as_frame=False, parser="liac-arff", n_retries=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the second try
+            # This parser needs no pandas.
+            return fetch_openml(name, version=version, as_frame=False, parser="liac-arff", n_retries=1)
     except (OSError, EOFError, ValueError) as error:
         raise AccumbensError(
             f"{name!r} cannot be downloaded from OpenML: {error}. Connect to the network, or name a folder that holds "

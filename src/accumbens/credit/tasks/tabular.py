@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int32, Num
 
 from accumbens.credit.protocol import TaskFacts
-from accumbens.credit.tasks.protocol import Examples, Task, task_of_examples
+from accumbens.credit.tasks.protocol import Examples, Scale, Task, task_of_examples
 from accumbens.credit.tasks.settings import TabularSettings
 from accumbens.credit.tasks.splits import split
 from accumbens.errors import AccumbensError
@@ -32,16 +32,17 @@ def make_regression(
         AccumbensError: a setting cannot be used, or there are too few examples.
     """
     parts = split(len(x), settings)
+    scales: dict[str, Scale] = {}
     if settings.standardise:
-        x, _ = standardised(x, parts.train)
+        x, scales["input_scale"] = standardised(x, parts.train)
     if settings.standardise_target:
-        y, deviation = standardised(y, parts.train)
+        y, scales["target_scale"] = standardised(y, parts.train)
         notes += (
             "targets are standardised: for squared errors in their own units, multiply by "
-            f"{', '.join(f'{square:.6g}' for square in deviation**2)}, or set standardise_target=false",
+            f"{', '.join(f'{square:.6g}' for square in scales['target_scale'].deviation ** 2)}, or set standardise_target=false",
         )
     facts = TaskFacts("regression", x.shape[1], y.shape[1], image_shape)
-    return _task(facts, x, y.astype(np.float32), parts, notes)
+    return _task(facts, x, y.astype(np.float32), parts, notes, scales)
 
 
 def make_classification(
@@ -68,25 +69,33 @@ def make_classification(
     if classes < 2:
         raise AccumbensError(f"the target has {classes} classes: at least 2 are needed")
     parts = split(len(x), settings, y)
+    scales: dict[str, Scale] = {}
     if settings.standardise:
-        x, _ = standardised(x, parts.train)
-    return _task(TaskFacts("classification", x.shape[1], classes, image_shape), x, y, parts, notes)
+        x, scales["input_scale"] = standardised(x, parts.train)
+    return _task(TaskFacts("classification", x.shape[1], classes, image_shape), x, y, parts, notes, scales)
 
 
 def standardised(
     columns: Float64[np.ndarray, "examples columns"], train: Any
-) -> tuple[Float64[np.ndarray, "examples columns"], Float64[np.ndarray, " columns"]]:
-    """Return columns whose mean is 0 and whose deviation is 1 over the training examples, and the deviations.
+) -> tuple[Float64[np.ndarray, "examples columns"], Scale]:
+    """Return columns whose mean is 0 and whose deviation is 1 over the training examples, and their scale.
 
     A column that is the same in all of them is only shifted.
     """
     mean, deviation = columns[train].mean(axis=0), columns[train].std(axis=0)
     # The mean of equal numbers may be off by rounding, and so their deviation above 0.
     constant = deviation <= 1e-12 * np.abs(mean)
-    deviation = np.where(constant, 1.0, deviation)
-    return (columns - mean) / deviation, deviation
+    scale = Scale(mean, np.where(constant, 1.0, deviation))
+    return (columns - scale.shift) / scale.deviation, scale
 
 
-def _task(facts: TaskFacts, x: Float[np.ndarray, "..."], y: Num[np.ndarray, "..."], parts: Any, notes: Any) -> Task:
+def _task(
+    facts: TaskFacts,
+    x: Float[np.ndarray, "..."],
+    y: Num[np.ndarray, "..."],
+    parts: Any,
+    notes: tuple[str, ...],
+    scales: dict[str, Scale],
+) -> Task:
     x = x.astype(np.float32)
-    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts), notes=notes)
+    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts), notes=notes, **scales)

@@ -1,0 +1,69 @@
+"""What a run keeps of its task, so that its networks can be used where the data are not at hand."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float64
+
+from accumbens.credit.protocol import TaskFacts
+from accumbens.credit.tasks.protocol import Scale, Task
+from accumbens.errors import AccumbensError
+
+_SCALES = ("input_scale", "target_scale")
+
+
+class Description(NamedTuple):
+    """A task without its examples; the attributes are those of `Task`."""
+
+    facts: TaskFacts
+    notes: tuple[str, ...]
+    input_scale: Scale | None
+    target_scale: Scale | None
+
+
+def describe(task: Task) -> Description:
+    """Return what is to be kept of a task."""
+    return Description(task.facts, task.notes, task.input_scale, task.target_scale)
+
+
+def to_table(description: Description) -> dict[str, Any]:
+    """Return a description as plain values, for JSON and TOML; what is None is left out."""
+    facts = {name: value for name, value in description.facts._asdict().items() if value is not None}
+    scales = {name: getattr(description, name) for name in _SCALES if getattr(description, name) is not None}
+    table = facts | {"notes": list(description.notes)}
+    return table | {
+        name: {part: value.tolist() for part, value in scale._asdict().items()} for name, scale in scales.items()
+    }
+
+
+def from_table(table: Mapping[str, Any]) -> Description:
+    """Return the description that `to_table` wrote.
+
+    Raises:
+        AccumbensError: something is missing, unknown, or not of its kind.
+    """
+    try:
+        values = dict(table)
+        scales = {name: _scale(values.pop(name, None)) for name in _SCALES}
+        notes = tuple(map(str, values.pop("notes")))
+        image_shape = values.pop("image_shape", None)
+        facts = TaskFacts(**values, image_shape=None if image_shape is None else tuple(map(int, image_shape)))
+        fits = facts.kind in ("classification", "regression") and facts.inputs >= 1 and facts.outputs >= 1
+        fits &= image_shape is None or (len(image_shape) == 3 and int(np.prod(image_shape)) == facts.inputs)
+        for name, columns in (("input_scale", facts.inputs), ("target_scale", facts.outputs)):
+            for numbers in scales[name] or ():
+                np.broadcast_to(numbers, (columns,))
+    except (KeyError, TypeError, ValueError) as error:
+        raise AccumbensError(f"the description of the task is damaged: {error!r}") from error
+    if not fits:
+        raise AccumbensError("the description of the task is damaged: its numbers do not fit one another")
+    return Description(facts, notes, **scales)
+
+
+def _scale(table: Mapping[str, Any] | None) -> Scale | None:
+    return None if table is None else Scale(_numbers(table["shift"]), _numbers(table["deviation"]))
+
+
+def _numbers(values: Any) -> Float64[np.ndarray, "..."]:
+    return np.asarray(values, np.float64)
