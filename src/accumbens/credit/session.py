@@ -11,6 +11,7 @@ from accumbens.credit.config import FitConfig, to_document
 from accumbens.credit.curves import draw_fit
 from accumbens.credit.fitting import Fitting
 from accumbens.credit.program import FitState
+from accumbens.credit.tasks.description import describe, to_table
 from accumbens.errors import AccumbensError
 from accumbens.training import checkpoints
 from accumbens.training.health import NotFiniteError
@@ -157,7 +158,8 @@ class FitSession:
             save_snapshot(self._run, 0, state.seeds.network)
         sessions = self._run.read_meta()["sessions"]
         sessions.append({"from_step": update, "command": command_line(), **describe_machine()})
-        self._run.write_meta(sessions=sessions, data_sha256=self._fitting.task.digest)
+        task = to_table(describe(self._fitting.task))
+        self._run.write_meta(sessions=sessions, data_sha256=self._fitting.task.digest, task=task)
         return state
 
     def _measure(self) -> int:

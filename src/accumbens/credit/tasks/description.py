@@ -47,8 +47,9 @@ def from_table(table: Mapping[str, Any]) -> Description:
         values = dict(table)
         scales = {name: _scale(values.pop(name, None)) for name in _SCALES}
         notes = tuple(map(str, values.pop("notes")))
-        image_shape = values.pop("image_shape", None)
-        facts = TaskFacts(**values, image_shape=None if image_shape is None else tuple(map(int, image_shape)))
+        image_shape: Any = values.pop("image_shape", None)
+        image_shape = None if image_shape is None else tuple(map(int, image_shape))
+        facts = TaskFacts(**values, image_shape=image_shape)
         fits = facts.kind in ("classification", "regression") and facts.inputs >= 1 and facts.outputs >= 1
         fits &= image_shape is None or (len(image_shape) == 3 and int(np.prod(image_shape)) == facts.inputs)
         for name, columns in (("input_scale", facts.inputs), ("target_scale", facts.outputs)):

@@ -37,9 +37,10 @@ def make_regression(
         x, scales["input_scale"] = standardised(x, parts.train)
     if settings.standardise_target:
         y, scales["target_scale"] = standardised(y, parts.train)
+        squares = ", ".join(f"{square:.6g}" for square in scales["target_scale"].deviation ** 2)
         notes += (
-            "targets are standardised: for squared errors in their own units, multiply by "
-            f"{', '.join(f'{square:.6g}' for square in scales['target_scale'].deviation ** 2)}, or set standardise_target=false",
+            f"targets are standardised: for squared errors in their own units, multiply by {squares}, or set "
+            "standardise_target=false",
         )
     facts = TaskFacts("regression", x.shape[1], y.shape[1], image_shape)
     return _task(facts, x, y.astype(np.float32), parts, notes, scales)
