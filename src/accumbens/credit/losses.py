@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Num
 
+from accumbens.credit import marks
 from accumbens.credit.protocol import Kind
 
 
@@ -17,8 +18,8 @@ def losses(outputs: Float[Array, "batch outputs"], y: Num[Array, "batch ..."], k
         kind: of the task.
     """
     if kind == "classification":
-        return optax.losses.softmax_cross_entropy_with_integer_labels(outputs, y)
-    return jnp.square(outputs - y).mean(axis=-1)
+        return marks.scalar(optax.losses.softmax_cross_entropy_with_integer_labels(outputs, y))
+    return marks.scalar(jnp.square(outputs - y).mean(axis=-1))
 
 
 def output_error(

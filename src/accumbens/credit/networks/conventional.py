@@ -1,7 +1,8 @@
 """Conventional networks: units that pass on one number each."""
 
+import itertools
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,9 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.agents.checks import require
+from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.architecture import shapes_of
-from accumbens.credit.networks.connections import Connection, Dense, arriving
+from accumbens.credit.networks.connections import Connection, Dense, arriving, clamped, summed_to
 from accumbens.credit.networks.initialisation import initial_weight, require_pairs
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import ConventionalSettings
@@ -103,14 +105,16 @@ class Conventional(Network):
         """
         keys = [None] * len(self.layers) if key is None else list(jax.random.split(key, len(self.layers)))
         inputs, all_z, all_h, slopes = [self._arranged(x)], [], [], []
-        for layer, above, layer_key in zip(self.layers[:-1], self.layers[1:], keys[:-1], strict=True):
-            z = layer(inputs[-1])
+        hidden = zip(self.layers[:-1], self.layers[1:], keys[:-1], strict=True)
+        for place, (layer, above, layer_key) in enumerate(hidden):
+            z = marks.activity(layer(inputs[-1]), place)
             h, slope = self._emitted(z, layer_key)
+            h = marks.activity(h, place)
             all_z.append(z)
             all_h.append(h)
             slopes.append(slope)
-            inputs.append(_arriving(h, above.connection))
-        return Trace(inputs, all_z, all_h, slopes, self.layers[-1](inputs[-1]))
+            inputs.append(arriving(h, above.connection))
+        return Trace(inputs, all_z, all_h, slopes, marks.outputs(self.layers[-1](inputs[-1])))
 
     def backward(
         self,
@@ -136,7 +140,7 @@ class Conventional(Network):
         hidden = zip(connections, trace.inputs[1:], trace.h, slopes, strict=True)
         for connection, seen, h, slope in reversed(list(hidden)):
             arrived = connection.transpose(seen, signals[0])
-            _, pull = jax.vjp(lambda h, connection=connection: _arriving(h, connection), h)
+            _, pull = jax.vjp(lambda h, connection=connection: arriving(h, connection), h)
             signals.insert(0, pull(arrived)[0] * slope)
         return signals
 
@@ -160,9 +164,10 @@ class Conventional(Network):
         if self.units != "bernoulli":
             return losses(self.predict(batch.x), batch.y, self.facts.kind).mean()
         h = self._arranged(batch.x)
-        for layer, above in zip(self.layers[:-1], self.layers[1:], strict=True):
-            h = _arriving(jax.nn.sigmoid(layer(h)), above.connection)
-        return losses(self.layers[-1](h), batch.y, self.facts.kind).mean()
+        for place, (layer, above) in enumerate(itertools.pairwise(self.layers)):
+            z = marks.activity(layer(h), place)
+            h = arriving(marks.activity(jax.nn.sigmoid(z), place), above.connection)
+        return losses(marks.outputs(self.layers[-1](h)), batch.y, self.facts.kind).mean()
 
     def activities(self, x: Float[Array, "batch inputs"]) -> list[Activity]:
         """Return the part of units that are active; only Bernoulli units choose, the others' entropy is 0."""
@@ -205,22 +210,3 @@ def require_certain(settings: ConventionalSettings) -> None:
         AccumbensError: names them.
     """
     require("units", settings.units, "relu or on-off with this rule", settings.units != "bernoulli")
-
-
-def summed_to(like: Float[Array, "..."], values: Float[Array, "..."]) -> Float[Array, "..."]:
-    """Return sums of the values over the axes in which `like` has one number for all."""
-    axes = tuple(axis for axis, length in enumerate(like.shape) if length == 1)
-    return values.sum(axis=axes, keepdims=True)
-
-
-def clamped(layers: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return layers without negative weights, but for those of the first layer; biases stay as they are."""
-    first, *others = layers
-    return first, *(
-        eqx.tree_at(lambda layer: layer.connection.weight, layer, replace_fn=lambda weight: jnp.maximum(weight, 0))
-        for layer in others
-    )
-
-
-def _arriving(h: Float[Array, "batch ..."], connection: Connection) -> Float[Array, "batch ..."]:
-    return jax.vmap(lambda h: arriving(h, connection))(h)
