@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Num, PRNGKeyArray
 
+from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.coagent_units import DeterministicUnits, DiscreteUnits, GaussianUnits, Units
 from accumbens.credit.protocol import Activity, Batch, Kind, Network, TaskFacts
@@ -115,8 +116,11 @@ class CoagentNetwork(Network):
         steps, observation = [], x[None]
         h = observation
         noises = self.noise(key, samples, x.shape[0])
-        for layer, noise, units in zip(self.layers, noises, chosen or [None] * len(self.layers), strict=True):
+        who_draws = chosen or [None] * len(self.layers)
+        for place, (layer, noise, units) in enumerate(zip(self.layers, noises, who_draws, strict=True)):
+            noise = self._marked(noise, place) if place < len(self.layers) - 1 else noise
             h, log_probability = layer.act(h, noise, units)
+            h = self._marked(h, place)
             if log_probability is not None:
                 steps.append(Step(observation, h, log_probability.sum(axis=-1)))
                 observation = h
@@ -130,8 +134,8 @@ class CoagentNetwork(Network):
 
     def predict(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
         """Return logits, or predicted numbers, of units that do what is likeliest."""
-        for layer in self.layers:
-            x = layer.greedy(x)
+        for place, layer in enumerate(self.layers):
+            x = self._marked(layer.greedy(x), place)
         return x
 
     def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
@@ -142,8 +146,8 @@ class CoagentNetwork(Network):
         softmax(z): the mean-field network, whose gradient is near that of the expected loss, but not the same.
         """
         h = batch.x[None]
-        for layer, noise in zip(self.layers, self.noise(key, 1, batch.x.shape[0]), strict=True):
-            h = layer.smooth(h, noise)
+        for place, (layer, noise) in enumerate(zip(self.layers, self.noise(key, 1, batch.x.shape[0]), strict=True)):
+            h = self._marked(layer.smooth(h, noise), place)
         return self.loss(h, batch.y).mean()
 
     def activities(self, x: Float[Array, "batch inputs"]) -> list[Activity]:
@@ -157,3 +161,7 @@ class CoagentNetwork(Network):
     def constrained(self) -> "CoagentNetwork":
         """Return the network after an optimiser step: what decays with updates, decays."""
         return eqx.tree_at(lambda network: network.layers, self, tuple(layer.constrained() for layer in self.layers))
+
+    def _marked(self, made: Float[Array, "..."], place: int) -> Float[Array, "..."]:
+        """Return what a layer makes, with its name for whoever reads the program."""
+        return marks.activity(made, place) if place < len(self.layers) - 1 else marks.outputs(made)
