@@ -1,6 +1,7 @@
 """What a fit is asked to do: resolved, checked, and written to and read from `config.toml`."""
 
 import dataclasses
+import math
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,8 @@ class FitConfig:
         epochs: passes through the training data.
         seed: the first seed; seeds are `seed … seed + seeds - 1`.
         seeds: independent seeds, trained side by side.
-        evaluations: how many, evenly spread over the updates, after the one before the first update.
+        evaluations: how many, evenly spread over the updates, after the one before the first update; never more than
+            one after an update.
         data: folder with the task's files; empty where the task brings its own or was downloaded.
         task_settings: every setting of the task.
         rule_settings: every setting of the rule.
@@ -106,7 +108,7 @@ def resolve_fit(
         seed=seed,
         seeds=seeds,
         evaluations=evaluations,
-        data=data,
+        data=str(Path(data).expanduser().absolute()) if data else "",
         task_settings=parts["task"],
         rule_settings=parts["rule"],
     )
@@ -132,7 +134,7 @@ def check_fit(config: FitConfig) -> None:
     require(
         "layers", format_value(rule.layers), "numbers >= 1, such as 64,64", all(units >= 1 for units in rule.layers)
     )
-    require("learning_rate", rule.learning_rate, "> 0", rule.learning_rate > 0)
+    require("learning_rate", rule.learning_rate, "> 0 and finite", 0 < rule.learning_rate < math.inf)
     require("batch_size", rule.batch_size, ">= 1", rule.batch_size >= 1)
 
 
@@ -175,6 +177,8 @@ def read_fit(path: Path) -> FitConfig:
         raise AccumbensError(f"{path} does not exist: not a run directory") from None
     except ValueError as error:
         raise AccumbensError(f"{path} cannot be read as a fit's configuration: {error}") from None
+    if "run" in document:
+        raise AccumbensError(f"{path} is of an agent, 'accumbens train', and this is for fits")
     found = document.get("format_version")
     if found != FORMAT_VERSION:
         raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")

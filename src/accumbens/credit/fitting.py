@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from accumbens.agents.checks import require
 from accumbens.credit.config import FitConfig
 from accumbens.credit.diagnostics import Diagnostics
 from accumbens.credit.program import Evaluation, FitState, make_program
@@ -34,6 +35,10 @@ class Fitting:
         program = make_program(self.task, rule, config.rule_settings)
         self._data, self.updates_per_epoch = program.data, program.updates_per_epoch
         self.updates = config.epochs * program.updates_per_epoch
+        self.evaluations = min(config.evaluations, self.updates)
+        # Updates are counted in 32 bits.
+        most = (2**31 - 1) // program.updates_per_epoch
+        require("epochs", config.epochs, f"from 1 to {most} of this task", config.epochs <= most)
         self._init = jax.jit(program.init)
         self._advance = jax.jit(program.advance, donate_argnums=0)
         self._evaluate = jax.jit(program.evaluate)
@@ -68,7 +73,14 @@ class Fitting:
 
     def evaluation_at(self, number: int) -> int:
         """Return the update after which evaluation `number` takes place; 0 is before the first."""
-        return round(number * self.updates / self.config.evaluations)
+        return round(number * self.updates / self.evaluations)
+
+    def last_evaluation(self, update: int) -> tuple[int, int]:
+        """Return the last evaluation at or before an update: when it was, and its number."""
+        number = int(update * self.evaluations / self.updates) + 1
+        while self.evaluation_at(number) > update:
+            number -= 1
+        return self.evaluation_at(number), number
 
     def evaluate(self, state: FitState, since: int) -> list[dict[str, Any]]:
         """Evaluate all seeds; return a row per seed with `columns`.

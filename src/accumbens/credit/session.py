@@ -127,7 +127,7 @@ class FitSession:
         return self._finish(int(state.update), done / (time.perf_counter() - begin))
 
     def _learn(self, state: FitState) -> FitState:
-        if not read_table(self._run.metrics):
+        if int(state.update) == 0:
             self._evaluate(state, 0)
         state = run_chunks(
             state,
@@ -152,7 +152,7 @@ class FitSession:
         else:
             state = self._fitting.init()
         update = int(state.update)
-        self._metrics.forget_after(update)
+        self._metrics.forget_after(update or -1)  # at the start it is evaluated, if need be again
         forget_snapshots_after(self._run, update)
         if update == 0:
             save_snapshot(self._run, 0, state.seeds.network)
@@ -175,7 +175,7 @@ class FitSession:
 
     def _chunk(self, state: FitState) -> FitState:
         fitting, before = self._fitting, int(state.update)
-        last, number = self._last_evaluation(before)
+        last, number = fitting.last_evaluation(before)
         goal = fitting.evaluation_at(number + 1)
         begin = time.perf_counter()
         state = fitting.advance(state, min(self._size, goal - before))
@@ -191,13 +191,6 @@ class FitSession:
             self._evaluate(state, update - last)
             state = state._replace(seeds=state.seeds._replace(loss=jnp.zeros_like(state.seeds.loss)))
         return state
-
-    def _last_evaluation(self, update: int) -> tuple[int, int]:
-        """The last evaluation at or before an update: when it was, and its number."""
-        number = int(update * self._fitting.config.evaluations / self._fitting.updates) + 1
-        while self._fitting.evaluation_at(number) > update:
-            number -= 1
-        return self._fitting.evaluation_at(number), number
 
     def _evaluate(self, state: FitState, since: int) -> None:
         rows = self._fitting.evaluate(state, since)
