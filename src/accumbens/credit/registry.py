@@ -7,7 +7,13 @@ import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from accumbens.credit.settings import CoagentSettings, ConventionalSettings, DirectFeedbackSettings, RuleSettings
+from accumbens.credit.settings import (
+    CoagentSettings,
+    ConventionalSettings,
+    DirectFeedbackSettings,
+    RuleSettings,
+    VectorisedSettings,
+)
 from accumbens.errors import UnknownNameError
 from accumbens.registration import Registered
 
@@ -70,6 +76,16 @@ RULES: dict[str, RuleEntry] = {
         "one number, the reward less a baseline: every unit is an agent that learns by REINFORCE",
         CoagentSettings(),
         "coagent:make_coagent",
+    ),
+    "vectorised-backprop": RuleEntry(
+        "the error vector times the exact signal of the unit, in vectorised networks",
+        VectorisedSettings(),
+        "gevb:make_vectorised_backprop",
+    ),
+    "gevb": RuleEntry(
+        "the error vector of the output and nothing else, in vectorised networks (256-128 units; the paper: 1024-512)",
+        VectorisedSettings(),
+        "gevb:make_gevb",
     ),
 }
 

@@ -83,3 +83,17 @@ class CoagentSettings(CoagentNetworkSettings):
 @dataclass(frozen=True, kw_only=True)
 class VectorisedSettings(RuleSettings):
     """Of vectorised networks (Clark et al., 2021)."""
+
+    layers: tuple[int, ...] = (256, 128)
+    """Units of every hidden layer, even numbers; 1024,512 in the paper's dense network for MNIST."""
+    optimiser: Literal["sgd", "rmsprop", "adam"] = "adam"
+    """Optimiser of the network; each moves every number by itself, so none mixes layers."""
+    learning_rate: float = 3e-4
+    """Learning rate α."""
+    batch_size: int = 128
+    """Examples of one update; all of them if there are fewer."""
+    architecture: Literal["dense", "convolutional", "locally-connected"] = "dense"
+    """How the layers are connected. If not densely, all of `layers` but the last are channels of maps, whose units see
+    3 × 3 pixels; the next layer sees maps averaged over squares of 2 × 2. Needs images."""
+    signs: Literal["mixed", "nonnegative"] = "nonnegative"
+    """Whether all weights but those of the first layer are kept from being negative; biases never are."""

@@ -1,6 +1,7 @@
 """Connections: the linear maps between layers, without biases, of one example. All networks are made of them."""
 
 from abc import abstractmethod
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -71,16 +72,31 @@ class LocallyConnected(Connection):
         return jnp.einsum("yxoip,piyx->oyx", weight, around)
 
 
-def arriving(h: Float[Array, "..."], connection: Connection) -> Float[Array, " ..."]:
-    """Return what a connection sees of the activity of the layer below, for one example.
+def arriving(h: Float[Array, "batch ..."], connection: Connection) -> Float[Array, "batch ..."]:
+    """Return what a connection sees of the activity of the layer below.
 
     Maps are averaged over squares of 2 × 2. A dense connection sees them as one row, place after place, so that units
     that are neighbours among the channels are neighbours there too: pairs of ON and OFF units stay pairs.
     """
-    if h.ndim == 1:
+    if h.ndim == 2:
         return h
-    channels, height, width = h.shape
+    examples, channels, height, width = h.shape
     rows, columns = height // POOL, width // POOL
-    squares = h[:, : rows * POOL, : columns * POOL].reshape(channels, rows, POOL, columns, POOL)
-    pooled = squares.mean(axis=(2, 4))
-    return jnp.moveaxis(pooled, 0, -1).reshape(-1) if isinstance(connection, Dense) else pooled
+    squares = h[:, :, : rows * POOL, : columns * POOL].reshape(examples, channels, rows, POOL, columns, POOL)
+    pooled = squares.mean(axis=(3, 5))
+    return jnp.moveaxis(pooled, 1, -1).reshape(examples, -1) if isinstance(connection, Dense) else pooled
+
+
+def clamped(layers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return layers whose connections have no negative weights, but for those of the first layer."""
+    first, *others = layers
+    return first, *(
+        eqx.tree_at(lambda layer: layer.connection.weight, layer, replace_fn=lambda weight: jnp.maximum(weight, 0))
+        for layer in others
+    )
+
+
+def summed_to(like: Float[Array, "..."], values: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Return sums of the values over the axes in which `like` has one number for all: units that share a bias."""
+    axes = tuple(axis for axis, length in enumerate(like.shape) if length == 1)
+    return values.sum(axis=axes, keepdims=True)
