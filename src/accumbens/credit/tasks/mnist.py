@@ -17,8 +17,9 @@ VALID_PART = 1 / 6
 """Of the 60,000 examples that are not for testing."""
 _SIDE, _TRAINING = 28, 60_000
 
-Images = UInt8[np.ndarray, "examples pixels"]
-Labels = UInt8[np.ndarray, " examples"]
+# The underscore: how many there are is another number in another part.
+Images = UInt8[np.ndarray, "_ pixels"]
+Labels = UInt8[np.ndarray, " _"]
 
 
 def make_mnist(settings: TaskSettings, batch_size: int, data: Path | None = None) -> Task:

@@ -1,0 +1,64 @@
+"""What every task must be; a new task is tested by being registered."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from accumbens.credit.tasks.protocol import Examples, Stream
+from accumbens.credit.tasks.registry import TASKS, make_task
+
+BATCH = 8
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_task_is_what_its_facts_say(name, data):
+    task = make_task(name, TASKS[name].settings, BATCH, data)
+    facts = task.facts
+
+    def check(x, y):
+        assert x.shape == (len(x), facts.inputs)
+        assert x.dtype == np.float32
+        assert np.isfinite(x).all()
+        if facts.kind == "classification":
+            assert (y.shape, y.dtype) == ((len(x),), np.int32)
+            assert y.min() >= 0
+            assert y.max() < facts.outputs
+        else:
+            assert (y.shape, y.dtype) == ((len(x), facts.outputs), np.float32)
+            assert np.isfinite(y).all()
+
+    held_out = (task.valid, task.test)
+    for examples in held_out if isinstance(task.train, Stream) else (task.train, *held_out):
+        assert isinstance(examples, Examples)
+        assert len(examples.x)
+        check(examples.x, examples.y)
+    if isinstance(task.train, Stream):
+        state = task.train.init(jax.random.key(0))
+        x, y = task.train.batch(state, jnp.int32(task.train.updates - 1), jax.random.key(1))
+        assert len(x) == BATCH
+        check(np.asarray(x), np.asarray(y))
+    for scale, columns in ((task.input_scale, facts.inputs), (task.target_scale, facts.outputs)):
+        if scale is not None:
+            assert np.broadcast_shapes(scale.shift.shape, scale.deviation.shape, (columns,)) == (columns,)
+            assert (scale.deviation > 0).all()
+    if facts.image_shape is not None:
+        assert np.prod(facts.image_shape) == facts.inputs
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_digest_tells_the_data(name, data):
+    settings = TASKS[name].settings
+    digest = make_task(name, settings, BATCH, data).digest
+    assert len(digest) == 64
+    assert make_task(name, settings, BATCH, data).digest == digest
+    other = type(settings)(**{**vars(settings), "split_seed": settings.split_seed + 1})
+    assert make_task(name, other, BATCH, data).digest != digest
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_default_number_of_epochs_is_one_for_a_stream_alone(name, data):
+    entry = TASKS[name]
+    streams = isinstance(entry.make(entry.settings, BATCH, data).train, Stream)
+    assert (entry.epochs == 1) == streams
+    assert entry.summary
