@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int8, PRNGKeyArray
 
+from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.architecture import Shape, shapes_of
 from accumbens.credit.networks.connections import Connection, Dense, arriving, clamped, summed_to
@@ -130,12 +131,13 @@ class Vectorised(Network):
         """Return what every layer does with a batch: h = z if t · z ≥ 0, else 0."""
         dense = isinstance(self.layers[0].connection, Dense)
         inputs, gates = [x if dense else x.reshape(-1, *(self.facts.image_shape or ()))], []
-        for layer, above, t in zip(self.layers[:-1], self.layers[1:], self.gates, strict=True):
-            z = layer(inputs[-1])
-            gate = ((t * z).sum(axis=1) >= 0).astype(z.dtype)
+        hidden = zip(self.layers[:-1], self.layers[1:], self.gates, strict=True)
+        for place, (layer, above, t) in enumerate(hidden):
+            z = marks.activity(layer(inputs[-1]), place)
+            gate = marks.activity(((t * z).sum(axis=1) >= 0).astype(z.dtype), place)
             gates.append(gate)
             inputs.append(jax.vmap(lambda h, connection=above.connection: arriving(h, connection))(z * gate[:, None]))
-        return VectorTrace(inputs, gates, self.layers[-1](inputs[-1])[..., 0])
+        return VectorTrace(inputs, gates, marks.outputs(self.layers[-1](inputs[-1])[..., 0]))
 
     def backward(self, trace: VectorTrace) -> list[Float[Array, "batch ..."]]:
         """Return the exact signals of all layers, those of hidden units not yet through their gates m.
