@@ -70,9 +70,9 @@ def test_transpose_and_weight_gradient(kind):
 
 def test_maps_arrive_averaged_and_pairs_stay_pairs():
     connection, h, _ = some(Convolutional)
-    seen = arriving(h[0], connection)
-    assert seen.shape == (INPUTS, 2, 2)
-    np.testing.assert_allclose(seen[1, 1, 0], h[0][1, 2:4, 0:2].mean(), rtol=1e-6)
-    row = arriving(h[0], Dense(jnp.zeros((1, INPUTS * 4))))
-    np.testing.assert_allclose(row.reshape(2, 2, INPUTS)[1, 0], seen[:, 1, 0], rtol=1e-6)
-    np.testing.assert_array_equal(arriving(h[0, :, 0, 0], Dense(jnp.zeros((1, INPUTS)))), h[0, :, 0, 0])
+    seen = arriving(h, connection)
+    assert seen.shape == (BATCH, INPUTS, 2, 2)
+    np.testing.assert_allclose(seen[0, 1, 1, 0], h[0, 1, 2:4, 0:2].mean(), rtol=1e-6)
+    row = arriving(h, Dense(jnp.zeros((1, INPUTS * 4))))
+    np.testing.assert_allclose(row.reshape(BATCH, 2, 2, INPUTS)[:, 1, 0], seen[:, :, 1, 0], rtol=1e-6)
+    np.testing.assert_array_equal(arriving(row, Dense(jnp.zeros((1, INPUTS * 4)))), row)
