@@ -276,7 +276,7 @@ def test_a_comparison_can_be_written_and_drawn(make, tmp_path):
     assert plain["groups"][0]["runs"][0]["returns"] == {"0": 50.0, "1": 60.0}
     assert plain["pairs"][0]["improvement"] == list(found.pairs[0].improvement)
     for ending in (".png", ".svg"):
-        draw_comparison(found, "final_return", tmp_path / f"f{ending}")
+        draw_comparison(found, tmp_path / f"f{ending}")
         assert (tmp_path / f"f{ending}").stat().st_size > 10_000
 
 
@@ -284,4 +284,4 @@ def test_single_seeds_and_equal_scores_are_drawn_too(make, tmp_path):
     found = compare(scores(make("a", [5.0]), make("b", [5.0], algo="pqn", credit="backprop")))
     write_comparison(found, tmp_path / "c.csv")
     assert read_table(tmp_path / "c.csv")[0]["low"] == ""
-    draw_comparison(found, "final_return", tmp_path / "f.png")
+    draw_comparison(found, tmp_path / "f.png")

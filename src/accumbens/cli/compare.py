@@ -10,6 +10,7 @@ from accumbens.cli.arguments import Flag, default, parsed
 RUNS = tyro.conf.arg(
     metavar="RUN…", help="Run directories, or folders of runs such as an experiment's.", help_behavior_hint="(required)"
 )
+METRIC = default("final_return; of fits: test_accuracy, in regression test_loss")
 FIGURE = parsed("figure", str, "FILE")
 
 
@@ -17,9 +18,10 @@ def compare(
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS],
     /,
     *,
-    by: Annotated[str, parsed("by", str, "KEY,KEY,…")] = "algo,credit",
-    metric: Annotated[str, parsed("metric", str, "{final_return,eval_return,episodes}")] = "final_return",
+    by: Annotated[str | None, parsed("by", str, "KEY,KEY,…"), default("algo,credit; of fits: rule")] = None,
+    metric: Annotated[str | None, parsed("metric", str, "METRIC"), METRIC] = None,
     step: Annotated[int | None, parsed("step", int, "N"), default("the last of each run")] = None,
+    epoch: Annotated[float | None, parsed("epoch", float, "N"), default("the last of each fit")] = None,
     scale: Annotated[str | None, parsed("scale", str, "FILE"), default("from the papers")] = None,
     out: Annotated[str | None, parsed("out", str, "FILE"), default("nowhere"), tyro.conf.arg(aliases=["-o"])] = None,
     figure: Annotated[str | None, FIGURE, default("none")] = None,
@@ -29,16 +31,19 @@ def compare(
 ) -> int:
     """Compare groups of runs: interquartile mean, median, mean, optimality gap, probability of improvement.
 
-    All with 95 % stratified bootstrap intervals (Agarwal et al., 2021). Twins, which differ in credit only, are paired
-    by seed. Returns of several environments are normalised: 0 is random actions, 1 the AD agent of its paper.
+    All with 95 % stratified bootstrap intervals (Agarwal et al., 2021). Runs are all of agents, or all of fits. Twins,
+    which differ in credit only, are paired by seed, and so are fits whose seeds had the same data, batches and initial
+    network. Returns of several environments are normalised: 0 is random actions, 1 the AD agent of its paper.
 
     Args:
         runs: runs.
-        by: What makes a group: algo, env, credit, run, or any setting.
+        by: What makes a group: algo, env, credit, of fits rule, task, and run, or any setting.
         metric: final_return: last 100 training episodes; eval_return: last greedy evaluation during training; episodes:
-            what 'accumbens evaluate' played greedily.
-        step: Environment steps at which runs are compared.
-        scale: CSV file with the columns env, zero, one: the returns that are the scores 0 and 1.
+            what 'accumbens evaluate' played greedily. Of fits: test_, valid_ or train_accuracy, test_, valid_ or
+            train_loss.
+        step: Environment steps, or updates of fits, at which runs are compared.
+        epoch: Passes through the training data at which fits are compared.
+        scale: CSV file with the columns env (of fits: task), zero, one: the numbers that are the scores 0 and 1.
         out: CSV file to write the statistics to.
         figure: Picture to draw: intervals, probabilities of improvement, performance profiles (.png, .svg or .pdf).
         force: Write over files that exist.
@@ -60,15 +65,16 @@ def compare(
     given = analysis.read_scales(Path(scale)) if scale else {}
     view = CompareView(Console(stderr=json or quiet, highlight=False), quiet)
     with view.working("reading runs"):
-        scores = analysis.read_scores(runs, metric, step, view.message)
+        scores = analysis.read_scores(runs, metric, step, view.message, epoch=epoch)
     with view.working("resampling"):
-        comparison = analysis.compare(scores, by.split(","), given)
+        comparison = analysis.compare(scores, None if by is None else by.split(","), given)
         if out is not None:
             analysis.write_comparison(comparison, Path(out))
         if figure is not None:
-            analysis.draw_comparison(comparison, metric, Path(figure))
-    view.show(comparison, metric, files)
+            analysis.draw_comparison(comparison, Path(figure))
+    view.show(comparison, files)
     if json:
-        about = {"metric": metric, "by": by.split(","), "normalised": bool(comparison.scales)}
+        keys = analysis.BY[comparison.kind] if by is None else by.split(",")
+        about = {"metric": comparison.metric.name, "by": list(keys), "normalised": bool(comparison.scales)}
         print_json(about | analysis.document(comparison) | {"files": [str(path) for path in files]})
     return 0

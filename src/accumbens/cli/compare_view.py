@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.analysis.comparison import METRICS, Comparison
+from accumbens.analysis.comparison import PAIRED, Comparison
 from accumbens.analysis.comparison.table import intervals
+from accumbens.analysis.run_files import AGENTS
 from accumbens.analysis.stats import Interval
 
 _TITLES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "gap"}
@@ -36,10 +37,10 @@ class CompareView:
         """Print something the user should know, even when quiet."""
         self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
-    def show(self, comparison: Comparison, metric: str, files: Sequence[Path]) -> None:
+    def show(self, comparison: Comparison, files: Sequence[Path]) -> None:
         """Print tables and notes; the notes even when quiet."""
         if not self._quiet:
-            self._heading(comparison, metric)
+            self._heading(comparison)
             self._groups(comparison)
             if comparison.pairs:
                 self._pairs(comparison)
@@ -49,26 +50,32 @@ class CompareView:
             for path in files:
                 self._console.print(f"[dim]written: {escape(str(path))}[/]", soft_wrap=True)
 
-    def _heading(self, comparison: Comparison, metric: str) -> None:
-        self._console.print(f"[bold]{metric}[/]: {METRICS[metric]}; [95 % bootstrap interval]".replace("[95", r"\[95"))
-        for env, scale in comparison.scales.items():
-            line = f"{env}: 0 is a return of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"
+    def _heading(self, comparison: Comparison) -> None:
+        metric = comparison.metric
+        unit = ", in %" if comparison.factor != 1 else "; less is better" if comparison.less_is_better else ""
+        line = f"[bold]{metric.name}[/]: {metric.summary}{unit}; [95 % bootstrap interval]"
+        self._console.print(line.replace("[95", r"\[95"), soft_wrap=True)
+        score = "return" if comparison.kind is AGENTS else metric.name
+        for task, scale in comparison.scales.items():
+            line = f"{task}: 0 is a {score} of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"
             self._console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
         self._console.print()
 
     def _groups(self, comparison: Comparison) -> None:
-        digits = 2 if comparison.scales else 1
         several = any(len(group.scores) > 1 for group in comparison.groups)
         # In one environment the median over environments is the mean.
         names = [name for name in intervals(comparison.groups[0].summary) if several or name != "median"]
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if several else (0, 1))
         table.add_column("group", no_wrap=True)
-        for column in ("seeds", "envs"):
+        for column in ("seeds", "envs" if comparison.kind is AGENTS else "tasks"):
             table.add_column(column, justify="right")
         for name in names:
             table.add_column(_TITLES[name])
         for group in comparison.groups:
-            found = [_text(intervals(group.summary)[name], digits, lines=several) for name in names]
+            found = [
+                _text(intervals(group.summary)[name], comparison.form, comparison.factor, lines=several)
+                for name in names
+            ]
             table.add_row(escape(group.name), str(group.summary.seeds), str(len(group.scores)), *found)
         self._console.print(table)
         lines = "IQM: interquartile mean"
@@ -84,21 +91,23 @@ class CompareView:
         for column in ("P(first better)", "IQM difference", "paired"):
             table.add_column(column)
         for pair in comparison.pairs:
-            difference = _text(pair.difference, 2 if comparison.scales else 1)
+            difference = _text(pair.difference, comparison.form, comparison.factor)
             paired = "by seed" if pair.paired else "–"
-            table.add_row(escape(pair.x), escape(pair.y), _text(pair.improvement, 2), difference, paired)
+            table.add_row(escape(pair.x), escape(pair.y), _text(pair.improvement, ".2f"), difference, paired)
         self._console.print(table)
         lines = ["P(first better): probability that a run of the first group beats one of the second"]
+        if comparison.less_is_better:
+            lines.append("IQM difference: of the first minus the second; below 0 the first is better")
         if any(pair.paired for pair in comparison.pairs):
-            lines.append("paired by seed: twins, which differ in credit only; their seeds were resampled together")
+            lines.append(f"paired by seed: {PAIRED[comparison.kind]}")
         for line in lines:
             self._console.print(f"[dim]{line}[/]", soft_wrap=True)
 
 
-def _text(interval: Interval, digits: int, lines: bool = False) -> str:
+def _text(interval: Interval, form: str, factor: float = 1.0, lines: bool = False) -> str:
     """The estimate and its interval; on two lines, or a table of four would be too wide for a terminal."""
-    point = f"{interval.point:.{digits}f}"
+    point, low, high = (format(factor * value, form) for value in interval)
     if math.isnan(interval.low):
         return point
     separator = "\n" if lines else " "
-    return escape(f"{point}{separator}[{interval.low:.{digits}f}, {interval.high:.{digits}f}]")
+    return escape(f"{point}{separator}[{low}, {high}]")

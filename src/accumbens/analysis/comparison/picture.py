@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from accumbens.analysis import stats
-from accumbens.analysis.comparison.groups import Comparison, Group, Pair
+from accumbens.analysis.comparison.comparison import Comparison
+from accumbens.analysis.comparison.groups import Group
+from accumbens.analysis.comparison.pairs import Pair
 from accumbens.analysis.comparison.table import intervals
 
 THRESHOLDS = 101
@@ -21,16 +23,16 @@ _TITLES = {
 }
 
 
-def draw_comparison(comparison: Comparison, unit: str, picture: Path) -> None:
+def draw_comparison(comparison: Comparison, picture: Path) -> None:
     """Draw a comparison.
 
     Args:
         comparison: what is drawn.
-        unit: what the scores are, such as `final_return`.
         picture: the file to write; its ending says the format.
     """
     groups, pairs = comparison.groups, comparison.pairs
-    unit = f"normalised {unit}" if comparison.scales else unit
+    unit, factor = _unit(comparison), comparison.factor
+    unit += " (less is better)" if comparison.less_is_better else ""
     colours = [colormaps["tab10" if len(groups) <= 10 else "tab20"](index) for index in range(len(groups))]
     names = _statistics(groups)
     height = 0.32 * len(groups)
@@ -41,13 +43,14 @@ def draw_comparison(comparison: Comparison, unit: str, picture: Path) -> None:
     parts = figure.subfigures(len(rows), 1, height_ratios=rows, squeeze=False)[:, 0]
     panels = parts[0].subplots(1, len(names), sharey=True, squeeze=False)[0]
     for axes, name in zip(panels, names, strict=True):
-        _draw_intervals(axes, [intervals(group.summary)[name] for group in groups], colours)
+        found = [_times(intervals(group.summary)[name], factor) for group in groups]
+        _draw_intervals(axes, found, colours)
         axes.set(title=_TITLES[name], xlabel=unit)
     panels[0].set_yticks(range(len(groups)), [f"{group.name} ({group.summary.seeds})" for group in groups])
     panels[0].set_ylim(len(groups) - 0.5, -0.5)
     if pairs:
         _draw_pairs(parts[1].subplots(), pairs)
-    _draw_profiles(parts[-1].subplots(), groups, colours, unit)
+    _draw_profiles(parts[-1].subplots(), comparison, colours)
     few = min(group.summary.seeds for group in groups)
     caption = "95 % stratified bootstrap intervals; in brackets: seeds"
     figure.suptitle(caption + (f" (fewer than {stats.FEW_SEEDS}: rough)" if few < stats.FEW_SEEDS else ""), fontsize=9)
@@ -81,14 +84,31 @@ def _draw_pairs(axes: Axes, pairs: Sequence[Pair]) -> None:
     )
 
 
-def _draw_profiles(axes: Axes, groups: Sequence[Group], colours: Sequence, unit: str) -> None:
+def _draw_profiles(axes: Axes, comparison: Comparison, colours: Sequence) -> None:
+    """The share of runs on the good side of every threshold."""
+    groups, factor = comparison.groups, comparison.factor
+    sign = -1.0 if comparison.less_is_better else 1.0
     values = np.concatenate([scores for group in groups for scores in group.scores.values()])
     margin = 0.02 * (np.ptp(values) or 1.0)
     thresholds = np.linspace(values.min() - margin, values.max() + margin, THRESHOLDS)
     for group, colour in zip(groups, colours, strict=True):
-        profile = stats.performance_profile(group.scores, thresholds, repetitions=2_000)
-        axes.step(thresholds, profile.point, where="post", color=colour, label=group.name)
-        axes.fill_between(thresholds, profile.low, profile.high, step="post", color=colour, alpha=0.15, lw=0)
-    axes.set(xlabel=f"{unit} τ", ylabel="share of runs above τ", ylim=(-0.02, 1.02))
+        scores = {task: sign * np.asarray(values) for task, values in group.scores.items()}
+        profile = stats.performance_profile(scores, sign * thresholds, repetitions=2_000)
+        at = factor * thresholds
+        axes.step(at, profile.point, where="post", color=colour, label=group.name)
+        axes.fill_between(at, profile.low, profile.high, step="post", color=colour, alpha=0.15, lw=0)
+    side = "below" if comparison.less_is_better else "above"
+    axes.set(xlabel=f"{_unit(comparison)} τ", ylabel=f"share of runs {side} τ", ylim=(-0.02, 1.02))
     axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8)
+
+
+def _unit(comparison: Comparison) -> str:
+    name = comparison.metric.name
+    if comparison.scales:
+        return f"normalised {name}"
+    return f"{name} (%)" if comparison.metric.percent else name
+
+
+def _times(interval: stats.Interval, factor: float) -> stats.Interval:
+    return stats.Interval(*(factor * value for value in interval))

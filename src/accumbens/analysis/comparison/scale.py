@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from accumbens.analysis.published import TABLES
+from accumbens.analysis.run_files import AGENTS, FITS, Kind
 from accumbens.errors import AccumbensError
 
 REFERENCES = {
@@ -37,18 +38,16 @@ RANDOM: dict[str, float] = {
 }
 """What random actions return, by benchmarks/random_play.py."""
 
-COLUMNS = ("env", "zero", "one")
-
 
 class Scale(NamedTuple):
-    """The returns that are the scores 0 and 1, and where they come from."""
+    """The returns, or other scores, that are the scores 0 and 1, and where they come from."""
 
     zero: float
     one: float
     source: str
 
     def normalise(self, value: float) -> float:
-        """Return the score of a return."""
+        """Return the score on this scale; 1 is better than 0, whichever number is larger."""
         return (value - self.zero) / (self.one - self.zero)
 
 
@@ -61,7 +60,7 @@ def known_scale(env: str) -> Scale | None:
 
 
 def read_scales(path: Path) -> dict[str, Scale]:
-    """Return the scales of a CSV file with the columns env, zero and one.
+    """Return the scales of a CSV file with the columns env (for fits: task), zero and one.
 
     Raises:
         AccumbensError: it cannot be read, or a number cannot be used.
@@ -70,32 +69,37 @@ def read_scales(path: Path) -> dict[str, Scale]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = csv.DictReader(file)
-            if not set(COLUMNS) <= set(rows.fieldnames or ()):
-                raise AccumbensError(f"{path} cannot be used: it needs the columns {', '.join(COLUMNS)}")
+            columns = rows.fieldnames or ()
+            key = next((kind.task_key for kind in (AGENTS, FITS) if kind.task_key in columns), None)
+            if key is None or not {"zero", "one"} <= set(columns):
+                raise AccumbensError(
+                    f"{path} cannot be used: it needs the columns env, zero, one; of fits: task, zero, one"
+                )
             for row in rows:
                 zero, one = float(row["zero"]), float(row["one"])
                 if not abs(one - zero) < float("inf") or one == zero:
-                    raise AccumbensError(f"{path} cannot be used: {row['env']} has zero={zero} and one={one}")
-                scales[row["env"]] = Scale(zero, one, str(path))
+                    raise AccumbensError(f"{path} cannot be used: {row[key]} has zero={zero} and one={one}")
+                scales[row[key]] = Scale(zero, one, str(path))
     except (OSError, TypeError, ValueError) as error:
         raise AccumbensError(f"{path} cannot be used: {error}") from None
     return scales
 
 
-def scales_for(envs: Sequence[str], given: Mapping[str, Scale]) -> dict[str, Scale]:
-    """Return the scales of all environments, or none if there is a single one and none was given.
+def scales_for(tasks: Sequence[str], given: Mapping[str, Scale], kind: Kind) -> dict[str, Scale]:
+    """Return the scales of all tasks, or none if there is a single one and none was given.
 
     Raises:
         AccumbensError: there are several, or some were given, and one has no scale.
     """
-    if len(envs) == 1 and not given:
+    if len(tasks) == 1 and not given:
         return {}
-    known = {env: given.get(env) or known_scale(env) for env in envs}
-    scales = {env: scale for env, scale in known.items() if scale is not None}
-    missing = [env for env in envs if env not in scales]
+    known = {task: given.get(task) or (known_scale(task) if kind is AGENTS else None) for task in tasks}
+    scales = {task: scale for task, scale in known.items() if scale is not None}
+    missing = [task for task in tasks if task not in scales]
     if missing:
+        scores = "returns" if kind is AGENTS else "scores"
         raise AccumbensError(
-            f"returns of several environments cannot be averaged, and there is no scale for {', '.join(missing)}: "
-            f"compare one environment at a time, or give --scale FILE.csv with the columns {', '.join(COLUMNS)}"
+            f"{scores} of several {kind.task}s cannot be averaged, and there is no scale for {', '.join(missing)}: "
+            f"compare one {kind.task} at a time, or give --scale FILE.csv with the columns {kind.task_key}, zero, one"
         )
     return scales

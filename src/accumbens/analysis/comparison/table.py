@@ -5,25 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from accumbens.analysis.comparison.groups import Comparison, Group
+from accumbens.analysis.comparison.comparison import Comparison
+from accumbens.analysis.comparison.groups import Group
+from accumbens.analysis.comparison.scores import RunScores
 from accumbens.analysis.stats import Interval, Summary
 from accumbens.errors import AccumbensError
 
 PICTURES = (".png", ".svg", ".pdf")
 
 STATISTICS = ("iqm", "median", "mean", "optimality_gap")
-COLUMNS: tuple[str, ...] = (
-    "group",
-    "other",
-    "statistic",
-    "point",
-    "low",
-    "high",
-    "seeds",
-    "environments",
-    "normalised",
-    "paired",
-)
 
 
 def intervals(summary: Summary) -> dict[str, Interval]:
@@ -37,7 +27,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
     return {
         "groups": [_group(group) for group in comparison.groups],
         "pairs": [pair._asdict() for pair in comparison.pairs],
-        "scales": {env: scale._asdict() for env, scale in comparison.scales.items()},
+        "scales": {task: scale._asdict() for task, scale in comparison.scales.items()},
         "notes": comparison.notes,
     }
 
@@ -46,12 +36,16 @@ def _group(group: Group) -> dict[str, Any]:
     return {
         "group": group.name,
         "seeds": group.summary.seeds,
-        "runs": [
-            {"run": str(run.path), "env": run.config.env, "step": run.step, "returns": run.scores} for run in group.runs
-        ],
+        "runs": [_run(run) for run in group.runs],
         "scores": group.scores,
         **intervals(group.summary),
     }
+
+
+def _run(run: RunScores) -> dict[str, Any]:
+    if run.epoch is None:
+        return {"run": str(run.path), "env": run.task, "step": run.step, "returns": run.scores}
+    return {"run": str(run.path), "task": run.task, "step": run.step, "epoch": run.epoch, "scores": run.scores}
 
 
 def require_writable(path: Path, force: bool, picture: bool) -> None:
@@ -71,16 +65,22 @@ def require_writable(path: Path, force: bool, picture: bool) -> None:
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write a row per group and statistic, and two per pair; what does not apply is empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        columns = ["group", "other", "statistic", "point", "low", "high", "seeds", _tasks(comparison)]
+        writer = csv.DictWriter(file, [*columns, "normalised", "paired"], lineterminator="\n")
         writer.writeheader()
         for row in _rows(comparison):
             known = {key: value for key, value in row.items() if value == value}  # NaN: there is no interval
             writer.writerow(known | {"normalised": bool(comparison.scales)})
 
 
+def _tasks(comparison: Comparison) -> str:
+    """The column that counts tasks: environments, or tasks."""
+    return f"{comparison.kind.task}s"
+
+
 def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for group in comparison.groups:
-        sizes = {"seeds": group.summary.seeds, "environments": len(group.scores)}
+        sizes = {"seeds": group.summary.seeds, _tasks(comparison): len(group.scores)}
         for name, interval in intervals(group.summary).items():
             yield {"group": group.name, "statistic": name} | interval._asdict() | sizes
     for pair in comparison.pairs:
