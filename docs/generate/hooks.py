@@ -1,6 +1,7 @@
 """What the documentation's build adds to the pages: equations as MathML, and tables made from the package itself.
 
-A line `{{ name argument … }}` of a page is replaced by what the function of that name in `tables` or `wiring` returns.
+`{{ name argument … }}` in a page is replaced by what the function of that name in `tables`, `credit` or `wiring`
+returns. The figures of committed results are there for the pages as `assets/results/EXPERIMENT.png`.
 """
 
 import re
@@ -9,23 +10,42 @@ from collections.abc import Callable
 import latex2mathml.converter
 import tables
 import wiring
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import credit
 
 MACROS: dict[str, Callable[..., str]] = {
     "alignment": tables.alignment,
     "conditioning": tables.conditioning,
     "defaults": tables.defaults,
-    "results": tables.results,
-    "signals": tables.signals,
+    "fits": credit.fits,
+    "layers": credit.layers,
     "presets": tables.presets,
+    "results": tables.results,
+    "rule_settings": credit.rule_settings,
+    "rules": credit.rules,
+    "score": credit.score,
+    "signals": tables.signals,
+    "task_settings": credit.task_settings,
+    "tasks": credit.tasks,
     "wiring": wiring.draw,
 }
-_MACRO = re.compile(r"^\{\{ (\w+)([^}]*) \}\}$", re.MULTILINE)
+_MACRO = re.compile(r"\{\{ (\w+)([^}]*) \}\}")
 _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 _BLOCK = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
 
 
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the figures of committed results."""
+    for figure in sorted(tables.RESULTS.glob("*/curves.png")):
+        name = f"assets/results/{figure.parent.name}.png"
+        files.append(File.generated(config, name, abs_src_path=str(figure)))
+    return files
+
+
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Put the generated tables and figures in."""
+    """Put the generated tables, figures and numbers in."""
     return _MACRO.sub(lambda match: MACROS[match[1]](*match[2].split()), markdown)
 
 

@@ -21,7 +21,7 @@ _COMMITTED = ("ad-classic", "family", "control")  # whose summaries have the col
 def presets() -> str:
     """All presets: name, what it is, its learner."""
     rows = [(f"`{name}`", preset.summary, _learner(preset.learner.__name__)) for name, preset in PRESETS.items()]
-    return _table(("preset", "what it is", "learner"), rows)
+    return markdown_table(("preset", "what it is", "learner"), rows)
 
 
 def _learner(name: str) -> str:
@@ -39,7 +39,7 @@ def defaults(algo: str) -> str:
         sources = {preset.sources.get(field.name, "default") for preset in resolved.values()}
         given = sorted(sources - {"default"}) or ["default"]
         rows.append((f"`{field.name}`", *values, "; ".join(given)))
-    return _table(("setting", *(f"{scope}" for scope in scopes), "source"), rows)
+    return markdown_table(("setting", *(f"{scope}" for scope in scopes), "source"), rows)
 
 
 def results(algo: str) -> str:
@@ -47,7 +47,7 @@ def results(algo: str) -> str:
     rows, commands = [], []
     for experiment in _COMMITTED:
         before = len(rows)
-        for row in _read(RESULTS / experiment / "summary.csv"):
+        for row in read(RESULTS / experiment / "summary.csv"):
             if row["algo"] == algo:
                 rows.append(_result(row))
         if len(rows) > before:
@@ -56,7 +56,7 @@ def results(algo: str) -> str:
         return "No learning curve of this preset is committed yet: it is tested, not benchmarked."
     header = ("environment", "credit", "seeds", "steps", "return, last 100 episodes", "paper", "at its step")
     listing = "\n".join(commands)
-    return f"{_table(header, rows)}\n\nMade by\n\n```text\n{listing}\n```\n"
+    return f"{markdown_table(header, rows)}\n\nMade by\n\n```text\n{listing}\n```\n"
 
 
 def _result(row: dict[str, str]) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ _ASKED = {
 
 def conditioning(run: str, probe: str) -> str:
     """The TD errors of a committed probe, per cell: mean over seeds, 95 % t-interval, share of seeds of that sign."""
-    rows = _read(ASSETS / "conditioning" / f"{run}_{probe}.csv")
+    rows = read(ASSETS / "conditioning" / f"{run}_{probe}.csv")
     cells = sorted({int(row["cell"]) for row in rows})
     table = []
     for text, key in _ASKED[probe].items():
@@ -110,12 +110,12 @@ def conditioning(run: str, probe: str) -> str:
         entries = [_response([float(row["td_error"]) for row in asked if int(row["cell"]) == cell]) for cell in cells]
         exact = f"{float(asked[0]['exact']):.2f}" if key[0] == "late" else "–"
         table.append((text, *entries, exact))
-    return _table(("TD error", *(f"cell {cell}" for cell in cells), "of who knows the values"), table)
+    return markdown_table(("TD error", *(f"cell {cell}" for cell in cells), "of who knows the values"), table)
 
 
 def alignment(folder: str) -> str:
     """Cosine of each cell's local gradient with backpropagation's, untrained, early and at the end: mean over seeds."""
-    rows = [row for row in _read(ASSETS / "showcase" / folder / "alignment.csv") if row["parameters"] == "activity"]
+    rows = [row for row in read(ASSETS / "showcase" / folder / "alignment.csv") if row["parameters"] == "activity"]
     steps = sorted({int(row["step"]) for row in rows})
     shown = [steps[0], steps[1], steps[-1]]
     table = []
@@ -124,7 +124,7 @@ def alignment(folder: str) -> str:
             mine = [row for row in rows if row["reference"] == reference and int(row["cell"]) == cell]
             cosines = [[float(row["cosine"]) for row in mine if int(row["step"]) == step] for step in shown]
             table.append((reference, f"{cell}", *(f"{sum(at) / len(at):+.2f}" for at in cosines)))
-    return _table(("losses of", "cell", *(f"step {step:,}" for step in shown)), table)
+    return markdown_table(("losses of", "cell", *(f"step {step:,}" for step in shown)), table)
 
 
 def _response(errors: list[float]) -> str:
@@ -133,11 +133,13 @@ def _response(errors: list[float]) -> str:
     return f"{mean:+.2f} ± {interval:.2f} ({share} of {len(errors)} seeds)"
 
 
-def _read(path: Path) -> list[dict[str, str]]:
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table of Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join("| " + " | ".join(re.sub(r"\|", r"\\|", cell) for cell in line) + " |" for line in lines)
