@@ -63,3 +63,18 @@ def flat():
         return np.concatenate([np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(tree)])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def played(quick_jit):
+    """`played(network, batch, key, samples)`: the episode that a rule sees with this key, and every example's loss."""
+
+    def play(network, batch, key, samples=1):
+        @quick_jit
+        def found(network):
+            episode = network.play(batch.x, key, samples)
+            return episode, network.loss(episode.outputs, batch.y)
+
+        return found(network)
+
+    return play
