@@ -8,26 +8,36 @@ if TYPE_CHECKING:
     from accumbens.api import Curve, Evaluations, Played, Run, open_run, train
     from accumbens.cells.checker import check_cell
     from accumbens.cells.registry import register_cell, register_readout
+    from accumbens.credit.registry import register_rule
+    from accumbens.credit.tasks.registry import register_task
     from accumbens.envs.checker import check_environment
     from accumbens.envs.registry import register_environment
     from accumbens.envs.to_gymnasium import to_gymnasium
+    from accumbens.fits import Fit, FitCurve, fit
     from accumbens.share.acting import ActingAgent
+    from accumbens.share.fitted import FittedNetwork
     from accumbens.share.load import load
 
 __all__ = [
     "ActingAgent",
     "Curve",
     "Evaluations",
+    "Fit",
+    "FitCurve",
+    "FittedNetwork",
     "Played",
     "Run",
     "__version__",
     "check_cell",
     "check_environment",
+    "fit",
     "load",
     "open_run",
     "register_cell",
     "register_environment",
     "register_readout",
+    "register_rule",
+    "register_task",
     "to_gymnasium",
     "train",
 ]
@@ -37,15 +47,21 @@ _HOMES = {
     "ActingAgent": "share.acting",
     "Curve": "api",
     "Evaluations": "api",
+    "Fit": "fits",
+    "FitCurve": "fits",
+    "FittedNetwork": "share.fitted",
     "Played": "api",
     "Run": "api",
     "check_cell": "cells.checker",
     "check_environment": "envs.checker",
+    "fit": "fits",
     "load": "share.load",
     "open_run": "api",
     "register_cell": "cells.registry",
     "register_environment": "envs.registry",
     "register_readout": "cells.registry",
+    "register_rule": "credit.registry",
+    "register_task": "credit.tasks.registry",
     "to_gymnasium": "envs.to_gymnasium",
     "train": "api",
 }

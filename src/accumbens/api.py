@@ -4,21 +4,21 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from accumbens.cli.terminal import TerminalReport
-from accumbens.errors import AccumbensError
+from accumbens.credit.config import is_fit
+from accumbens.fits import Fit
 from accumbens.share.acting import ActingAgent
-from accumbens.share.load import load
+from accumbens.share.load import agent_of_run
 from accumbens.training import runs
 from accumbens.training import train as training
-from accumbens.training.config import format_value, parse_value, resolve_config
+from accumbens.training.config import resolve_config
 from accumbens.training.session import Result
-
-_TRACKERS = Literal["tensorboard", "wandb"]
+from accumbens.typed import TRACKERS, as_text, as_texts, checked, checked_or_none, is_shown
 
 
 class Curve(NamedTuple):
@@ -58,7 +58,7 @@ class Played(NamedTuple):
 
 
 class Run:
-    """A run, finished or not.
+    """A run of an agent, finished or not.
 
     Attributes:
         path: its directory.
@@ -116,8 +116,8 @@ class Run:
         Raises:
             AccumbensError: a number cannot be used, or the run has no good checkpoint.
         """
-        num_episodes = _checked("num_episodes", int, num_episodes)
-        epsilon = _checked("epsilon", float, epsilon)
+        num_episodes = checked("num_episodes", int, num_episodes)
+        epsilon = checked("epsilon", float, epsilon)
         _, _, evaluations = training.evaluate_run(self.path, num_episodes, [epsilon], _warn)
         return Played(*map(np.asarray, evaluations[0]))
 
@@ -132,7 +132,7 @@ class Run:
             AccumbensError: no checkpoint can be used, or another process trains the run.
             KeyboardInterrupt: Ctrl-C; what was trained is kept.
         """
-        checkpoint_seconds = _checked("checkpoint_seconds", float, checkpoint_seconds)
+        checkpoint_seconds = checked("checkpoint_seconds", float, checkpoint_seconds)
         with _report(progress) as report:
             result = training.resume(self.path, report, checkpoint_seconds=checkpoint_seconds)
         return _stopped_or(self, result)
@@ -143,20 +143,23 @@ class Run:
         Raises:
             AccumbensError: the run has no such seed or snapshot.
         """
-        return load(self.path, seed=seed, step=step)
+        return agent_of_run(self.path, seed, step)
 
     def __repr__(self) -> str:
         """Say what it is."""
         return f"Run({str(self.path)!r})"
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path) -> Any:
     """Open a run's directory.
+
+    Returns:
+        a `Run` of an agent, or a `Fit` of a supervised network.
 
     Raises:
         AccumbensError: there is no run at `path`.
     """
-    return Run(path)
+    return (Fit if is_fit(Path(path).expanduser() / "config.toml") else Run)(path)
 
 
 def train(
@@ -204,22 +207,22 @@ def train(
         AccumbensError: a value that cannot be used, a run of that name exists, or a number stopped being finite.
         KeyboardInterrupt: Ctrl-C; what was trained is kept, and `open_run(path).resume()` goes on.
     """
-    track = None if track is None else _checked("track", _TRACKERS, track)
-    checkpoint_seconds = _checked("checkpoint_seconds", float, checkpoint_seconds)
+    track = checked_or_none("track", TRACKERS, track)
+    checkpoint_seconds = checked("checkpoint_seconds", float, checkpoint_seconds)
     config = resolve_config(
-        _text("env", env),
-        _text("algo", algo),
-        total_timesteps=None if total_timesteps is None else _checked("total_timesteps", int, total_timesteps),
-        seed=_checked("seed", int, seed),
-        seeds=_checked("seeds", int, seeds),
-        net_arch=None if net_arch is None else _checked("net_arch", tuple[int, ...], net_arch),
-        credit=None if credit is None else _text("credit", credit),
-        eval_frequency=None if eval_frequency is None else _checked("eval_frequency", int, eval_frequency),
-        num_eval_episodes=_checked("num_eval_episodes", int, num_eval_episodes),
-        changes={key: _text(key, value) for key, value in settings.items()},
+        as_text("env", env),
+        as_text("algo", algo),
+        total_timesteps=checked_or_none("total_timesteps", int, total_timesteps),
+        seed=checked("seed", int, seed),
+        seeds=checked("seeds", int, seeds),
+        net_arch=checked_or_none("net_arch", tuple[int, ...], net_arch),
+        credit=checked_or_none("credit", str, credit),
+        eval_frequency=checked_or_none("eval_frequency", int, eval_frequency),
+        num_eval_episodes=checked("num_eval_episodes", int, num_eval_episodes),
+        changes=as_texts(settings),
     )
     options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
-    name = None if name is None else _text("name", name)
+    name = checked_or_none("name", str, name)
     with _report(progress) as report:
         result = training.train(config, report, out=Path(out).expanduser(), name=name, **options)
     return _stopped_or(Run(result.run), result)
@@ -231,24 +234,8 @@ def _stopped_or(run: Run, result: Result) -> Run:
     return run
 
 
-def _checked(key: str, kind: Any, value: Any) -> Any:
-    return parse_value(key, kind, _text(key, value))
-
-
-def _text(key: str, value: Any) -> str:
-    """The value as it would be typed on the command line, which then checks it."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = tuple(value)
-    if value is None or isinstance(value, bool | int | float | str | tuple):
-        return format_value(value)
-    raise AccumbensError(f"{key}={value!r} cannot be used: expected a number, a text, true or false, or none")
-
-
 def _report(progress: bool | None) -> TerminalReport:
-    shown = sys.stderr.isatty() if progress is None else progress
-    return TerminalReport(json=True, quiet=not shown)  # standard output is the caller's
+    return TerminalReport(json=True, quiet=not is_shown(progress))  # standard output is the caller's
 
 
 def _warn(message: str) -> None:

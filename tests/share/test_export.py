@@ -20,7 +20,7 @@ from accumbens.cli.main import main
 from accumbens.errors import AccumbensError
 from accumbens.share import export as sharing
 from accumbens.share.card import _example, _header
-from accumbens.share.files import named_arrays
+from accumbens.share.weights import named_arrays
 
 FILES = ["README.md", "agent.toml", "config.toml", "curve.csv", "curve.png", "evaluations.csv", "weights.safetensors"]
 

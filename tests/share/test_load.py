@@ -17,7 +17,7 @@ import safetensors.numpy
 import accumbens
 from accumbens.analysis.play import Mind
 from accumbens.errors import AccumbensError
-from accumbens.share.files import named_arrays
+from accumbens.share.weights import named_arrays
 from accumbens.training.snapshots import open_trained
 
 
@@ -160,7 +160,7 @@ def test_a_file_is_missing(folder, name):
 def test_damaged_weights(folder, damage):
     path = folder / "weights.safetensors"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(AccumbensError, match=r"weights.safetensors is damaged, or belongs to another agent"):
+    with pytest.raises(AccumbensError, match=r"weights.safetensors is damaged, or belongs to another export"):
         accumbens.load(folder)
 
 
@@ -218,9 +218,9 @@ def test_descriptions_that_do_not_fit(folder, change):
 
 
 def test_what_is_no_agent(tmp_path, run, exported):
-    with pytest.raises(AccumbensError, match=r"nowhere does not exist: expected a folder with agent.toml"):
+    with pytest.raises(AccumbensError, match=r"nowhere does not exist: expected a folder with one of agent.toml"):
         accumbens.load(tmp_path / "nowhere")
-    with pytest.raises(AccumbensError, match=r"has neither agent.toml, of an exported agent, nor config.toml"):
+    with pytest.raises(AccumbensError, match=r"has none of agent.toml .*, network.toml .* and config.toml"):
         accumbens.load(tmp_path)
     with pytest.raises(AccumbensError, match="is an exported agent, which has one seed and step: give neither"):
         accumbens.load(exported, seed=3)

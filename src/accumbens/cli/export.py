@@ -1,4 +1,4 @@
-"""`accumbens export`: hand a trained agent on."""
+"""`accumbens export`: hand on what was trained."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -26,9 +26,9 @@ def export(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Write a folder that accumbens.load opens anywhere: weights, configuration, curves, card, video.
+    """Write a folder that accumbens.load opens anywhere: weights, configuration, curves, card, an agent's video.
 
-    It is for acting; a run is continued from its own directory. Nothing in the folder is code.
+    It is for acting or predicting; a run is continued from its own directory. Nothing in the folder is code.
 
     Args:
         run: directory.
@@ -39,7 +39,7 @@ def export(
         licence: Of the weights, as the card says it.
         push: Upload the folder to the Hugging Face Hub too; needs the extra hub and a token that may write.
         private: Make the repository on the Hub private.
-        update: Replace the agent that the repository on the Hub holds already.
+        update: Replace what the repository on the Hub holds already.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
     """
@@ -47,19 +47,16 @@ def export(
     from rich.markup import escape
 
     from accumbens.cli.terminal import print_json
+    from accumbens.credit.config import is_fit
     from accumbens.errors import AccumbensError
-    from accumbens.share import export as sharing
     from accumbens.share import hub
-    from accumbens.training.snapshots import open_trained
 
     console = Console(stderr=json or quiet, highlight=False)
     if push is None and (private or update):
         raise AccumbensError("--private and --update are for --push USER/REPO")
     if push is not None:
         hub.require_pushable(push)
-    if out is None:
-        trained = open_trained(run, step)
-        out = run / "export" / f"seed{trained.seeds[0] if seed is None else seed}_{trained.step}"
+    of_fit = is_fit(run / "config.toml")
 
     def make_video(path: Path) -> None:
         from accumbens.cli.watch_view import Request, write
@@ -71,13 +68,21 @@ def export(
 
     with console.status("exporting …") if not quiet else nullcontext():
         options = {"seed": seed, "step": step, "repo": push, "licence": licence}
-        exported = sharing.export(run, out, make_video=None if without_video else make_video, **options)
+        if of_fit:
+            from accumbens.share.network_export import export_network
+
+            exported = export_network(run, out, **options)
+        else:
+            from accumbens.share.export import export as export_agent
+
+            exported = export_agent(run, out, make_video=None if without_video else make_video, **options)
     size = sum((exported.folder / name).stat().st_size for name in exported.files)
     if not quiet:
-        what = f"seed {exported.seed} at step {exported.trained.step:,}"
+        what = f"seed {exported.seed} at {'update' if of_fit else 'step'} {exported.trained.step:,}"
         console.print(f"exported: {what}, {len(exported.files)} files, {size / 1e6:.2f} MB")
         console.print(str(exported.folder), soft_wrap=True, markup=False)
-        console.print(f'[dim]act:[/] accumbens.load("{escape(str(exported.folder))}").act(observation)', soft_wrap=True)
+        use, call = ("predict", "predict(x)") if of_fit else ("act", "act(observation)")
+        console.print(f'[dim]{use}:[/] accumbens.load("{escape(str(exported.folder))}").{call}', soft_wrap=True)
     url = None
     if push is not None:
         with console.status(f"pushing to {push} …") if not quiet else nullcontext():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 import tomllib
 import typing
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ import tomli_w
 from accumbens.agents.checks import require
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.settings import RuleSettings
-from accumbens.credit.tasks.registry import task_entry
+from accumbens.credit.tasks.registry import is_file, task_entry
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.training.config import format_value, parse_value
@@ -85,10 +86,33 @@ def resolve_fit(
         UnknownNameError: no such task, rule, setting or value.
         AccumbensError: a value that cannot be used.
     """
-    task, task_home = task_entry(task)
-    rule, rule_home = rule_entry(rule)
-    parts = {"task": task_home.settings, "rule": rule_home.settings}
-    for key, text in (changes or {}).items():
+    task, home = task_entry(task)
+    epochs = home.epochs if epochs is None else epochs
+    if evaluations is None:
+        evaluations = MOST_EVALUATIONS if epochs == 1 else min(epochs, MOST_EVALUATIONS)
+    return _resolved(
+        home.settings,
+        changes or {},
+        layers,
+        task=task,
+        rule=rule,
+        epochs=epochs,
+        seed=seed,
+        seeds=seeds,
+        evaluations=evaluations,
+        data=str(Path(data).expanduser().absolute()) if data else "",
+    )
+
+
+def _resolved(
+    task_settings: TaskSettings, changes: Mapping[str, str], layers: Sequence[int] | None, *, rule: str, **numbers: Any
+) -> FitConfig:
+    rule, home = rule_entry(rule)
+    parts = {"task": task_settings, "rule": home.settings}
+    both = [key for key in _hints(parts["task"]) if key in _hints(parts["rule"])]
+    if both:
+        raise AccumbensError(f"the task {numbers['task']} and the rule {rule} both have a setting {both[0]}")
+    for key, text in changes.items():
         owner = next((name for name, part in parts.items() if key in _hints(part)), None)
         if key in ("epochs", "seed", "seeds", "evaluations", "data"):
             raise AccumbensError(f"{key} is no setting of the task or the rule: give it as --{key}")
@@ -98,20 +122,7 @@ def resolve_fit(
         parts[owner] = dataclasses.replace(parts[owner], **{key: value})
     if layers is not None:
         parts["rule"] = dataclasses.replace(parts["rule"], layers=tuple(layers))
-    epochs = task_home.epochs if epochs is None else epochs
-    if evaluations is None:
-        evaluations = MOST_EVALUATIONS if epochs == 1 else min(epochs, MOST_EVALUATIONS)
-    config = FitConfig(
-        task=task,
-        rule=rule,
-        epochs=epochs,
-        seed=seed,
-        seeds=seeds,
-        evaluations=evaluations,
-        data=str(Path(data).expanduser().absolute()) if data else "",
-        task_settings=parts["task"],
-        rule_settings=parts["rule"],
-    )
+    config = FitConfig(rule=rule, task_settings=parts["task"], rule_settings=parts["rule"], **numbers)
     check_fit(config)
     return config
 
@@ -165,8 +176,13 @@ def is_fit(path: Path) -> bool:
         return False
 
 
-def read_fit(path: Path) -> FitConfig:
+def read_fit(path: Path, with_task: bool = True) -> FitConfig:
     """Read what `write_fit` wrote.
+
+    Args:
+        path: the file.
+        with_task: the task must be known here, and its module is imported; otherwise its settings may be taken as they
+            are.
 
     Raises:
         AccumbensError: the file is missing, is not TOML, is of another format version, or holds what no fit could use.
@@ -184,14 +200,36 @@ def read_fit(path: Path) -> FitConfig:
         raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")
     try:
         fit, tables = dict(document["fit"]), {name: document[name] for name in ("task", "rule")}
-        changes = {key: _text(value) for table in tables.values() for key, value in table.items()}
-        layers = changes.pop("layers")
-        return resolve_fit(
-            **fit, layers=parse_value("layers", tuple[int, ...], layers) if layers else (), changes=changes
-        )
+        for key in ("epochs", "seed", "seeds", "evaluations"):
+            fit[key] = parse_value(key, int, str(fit[key]))
+        of_task, of_rule = ({key: _text(value) for key, value in table.items()} for table in tables.values())
+        layers = of_rule.pop("layers")
+        layers = parse_value("layers", tuple[int, ...], layers) if layers else ()
+        if not with_task and not _is_known(fit["task"]):
+            return _resolved(_unknown_settings(tables["task"]), of_rule, layers, **fit)
+        return resolve_fit(**fit, layers=layers, changes=of_task | of_rule)
     except (KeyError, TypeError, ValueError, AccumbensError) as error:
         raise AccumbensError(f"{path} cannot be read as a fit's configuration: {error}") from error
 
 
 def _text(value: Any) -> str:
     return format_value(tuple(value) if isinstance(value, list) else value)
+
+
+def _is_known(task: str) -> bool:
+    """Whether a task is known here without importing a module of the user's."""
+    module, colon, _ = task.rpartition(":")
+    if colon and not is_file(task) and module not in sys.modules:
+        return False
+    try:
+        task_entry(task)
+    except UnknownNameError:
+        return False
+    return True
+
+
+def _unknown_settings(table: Mapping[str, Any]) -> TaskSettings:
+    """Settings of a task that is not known here, as a file has them."""
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    fields = [(key, type(value), dataclasses.field(default=value)) for key, value in values.items()]
+    return dataclasses.make_dataclass("UnknownTaskSettings", fields, bases=(TaskSettings,), frozen=True, kw_only=True)()

@@ -1,19 +1,15 @@
 """The card of an exported agent: a README that says what it is, what it reaches, and how to use it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from accumbens.envs import registry
 from accumbens.share.facts import Facts
-from accumbens.share.files import CONFIG, named_arrays
+from accumbens.share.markdown import header, how_it_was_made, mean_line, seeds_line, table
+from accumbens.share.weights import named_arrays
 from accumbens.training.runs import RunDirectory, read_table
 from accumbens.training.snapshots import Trained
-
-_PROJECT = "accumbens"
 
 
 def write_card(
@@ -40,8 +36,6 @@ def write_card(
     """
     config, settings = trained.config, trained.settings
     returns = _final_returns(run, trained)
-    commit = meta.get("commit")
-    versions = meta.get("versions", {})
     numbers = sum(leaf.size for leaf in named_arrays(trained.network(seed)).values())
     cells = " → ".join(map(str, settings.net_arch))
     credit = {
@@ -54,7 +48,7 @@ def write_card(
         "A value network made of cells, trained with accumbens, in which every layer may learn from an error signal of "
         "its own.",
         "![One episode, with every cell's value and TD error](video.gif)" if (folder / "video.gif").exists() else "",
-        _table(
+        table(
             {
                 "environment": f"`{config.env}`",
                 "preset": f"`{config.algo}`",
@@ -75,19 +69,12 @@ def write_card(
         "`agent.values(observation)` are the values of every cell. Nothing in this folder is code: the weights are "
         "safetensors, the rest is TOML, CSV and pictures.",
         "## How it was made",
-        f"```\n{meta.get('command', 'unknown')}\n```",
-        f"Every setting is in `{CONFIG}`. "
-        + (f"accumbens at commit `{commit}`. " if commit else f"accumbens {versions.get('accumbens', '')}. ")
-        + "Versions: "
-        + ", ".join(f"{package} {version}" for package, version in versions.items())
-        + ".",
+        how_it_was_made(meta),
         "## Limits",
         "- It plays this environment and no other, and knows observations as its environment gives them: "
         f"`{facts.observation_dtype}` of the shape {list(facts.observation_shape)}.\n"
         "- Values are in units of the reward it learned from, which is "
-        f"{settings.reward_scale:g} × the environment's.\n"
-        f"- The returns are of {len(trained.seeds)} seed(s)"
-        + ("; fewer than five say little about a method." if len(trained.seeds) < 5 else "."),
+        f"{settings.reward_scale:g} × the environment's.\n" + seeds_line("returns", trained.seeds),
         f"Licence of the weights: {licence}.",
     ]
     (folder / "README.md").write_text("\n\n".join(part for part in sections if part) + "\n", encoding="utf-8")
@@ -107,29 +94,12 @@ def _final_returns(run: RunDirectory, trained: Trained) -> dict[int, tuple[float
 
 
 def _header(env: str, algo: str, returns: Mapping[int, tuple[float, float, int]], seed: int, licence: str) -> str:
-    """The Hub's metadata: YAML, whose texts are JSON's, which YAML reads too."""
-    tags = ["reinforcement-learning", "deep-reinforcement-learning", "local-learning", _PROJECT, env]
-    lines = ["---", f"library_name: {_PROJECT}", f"license: {json.dumps(licence)}", "tags:"]
-    lines += [f"- {json.dumps(tag)}" for tag in tags]
+    tags = ["reinforcement-learning", "deep-reinforcement-learning", "local-learning", env]
+    metrics = []
     if seed in returns:
         mean, deviation, _ = returns[seed]
-        lines += [
-            "model-index:",
-            f"- name: {json.dumps(algo)}",
-            "  results:",
-            "  - task:",
-            "      type: reinforcement-learning",
-            "      name: reinforcement-learning",
-            "    dataset:",
-            f"      name: {json.dumps(env)}",
-            f"      type: {json.dumps(env)}",
-            "    metrics:",
-            "    - type: mean_reward",
-            f'      value: "{mean:.2f} +/- {deviation:.2f}"',
-            "      name: mean_reward",
-            "      verified: false",
-        ]
-    return "\n".join([*lines, "---"])
+        metrics = [("mean_reward", f"{mean:.2f} +/- {deviation:.2f}")]
+    return header(tags, licence, algo, "reinforcement-learning", env, metrics)
 
 
 def _returns_text(returns: Mapping[int, tuple[float, float, int]], seed: int) -> str:
@@ -143,11 +113,7 @@ def _returns_text(returns: Mapping[int, tuple[float, float, int]], seed: int) ->
     means = [mean for mean, _, _ in returns.values()]
     text = f"Greedy, {episodes} episodes for each seed; undiscounted, without any scale.\n\n"
     text += "\n".join(["| seed | mean return | standard deviation over episodes |", "|---|---|---|", *rows])
-    if len(means) > 1:
-        text += (
-            f"\n\nMean over {len(means)} seeds: {np.mean(means):.1f}, standard deviation {np.std(means, ddof=1):.1f}."
-        )
-    return text
+    return text + mean_line(means, 1)
 
 
 def _example(env: str, repo: str | None, settings: Any) -> str:
@@ -173,7 +139,3 @@ def _example(env: str, repo: str | None, settings: Any) -> str:
         "        agent.reset()",
     ]
     return "\n".join(["```python", *dict.fromkeys(lines), "```"])
-
-
-def _table(rows: Mapping[str, str]) -> str:
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows.items())])

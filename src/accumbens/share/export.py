@@ -1,19 +1,18 @@
 """Exporting: a folder that holds one trained network and all that is worth knowing of it, to keep and to hand on."""
 
-import csv
 import math
 import shutil
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import accumbens
 from accumbens.analysis.curves import draw_curve
-from accumbens.errors import AccumbensError
 from accumbens.share.card import write_card
 from accumbens.share.facts import facts_of
-from accumbens.share.files import CONFIG, write_agent
+from accumbens.share.files import write_agent
+from accumbens.share.folders import default_folder, new_folder, write_rows
+from accumbens.share.weights import CONFIG
 from accumbens.training.runs import RunDirectory, read_table
 from accumbens.training.snapshots import Trained, open_trained
 
@@ -31,7 +30,7 @@ class Export(NamedTuple):
 
 def export(
     path: Path,
-    out: Path,
+    out: Path | None = None,
     *,
     seed: int | None = None,
     step: int | None = None,
@@ -43,7 +42,7 @@ def export(
 
     Args:
         path: the run's directory.
-        out: the folder; it must not be there, or be empty.
+        out: the folder; it must not be there, or be empty. None makes one in the run's folder export/.
         seed: whose network; None takes the first seed, which is no choice by results.
         step: of the snapshot; None takes the newest.
         repo: `user/repo` on the Hugging Face Hub that the card speaks of.
@@ -56,55 +55,29 @@ def export(
     Raises:
         AccumbensError: `out` holds something, the run has no such seed or snapshot, or it cannot be read.
     """
-    require_new(out)
     trained = open_trained(path, step)
     seed = trained.seeds[0] if seed is None else seed
+    out = default_folder(path, seed, trained.step) if out is None else out
     network, facts, run = trained.network(seed), facts_of(trained.config), RunDirectory(path)
     meta = run.read_meta()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = out.parent / f".{uuid.uuid4().hex}"  # complete before it gets its name
-    staging.mkdir()
-    try:
+    with new_folder(out) as folder:
         about = {"accumbens_version": accumbens.__version__, "commit": meta.get("commit") or "unknown"}
-        write_agent(staging, facts, network, seed, trained.step, **about)
-        shutil.copyfile(run.config, staging / CONFIG)
-        _write_curves(run, staging, trained)
+        write_agent(folder, facts, network, seed, trained.step, **about)
+        shutil.copyfile(run.config, folder / CONFIG)
+        _write_curves(run, folder, trained)
         if make_video is not None:
-            make_video(staging / "video.gif")
-        write_card(staging, run, trained, facts, seed, meta, repo, licence)
-        if out.is_dir():
-            out.rmdir()  # it was empty
-        staging.rename(out)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+            make_video(folder / "video.gif")
+        write_card(folder, run, trained, facts, seed, meta, repo, licence)
     return Export(out, sorted(file.name for file in out.iterdir()), trained, seed)
-
-
-def require_new(out: Path) -> None:
-    """Refuse a folder that holds something.
-
-    Raises:
-        AccumbensError: it does, or is a file.
-    """
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
-        raise AccumbensError(f"{out} exists already: choose another folder with -o")
 
 
 def _write_curves(run: RunDirectory, folder: Path, trained: Trained) -> None:
     """The returns of all seeds up to the exported step."""
     rows = [row for row in read_table(run.metrics) if int(row["step"]) <= trained.step]
     rows = [row for row in rows if not math.isnan(float(row["mean_return"]))]
-    _write_rows(folder / "curve.csv", CURVE, rows)
+    write_rows(folder / "curve.csv", CURVE, rows)
     evaluated = [row for row in read_table(run.evaluations) if int(row["step"]) <= trained.step]
-    _write_rows(folder / "evaluations.csv", list(evaluated[0]) if evaluated else ["step", "seed"], evaluated)
+    write_rows(folder / "evaluations.csv", list(evaluated[0]) if evaluated else ["step", "seed"], evaluated)
     config = trained.config
     title = f"{config.env}   {config.algo}, {config.settings.credit} credit"
     draw_curve(folder / "curve.csv", folder / "evaluations.csv", folder / "curve.png", title)
-
-
-def _write_rows(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.errors import AccumbensError
-from accumbens.share.files import AGENT, CONFIG, WEIGHTS
+from accumbens.share.files import AGENT
+from accumbens.share.network_files import NETWORK
+from accumbens.share.weights import CONFIG, WEIGHTS
 
 _NAME = r"[\w][\w.-]*/[\w][\w.-]*"
 
@@ -36,7 +38,7 @@ def push(folder: Path, repo: str, *, private: bool = False, update: bool = False
         folder: of `export`.
         repo: `user/repo`, made if it is not there.
         private: make it private.
-        update: it may hold an agent already, which becomes its history.
+        update: it may hold something already, which becomes its history.
 
     Returns:
         the address of the commit.
@@ -54,7 +56,8 @@ def push(folder: Path, repo: str, *, private: bool = False, update: bool = False
                 f"{repo} holds {len(there)} file(s) already, such as {min(there)}: choose another name, or replace "
                 "them with --update"
             )
-        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message="An agent trained with accumbens")
+        what = "An agent" if (folder / AGENT).exists() else "A network"
+        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"{what} trained with accumbens")
     return str(commit.commit_url)
 
 
@@ -75,7 +78,7 @@ def download(address: str) -> Path:
     if not re.fullmatch(_NAME, repo, re.ASCII):
         raise AccumbensError(f"'hf://{address}' cannot be used: expected hf://USER/REPO or hf://USER/REPO@REVISION")
     with _clear_errors(f"cannot fetch hf://{address}"):
-        files = [AGENT, CONFIG, WEIGHTS]
+        files = [AGENT, NETWORK, CONFIG, WEIGHTS]
         options: dict[str, Any] = {"revision": revision or None, "allow_patterns": files, "endpoint": _endpoint()}
         return Path(hub.snapshot_download(repo, **options))
 

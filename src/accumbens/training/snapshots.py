@@ -47,10 +47,7 @@ class Trained(NamedTuple):
         Raises:
             AccumbensError: the run has no such seed.
         """
-        if seed not in self.seeds:
-            known = ", ".join(map(str, self.seeds))
-            raise AccumbensError(f"seed={seed} cannot be used: the run has {known}")
-        return jax.tree.map(lambda leaf: leaf[self.seeds.index(seed)], self.networks)
+        return network_of_seed(self.networks, self.seeds, seed)
 
 
 def save_snapshot(run: RunDirectory, step: int, networks: Any) -> None:
@@ -71,6 +68,40 @@ def snapshot_steps(run: RunDirectory) -> list[int]:
     return sorted(int(path.stem) for path in run.snapshots.glob("*.ckpt") if path.stem.isdecimal())
 
 
+def snapshot_step(run: RunDirectory, step: int | None) -> int:
+    """Return the step of a snapshot.
+
+    Args:
+        run: the run.
+        step: of the snapshot; None takes the newest.
+
+    Raises:
+        AccumbensError: the run has no snapshot, or none of that step.
+    """
+    path, steps = run.path, snapshot_steps(run)
+    if not steps:
+        raise AccumbensError(f"{path} has no snapshot of its networks: it has not begun, or is older than snapshots")
+    if step is not None and step not in steps:
+        raise AccumbensError(f"step={step} cannot be used: {path} has snapshots at {', '.join(map(str, steps))}")
+    return steps[-1] if step is None else step
+
+
+def network_of_seed(networks: Any, seeds: list[int], seed: int) -> Any:
+    """Return the network of one seed.
+
+    Args:
+        networks: with a leading axis of seeds.
+        seeds: of the run.
+        seed: one of them.
+
+    Raises:
+        AccumbensError: the run has no such seed.
+    """
+    if seed not in seeds:
+        raise AccumbensError(f"seed={seed} cannot be used: the run has {', '.join(map(str, seeds))}")
+    return jax.tree.map(lambda leaf: leaf[seeds.index(seed)], networks)
+
+
 def open_trained(path: Path, step: int | None = None) -> Trained:
     """Return what a run had learned.
 
@@ -83,14 +114,9 @@ def open_trained(path: Path, step: int | None = None) -> Trained:
             the agent is not made of cells.
     """
     run, config = open_run(path)
-    steps = snapshot_steps(run)
     if isinstance(config.settings, SACSettings):
         raise AccumbensError(f"{path} is a run of SAC, which is not made of cells: there is nothing of them to see")
-    if not steps:
-        raise AccumbensError(f"{path} has no snapshot of its networks: it has not begun, or is older than snapshots")
-    if step is not None and step not in steps:
-        raise AccumbensError(f"step={step} cannot be used: {path} has snapshots at {', '.join(map(str, steps))}")
-    step = steps[-1] if step is None else step
+    step = snapshot_step(run, step)
     agent, _ = make_agent_and_plan(config)
     facts, _ = environment_facts(config.env, config.settings.discretisation)
     seeds = jnp.arange(config.seeds)

@@ -1,0 +1,127 @@
+"""Weights as safetensors, and what the files beside them are checked for: nothing in them could run."""
+
+import hashlib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from accumbens.errors import AccumbensError
+
+WEIGHTS, CONFIG = "weights.safetensors", "config.toml"
+
+
+def named_arrays(network: Any) -> dict[str, Any]:
+    """Return every parameter of a network by its place, such as `cells.0.activity.W_h`."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(network)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
+
+
+def write_weights(folder: Path, network: Any, seed: int, step: int) -> str:
+    """Write `weights.safetensors`; return its SHA-256.
+
+    Args:
+        folder: where to.
+        network: of one seed.
+        seed: its seed.
+        step: environment steps or updates of it.
+    """
+    arrays = {name: np.asarray(leaf) for name, leaf in named_arrays(network).items()}
+    weights = safetensors.numpy.save(arrays, metadata={"format": "accumbens", "seed": str(seed), "step": str(step)})
+    (folder / WEIGHTS).write_bytes(weights)
+    return hashlib.sha256(weights).hexdigest()
+
+
+def read_weights(folder: Path, digest: str, like: Any, beside: str) -> Any:
+    """Return the network of `weights.safetensors`, on the device.
+
+    Args:
+        folder: where it is.
+        digest: its SHA-256.
+        like: shapes and dtypes that the configuration stands for.
+        beside: the file that says the digest.
+
+    Raises:
+        AccumbensError: the weights are damaged, of another network, or do not fit the configuration.
+    """
+    path = folder / WEIGHTS
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise AccumbensError(f"{path} is damaged, or belongs to another export: its SHA-256 is not that of {beside}")
+    try:
+        arrays = safetensors.numpy.load(content)
+    except SafetensorError as error:
+        raise AccumbensError(f"{path} is not a file of safetensors: {error}") from error
+    expected = named_arrays(like)
+    problems = [f"it has no {name}" for name in expected if name not in arrays]
+    problems += [f"nothing here is called {name}" for name in arrays if name not in expected]
+    for name, here in expected.items():
+        there: Any = arrays.get(name, here)
+        if (there.shape, there.dtype) != (here.shape, here.dtype):
+            problems.append(f"{name} is {there.dtype}{list(there.shape)} and not {here.dtype}{list(here.shape)}")
+    if problems:
+        raise AccumbensError(f"{path} does not fit {CONFIG}: {problems[0]}")
+    return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(arrays[name]) for name in expected])
+
+
+def require_files(folder: Path, names: tuple[str, ...], what: str) -> None:
+    """Refuse a folder in which a file is missing.
+
+    Raises:
+        AccumbensError: names the first.
+    """
+    for name in names:
+        if not (folder / name).is_file():
+            raise AccumbensError(f"{folder} is not a complete exported {what}: it has no {name}")
+
+
+def read_document(path: Path, version: int) -> dict[str, Any]:
+    """Return the tables of a TOML file of ours.
+
+    Raises:
+        AccumbensError: it is damaged, or of another format version.
+    """
+    document = read_toml(path)
+    found = document.get("format_version")
+    if found != version:
+        raise AccumbensError(f"{path} has format version {found}; this accumbens reads {version}")
+    return document
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a TOML file.
+
+    Raises:
+        AccumbensError: it is damaged.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AccumbensError(f"{path} is damaged: {error}") from error
+
+
+def require_imported(folder: Path, table: Any, keys: tuple[str, ...]) -> None:
+    """Refuse names of modules that are not imported: nothing that a folder names is ever imported.
+
+    Args:
+        folder: for the message.
+        table: of the configuration.
+        keys: settings whose values may be `module:id`.
+
+    Raises:
+        AccumbensError: names the first such module.
+    """
+    for key in keys:
+        name = table.get(key) if isinstance(table, dict) else None
+        module, colon, _ = str(name).rpartition(":")
+        if colon and module not in sys.modules:
+            raise AccumbensError(
+                f"{folder} has {key}={name!r}, of a module that is not imported. If you trust it, get its code and "
+                f"write 'import {module}' first"
+            )
