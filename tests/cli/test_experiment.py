@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from accumbens.cli.experiment_view import ExperimentView
-from accumbens.experiments.execute import ExperimentReporter
 from accumbens.experiments.files import committed, load
+from accumbens.experiments.protocol import ExperimentReporter
 from accumbens.training.session import Session
 
 SMALL = """
@@ -180,4 +180,4 @@ def test_experiments_are_listed(cli):
 
 
 def test_the_view_is_a_reporter():
-    assert isinstance(ExperimentView([], json=False, quiet=False), ExperimentReporter)
+    assert isinstance(ExperimentView(load("family", "smoke").runs, json=False, quiet=False), ExperimentReporter)

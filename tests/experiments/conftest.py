@@ -3,7 +3,7 @@
 import pytest
 import tomli_w
 
-from accumbens.experiments.execute import directory
+from accumbens.experiments.protocol import directory
 from accumbens.training.config import write_config
 from accumbens.training.runs import Table
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.experiments import execute as module
-from accumbens.experiments.execute import ExperimentReporter, directory, done, execute, select, steps_done
+from accumbens.experiments import agents as module
+from accumbens.experiments.execute import done, execute, progress_of, select
 from accumbens.experiments.files import load
+from accumbens.experiments.protocol import ExperimentReporter, directory
 from accumbens.training.health import NotFiniteError
 from accumbens.training.session import Result
 
@@ -29,11 +30,8 @@ class Notes:
     def failed(self, run, reason):
         self.seen.append(("failed", run.variant, reason))
 
-    def preparing(self, config, run): ...
-    def projected(self, seconds, steps_per_second): ...
-    def start(self, step): ...
-    def progress(self, step, mean_return, steps_per_second): ...
-    def evaluated(self, step, evaluation): ...
+    def started(self, done): ...
+    def progress(self, done, score, per_second): ...
     def message(self, text): ...
 
 
@@ -83,7 +81,7 @@ def test_what_was_stopped_goes_on(experiment, trained, pretend, tmp_path):
     run = experiment.runs[0]
     pretend(tmp_path, run, [10.0, 30.0], step=512, result=False)
     assert done(tmp_path, run) is None
-    assert steps_done(tmp_path, run) == 512
+    assert progress_of(tmp_path, run) == 512
     notes = Notes()
     execute([run], tmp_path, notes)
     assert notes.seen == [("begun", "local"), ("ended", "local")]
@@ -163,9 +161,9 @@ def test_patterns(experiment):
 
 
 def test_a_run_without_rows_has_done_no_steps(experiment, tmp_path, pretend):
-    assert steps_done(tmp_path, experiment.runs[0]) == 0
+    assert progress_of(tmp_path, experiment.runs[0]) == 0
     there = pretend(tmp_path, experiment.runs[0], [np.nan, np.nan])
     header = there.metrics.read_text().splitlines()[0]
     there.metrics.write_text(header + "\n")
-    assert steps_done(tmp_path, experiment.runs[0]) == 0
+    assert progress_of(tmp_path, experiment.runs[0]) == 0
     shutil.rmtree(there.path)

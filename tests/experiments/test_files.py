@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.experiments.files import committed, describe, load
+from accumbens.experiments.files import committed, load
+from accumbens.experiments.plan import describe
 from accumbens.training.config import resolve_config
 
 

@@ -1,8 +1,10 @@
 """The figure of an experiment: a panel per environment, a curve per agent and variant, and what the papers report."""
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +18,9 @@ from accumbens.training.runs import read_table
 
 FEW_SEEDS = 5
 _COLUMNS = 3
+_WIDTH = 4.4  # of a panel, in inches
+_LETTERS = 14  # of the title, in an inch
+_STYLES = ("-", "--", ":")
 _QUOTE_STYLES = (":", "--", "-.", (0, (1, 4)), (0, (6, 3, 1, 3, 1, 3)))
 
 
@@ -59,35 +64,59 @@ def draw_experiment(title: str, curves: Sequence[Curve], quotes: Sequence[Publis
         pictures: files to write; their endings say the format.
     """
     envs = list(dict.fromkeys(curve.env for curve in curves))
-    labels = list(dict.fromkeys(curve.label for curve in curves))
-    palette = colormaps["tab10" if len(labels) <= 10 else "tab20"]
-    colours = {label: palette(index % palette.N) for index, label in enumerate(labels)}
+    colours = {label: look["color"] for label, look in looks([curve.label for curve in curves]).items()}
     agents = list(dict.fromkeys(quote.agent for quote in quotes))
     styles = {agent: _QUOTE_STYLES[index % len(_QUOTE_STYLES)] for index, agent in enumerate(agents)}
-    columns = max(1, min(_COLUMNS, len(envs)))
-    rows = max(1, -(-len(envs) // columns))
+
+    def draw(axes: Axes, env: str) -> None:
+        here = [quote for quote in quotes if quote.env == env]
+        _draw_panel(axes, env, [curve for curve in curves if curve.env == env], here, colours, styles)
+
+    whole = f"{title}\n{caption([len(curve.returns) for curve in curves])}"
+    draw_grid(whole, {env: partial(draw, env=env) for env in envs}, pictures)
+
+
+def looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the colour of the curves of each label, and a line style where there are more of them than colours."""
+    labels = list(dict.fromkeys(labels))
+    palette = colormaps["tab10" if len(labels) <= 10 else "tab20"]
+    return {
+        label: {"color": palette(index % palette.N), "ls": _STYLES[index // palette.N % len(_STYLES)]}
+        for index, label in enumerate(labels)
+    }
+
+
+def draw_grid(
+    title: str, panels: Mapping[str, Callable[[Axes], None]], pictures: Sequence[Path], least_width: float = 0.0
+) -> None:
+    """Draw panels side by side, above one legend of all that they show.
+
+    Args:
+        title: of the figure.
+        panels: what draws each.
+        pictures: files to write; their endings say the format.
+        least_width: of the figure, in inches.
+    """
+    columns = max(1, min(_COLUMNS, len(panels)))
+    rows = max(1, -(-len(panels) // columns))
+    width = max(_WIDTH * columns, least_width)
     # Not pyplot, which would choose a window system for the whole process.
-    figure = Figure(figsize=(4.4 * columns, 3.4 * rows + 1.2), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False).flat
-    for env, axes in zip(envs, panels, strict=False):
-        _draw_panel(
-            axes,
-            env,
-            [curve for curve in curves if curve.env == env],
-            [quote for quote in quotes if quote.env == env],
-            colours,
-            styles,
-        )
-    for axes in list(panels):  # of the panels, those left over
+    figure = Figure(figsize=(width, 3.4 * rows + 1.2), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for draw, axes in zip(panels.values(), grid, strict=False):
+        draw(axes)
+    for axes in list(grid):  # of the panels, those left over
         axes.set_axis_off()
     handles = {
         label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     if handles:
+        ncols = max(columns, round(width / _WIDTH))
         figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=columns, frameon=False, fontsize=8
+            handles.values(), handles.keys(), loc="outside lower center", ncols=ncols, frameon=False, fontsize=8
         )
-    figure.suptitle(f"{title}\n{caption([len(curve.returns) for curve in curves])}", fontsize=9)
+    lines = [textwrap.fill(line, round(_LETTERS * width)) for line in title.splitlines()]
+    figure.suptitle("\n".join(lines), fontsize=9)
     for picture in pictures:
         figure.savefig(picture, dpi=120)
 

@@ -1,5 +1,8 @@
 """`accumbens experiment` and `accumbens experiments`: run an experiment file, list those that come with accumbens."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +21,9 @@ def experiment(
     *,
     budget: Annotated[str, parsed("budget", str, "{smoke,desk,paper}")] = "desk",
     out: Path = Path("runs"),
+    data: Annotated[
+        str | None, parsed("data", str, "FOLDER"), default("ACCUMBENS_DATA, else from OpenML if a task needs data")
+    ] = None,
     only: Annotated[str | None, parsed("only", str, "PATTERN"), default("all runs")] = None,
     draw: Flag = False,
     export: Annotated[str | None, parsed("export", str, "FOLDER"), default("nowhere")] = None,
@@ -32,7 +38,8 @@ def experiment(
         name: experiment.
         budget: smoke: does it run, in two minutes; desk: a night on two cores; paper: the publication's own size.
         out: Folder that runs are kept in; the experiment's are in experiments/NAME-BUDGET there.
-        only: Only the runs whose ENV/ALGO/VARIANT matches, such as '*breakout*' or '*/local'.
+        data: Folder with the files of the tasks that are fitted, in their standard formats.
+        only: Only the runs whose ENV/ALGO/VARIANT, or TASK/RULE/VARIANT, matches, such as '*breakout*' or '*/local'.
         draw: Train nothing; table and figure of what there is.
         export: Copy thinned curves, configurations, table and figure to a folder, small enough to be committed.
         dry_run: Print what would run and how far it is, and stop.
@@ -40,12 +47,15 @@ def experiment(
         quiet: Print nothing but warnings, and those on standard error.
         checkpoint_seconds: Seconds between checkpoints.
     """
-    from accumbens.analysis.tables import document
     from accumbens.cli.experiment_view import ExperimentView, state_of
     from accumbens.cli.terminal import print_json
+    from accumbens.errors import AccumbensError
     from accumbens.experiments import execute, files, summary
+    from accumbens.experiments.kinds import kind_of
 
     asked = files.load(name, budget)
+    if data is not None and not asked.of_fits:
+        raise AccumbensError(f"data={data!r} cannot be used: {asked.name} is of agents, which need no data")
     runs = execute.select(asked.runs, only)
     folder = asked.folder(out)
     view = ExperimentView(runs, json, quiet)
@@ -57,21 +67,41 @@ def experiment(
         return 0
     outcome = execute.Outcome({}, {}, interrupted=False)
     if not draw:
-        with view:
+        with view, _data_in(data):
             outcome = execute.execute(runs, folder, view, checkpoint_seconds=checkpoint_seconds)
     if outcome.interrupted:
         view.message("stopped, nothing is lost: the same command goes on, with --draw it shows what there is")
     # Runs that --only leaves out are in the table and the figure all the same.
-    rows = summary.write(asked, asked.runs, folder)
+    rows = summary.write(asked, folder)
     view.table(asked, rows, folder)
     if export is not None:
         summary.export(asked.runs, folder, Path(export))
     if json:
         over = {"interrupted": outcome.interrupted, "failed": outcome.failures}
-        print_json(about | over | {"rows": [document(row) for row in rows]})
+        print_json(about | over | {"rows": [kind_of(runs[0]).document(row) for row in rows]})
     if outcome.interrupted:
         return 130
     return 1 if outcome.failures else 0
+
+
+@contextmanager
+def _data_in(folder: str | None) -> Iterator[None]:
+    """Let tasks look for their files in a folder, as if the environment named it.
+
+    No run's configuration says where its data were, so that it can be continued where they are elsewhere; it keeps
+    their digest.
+    """
+    from accumbens.credit.tasks.sources import VARIABLE
+
+    before = os.environ.get(VARIABLE)
+    if folder is not None:
+        os.environ[VARIABLE] = folder
+    try:
+        yield
+    finally:
+        if folder is not None:
+            os.environ.pop(VARIABLE)
+            os.environ |= {VARIABLE: before} if before is not None else {}
 
 
 def experiments(*, json: Flag = False) -> int:

@@ -5,18 +5,18 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from accumbens.analysis.tables import Row, estimate
-from accumbens.experiments.execute import done, steps_done
-from accumbens.experiments.files import Experiment, PlannedRun
-from accumbens.training.config import RunConfig
-from accumbens.training.evaluate import Evaluation
+from accumbens.cli.experiment_table import table_of_agents, table_of_fits
+from accumbens.credit.session import FitResult
+from accumbens.experiments.execute import done, progress_of
+from accumbens.experiments.kinds import kind_of
+from accumbens.experiments.plan import Experiment, PlannedRun
 from accumbens.training.session import Result
 
 
@@ -37,16 +37,18 @@ class ExperimentView:
             console=self._console,
             disable=quiet,
         )
-        self._total = sum(run.config.total_timesteps * run.config.seeds for run in runs)
+        self._words = kind_of(runs[0]).words
+        self._total = float(sum(map(_size_of_all, runs)))
         self._num_runs = len(runs)
         self._all = self._progress.add_task("all runs", total=self._total, text="")
         self._one = self._progress.add_task("", total=None, text="", visible=False)
-        self._runs_over = self._steps_over = 0
+        self._runs_over, self._size_over = 0, 0.0
         self._failed = 0
-        self._trained = 0  # steps of this process, all seeds
+        self._said: set[str] = set()
+        self._learned = 0.0  # in this process, by all seeds
         self._begin = time.monotonic()
-        self._config: RunConfig | None = None
-        self._first_step = self._step = 0
+        self._run: PlannedRun | None = None
+        self._first = self._done = 0.0
 
     def __enter__(self) -> "ExperimentView":
         """Show the bars."""
@@ -62,47 +64,38 @@ class ExperimentView:
 
     def begun(self, run: PlannedRun) -> None:
         """Show the run's bar."""
-        self._config, self._step, self._first_step = run.config, 0, 0
-        total = run.config.total_timesteps
-        text = "compiling …"
+        self._run, self._done, self._first = run, 0.0, 0.0
+        total, text = kind_of(run).size(run.config), "compiling …"
         self._progress.update(
             self._one, description=escape(run.label), completed=0, total=total, text=text, visible=True
         )
 
-    def preparing(self, config: RunConfig, run: Path) -> None:
-        """The bar says it already."""
-
-    def projected(self, seconds: float, steps_per_second: float) -> None:
-        """The bar of all runs says it already."""
-
-    def start(self, step: int) -> None:
+    def started(self, done: float) -> None:
         """Move the run's bar to where a resumed run stands."""
-        self._step = self._first_step = step
-        self._progress.update(self._one, completed=step, text="")
+        self._done = self._first = done
+        self._progress.update(self._one, completed=done, text="")
         self._show_all()
 
-    def progress(self, step: int, mean_return: np.ndarray, steps_per_second: float) -> None:
+    def progress(self, done: float, score: float, per_second: float) -> None:
         """Move both bars."""
-        self._step = step
-        shown = f"{np.nanmean(mean_return):.1f}" if np.isfinite(mean_return).any() else "–"
-        text = f"{step:,} steps  return {shown}  {steps_per_second:,.0f} steps/s"
-        self._progress.update(self._one, completed=step, text=text)
+        self._done, words = done, self._words
+        shown = "–" if math.isnan(score) else f"{score:{words.score_format}}"
+        text = f"{_count(done)} {words.unit}  {words.score} {shown}  {per_second:,.0f} {words.speed}"
+        self._progress.update(self._one, completed=done, text=text)
         self._show_all()
-
-    def evaluated(self, step: int, evaluation: Evaluation) -> None:
-        """The table at the end says it."""
 
     def message(self, text: str) -> None:
-        """Print something the user should know, even when quiet."""
-        self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+        """Print something the user should know, even when quiet; what is true of several runs only once."""
+        if text not in self._said:
+            self._said.add(text)
+            self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
-    def ended(self, run: PlannedRun, result: Result, skipped: bool) -> None:
+    def ended(self, run: PlannedRun, result: Result | FitResult, skipped: bool) -> None:
         """Print a line about the run."""
         self._over(run)
         if not self._quiet:
             how = "stopped" if result.interrupted else "done before" if skipped else "done"
-            numbers = f"return {estimate(result.final_return)}  greedy {estimate(result.eval_return)}"
-            line = f"{how:<12}{run.label}  {numbers}  {result.wall_seconds:,.0f} s"
+            line = f"{how:<12}{run.label}  {kind_of(run).line(result)}  {result.wall_seconds:,.0f} s"
             self._console.print(escape(line), style="dim" if skipped else None, soft_wrap=True)
 
     def failed(self, run: PlannedRun, reason: str) -> None:
@@ -112,47 +105,35 @@ class ExperimentView:
         self._console.print(f"[red]failed[/]      {escape(f'{run.label}: {reason}')}", soft_wrap=True)
 
     def _over(self, run: PlannedRun) -> None:
-        if self._config is not None:  # not one that was skipped
-            self._trained += (self._step - self._first_step) * run.config.seeds
-        self._config, self._step, self._first_step = None, 0, 0
+        if self._run is not None:  # not one that was skipped
+            self._learned += (self._done - self._first) * run.config.seeds
+        self._run, self._done, self._first = None, 0.0, 0.0
         self._runs_over += 1
-        self._steps_over += run.config.total_timesteps * run.config.seeds
+        self._size_over += _size_of_all(run)
         self._show_all()
 
     def _show_all(self) -> None:
-        seeds = self._config.seeds if self._config else 0
-        completed = min(self._steps_over + self._step * seeds, self._total)
-        trained = self._trained + (self._step - self._first_step) * seeds
-        text = f"{self._runs_over}/{self._num_runs} runs  {_short(completed)}/{_short(self._total)} steps of all seeds"
-        if trained and completed < self._total:
-            seconds = (self._total - completed) * (time.monotonic() - self._begin) / trained
+        seeds = self._run.config.seeds if self._run else 0
+        completed = min(self._size_over + self._done * seeds, self._total)
+        learned = self._learned + (self._done - self._first) * seeds
+        text = f"{self._runs_over}/{self._num_runs} runs  {_short(completed)}/{_short(self._total)} "
+        text += f"{self._words.unit} of all seeds"
+        if learned and completed < self._total:
+            seconds = (self._total - completed) * (time.monotonic() - self._begin) / learned
             text += f"  {_clock(seconds)} left"
         if self._failed:
             text += f"  [red]{self._failed} failed[/]"
         self._progress.update(self._all, completed=completed, text=text)
 
-    def table(self, experiment: Experiment, rows: Sequence[Row], folder: Path) -> None:
+    def table(self, experiment: Experiment, rows: Sequence[Any], folder: Path) -> None:
         """Print the table of all runs, and where it is kept."""
         if self._quiet:
             return
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
-        table = Table(box=None, pad_edge=False)
-        for name in ("", "seeds", "return", "greedy", "steps", "seconds", "parameters", "published"):
-            table.add_column(name, justify="right" if name else "left", no_wrap=True)
-        sources = list(dict.fromkeys(row.published.source for row in rows if row.published))
-        for env in dict.fromkeys(row.env for row in rows):
-            table.add_row(f"[bold]{escape(env)}[/]")
-            for row in (row for row in rows if row.env == env):
-                table.add_row(*map(escape, _cells(row, sources)))
+        table, notes = table_of_fits(rows) if experiment.of_fits else table_of_agents(rows)
         self._print_whole(table)
-        few = min((len(row.returns) for row in rows if row.algo), default=0)
-        self._console.print(
-            f"[dim]return: mean of the last 100 training episodes ± 95 % t-interval over seeds"
-            f"{'; few seeds: rough' if few < 5 else ''}[/]",
-            soft_wrap=True,
-        )
-        for number, source in enumerate(sources, start=1):
-            self._console.print(f"[dim]\\[{number}] {escape(source)}[/]", soft_wrap=True)
+        for note in notes:
+            self._console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
         for name, path in (("table", folder / "summary.csv"), ("figure", folder / "curves.png")):
             self._console.print(f"[dim]{name:<8}[/]{escape(shlex.quote(str(path)))}", soft_wrap=True)
 
@@ -165,15 +146,18 @@ class ExperimentView:
     def plan(self, experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) -> None:
         """Print what would run."""
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
-        table = Table(box=None, pad_edge=False)
-        for name in ("environment", "agent", "seeds", "steps of each", "state"):
-            table.add_column(name, justify="right" if name in ("seeds", "steps of each") else "left")
+        table, words = Table(box=None, pad_edge=False), self._words
+        for name in (words.place, words.learner):
+            table.add_column(name)
+        for name in ("seeds", f"{words.unit} of each"):
+            table.add_column(name, justify="right")
+        table.add_column("state")
         for run in runs:
-            config = run.config
-            state = state_of(folder, run)
-            table.add_row(config.env, run.row, str(config.seeds), f"{config.total_timesteps:,}", state)
+            size = f"{kind_of(run).size(run.config):,}"
+            table.add_row(run.place, run.row, str(run.config.seeds), size, state_of(folder, run))
         self._print_whole(table)
-        self._console.print(f"{len(runs)} runs, {_short(self._total)} steps of all seeds, in {escape(str(folder))}")
+        size = f"{_short(self._total)} {words.unit} of all seeds"
+        self._console.print(f"{len(runs)} runs, {size}, in {escape(str(folder))}")
 
 
 def state_of(folder: Path, run: PlannedRun) -> str:
@@ -184,32 +168,20 @@ def state_of(folder: Path, run: PlannedRun) -> str:
     """
     if done(folder, run):
         return "done"
-    steps = steps_done(folder, run)
-    return f"at step {steps:,}" if steps else "new"
+    so_far = progress_of(folder, run)
+    return f"at {kind_of(run).words.unit.removesuffix('s')} {_count(so_far)}" if so_far else "new"
 
 
-def _cells(row: Row, sources: list[str]) -> list[str]:
-    quote = ""
-    if row.published is not None:
-        published, here = row.published, row.published.at(row.steps)
-        interval = "" if published.interval is None else f" ± {published.interval:g}"
-        quote = f"{published.value:g}{interval} at {published.steps / 1e6:g} M"
-        if here is not None:
-            quote = f"{here:.1f} at this step, {quote}"
-        quote += f" [{sources.index(published.source) + 1}]"
-    if row.algo is None:
-        agent = row.published.agent if row.published else ""
-        return [f"  {agent}, published", *[""] * 6, quote]
-    steps = f"{row.steps:,}" if row.steps >= row.asked else f"{row.steps:,} of {row.asked:,}"
-    return [
-        *(f"  {row.algo}/{row.variant}", str(len(row.returns))),
-        *(str(estimate(row.returns)), str(estimate(row.greedy)), steps, f"{row.seconds:,.0f}", f"{row.parameters:,}"),
-        quote,
-    ]
+def _size_of_all(run: PlannedRun) -> int:
+    return kind_of(run).size(run.config) * run.config.seeds
 
 
-def _short(count: int) -> str:
-    return f"{count / 1e6:,.1f} M" if count >= 100_000 else f"{count:,}"
+def _count(number: float) -> str:
+    return f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
+
+
+def _short(number: float) -> str:
+    return f"{number / 1e6:,.1f} M" if number >= 100_000 else _count(number)
 
 
 def _clock(seconds: float) -> str:

@@ -4,75 +4,49 @@ import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from accumbens.analysis.panels import draw_experiment, read_curve
-from accumbens.analysis.published import Published, find
-from accumbens.analysis.tables import Row, quoted, row_of, write_summary
 from accumbens.errors import AccumbensError
-from accumbens.experiments.execute import directory, steps_done
-from accumbens.experiments.files import Experiment, PlannedRun
+from accumbens.experiments.execute import progress_of
+from accumbens.experiments.kinds import kind_of
+from accumbens.experiments.plan import Experiment, PlannedRun
+from accumbens.experiments.protocol import directory
 from accumbens.training.runs import command_line, read_table
 
 ROWS_PER_SEED = 120
 """Most rows of an exported learning curve, about."""
 
 
-def rows_of(experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) -> list[Row]:
-    """Return a row for every run that has begun and, after those of its environment, for every number only quoted.
+def write(experiment: Experiment, folder: Path) -> list[Any]:
+    """Write `summary.csv`, `curves.png` and `curves.svg` of all runs that have begun; return the rows of the table.
 
     Raises:
         AccumbensError: a run's files cannot be read, or its environment cannot be made.
     """
-    rows: list[Row] = []
-    for env in dict.fromkeys(run.config.env for run in runs):
-        published = find(experiment.tables, env)
-        beside: list[Published] = []
-        steps = 0
-        for run in (run for run in runs if run.config.env == env):
-            number = next((entry for entry in published if entry.agent == experiment.rows.get(run.row)), None)
-            row = row_of(directory(folder, run), run.config, run.variant, number)
-            if row is not None:
-                rows.append(row)
-                beside += [number] if number else []
-                steps = max(steps, row.steps)
-        rows += [quoted(entry, steps) for entry in published if entry not in beside]
-    return rows
-
-
-def write(experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) -> list[Row]:
-    """Write `summary.csv`, `curves.png` and `curves.svg` into the experiment's folder; return the rows.
-
-    Raises:
-        AccumbensError: see `rows_of`.
-    """
-    rows = rows_of(experiment, runs, folder)
     folder.mkdir(parents=True, exist_ok=True)
-    write_summary(rows, folder / "summary.csv")
-    begun = [run for run in runs if steps_done(folder, run)]
-    curves = [read_curve(directory(folder, run).metrics, run.config.env, run.row) for run in begun]
-    quotes = [entry for env in dict.fromkeys(curve.env for curve in curves) for entry in find(experiment.tables, env)]
-    title = f"{experiment.name}, {experiment.budget}: {experiment.title}"
-    draw_experiment(title, curves, quotes, [folder / "curves.png", folder / "curves.svg"])
-    return rows
+    pictures = [folder / "curves.png", folder / "curves.svg"]
+    return kind_of(experiment.runs[0]).summarise(experiment, folder, folder / "summary.csv", pictures)
 
 
 def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     """Copy what others need to check a result, small enough to be committed.
 
     For every run that has begun: `<run>.csv`, the learning curve thinned to about `ROWS_PER_SEED` rows per seed,
-    `<run>_evaluations.csv`, and `<run>.toml`, its configuration; besides `summary.csv`, `curves.png` and `command.txt`.
+    `<run>_evaluations.csv` of an agent, and `<run>.toml`, its configuration; besides `summary.csv`, `curves.png` and
+    `command.txt`.
 
     Raises:
         AccumbensError: nothing was run yet.
     """
-    begun = [run for run in runs if steps_done(folder, run)]
+    begun = [run for run in runs if progress_of(folder, run)]
     if not begun:
         raise AccumbensError(f"there is nothing to export in {folder}")
     to.mkdir(parents=True, exist_ok=True)
     for run in begun:
         there, stem = directory(folder, run), run.label.replace("/", "-")
         _thin(there.metrics, to / f"{stem}.csv")
-        shutil.copy(there.evaluations, to / f"{stem}_evaluations.csv")
+        if there.evaluations.exists():
+            shutil.copy(there.evaluations, to / f"{stem}_evaluations.csv")
         shutil.copy(there.config, to / f"{stem}.toml")
     for name in ("summary.csv", "curves.png"):
         shutil.copy(folder / name, to / name)
