@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from accumbens.credit.settings import (
+    CoagentActorCriticSettings,
     CoagentSettings,
     ConventionalSettings,
     DirectFeedbackSettings,
@@ -76,6 +77,11 @@ RULES: dict[str, RuleEntry] = {
         "one number, the reward less a baseline: every unit is an agent that learns by REINFORCE",
         CoagentSettings(),
         "coagent:make_coagent",
+    ),
+    "coagent-actor-critic": RuleEntry(
+        "one number, what a critic of the next layer's units makes of what this layer's did",
+        CoagentActorCriticSettings(),
+        "coagent_actor_critic:make_coagent_actor_critic",
     ),
     "vectorised-backprop": RuleEntry(
         "the error vector times the exact signal of the unit, in vectorised networks",

@@ -81,6 +81,24 @@ class CoagentSettings(CoagentNetworkSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CoagentActorCriticSettings(CoagentNetworkSettings):
+    """Of coagents with a critic each, which says what reward is to be expected of an action."""
+
+    critic: Literal["on-policy", "off-policy", "off-policy-max"] = "off-policy"
+    """Which action of the next coagent a critic learns the value of: the one taken, the likeliest (the released code),
+    or the best of several (the paper's maximum)."""
+    candidates: int = 8
+    """Actions that off-policy-max draws, beside the one taken and the likeliest, to find the best among."""
+    critic_width: int | None = 1024
+    """Hidden units of a critic; none for a linear one."""
+    critic_rate: float = 2.0
+    """Learning rate of the critics, as a multiple of α."""
+    policy_weight: Literal["target", "advantage"] = "target"
+    """What ∇ ln π is multiplied by: what the critic learns towards (the released code), or Q(o, a) - V(o) with a linear
+    V (the paper)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class VectorisedSettings(RuleSettings):
     """Of vectorised networks (Clark et al., 2021)."""
 

@@ -18,6 +18,38 @@ Chosen = tuple[Bool[Array, "..."] | None, ...] | None
 """For every layer which units draw; None for all."""
 
 
+def draw(key: PRNGKeyArray, shape: tuple[int, ...], settings: CoagentNetworkSettings) -> Float[Array, "..."]:
+    """Return what units draw by: standard normal numbers, or uniform ones from [0, 1) for discrete units."""
+    return (jax.random.normal if settings.units == "gaussian" else jax.random.uniform)(key, shape)
+
+
+class Coagent(NamedTuple):
+    """A layer of units that draw, and the deterministic layers below that belong to it.
+
+    Attributes:
+        layers: from its input to its action.
+        first: place of the first of them in the network.
+    """
+
+    layers: tuple[Units, ...]
+    first: int
+
+    def greedy(self, observation: Float[Array, "... inputs"]) -> Float[Array, "... units"]:
+        """Return the likeliest action."""
+        for place, layer in enumerate(self.layers, start=self.first):
+            observation = marks.activity(layer.greedy(observation), place)
+        return observation
+
+    def drawn(
+        self, observation: Float[Array, "1 batch inputs"], key: PRNGKeyArray, number: int
+    ) -> Float[Array, "number batch units"]:
+        """Return so many actions."""
+        *below, layer = self.layers
+        h = Coagent(tuple(below), self.first).greedy(observation)
+        noise = draw(key, (number, h.shape[1], layer.units), layer.settings)
+        return marks.activity(layer.act(h, noise).value, self.first + len(below))
+
+
 class Step(NamedTuple):
     """What one coagent did, one step of an episode that is as long as the network is deep.
 
@@ -86,16 +118,23 @@ class CoagentNetwork(Network):
                 layers.append(DiscreteUnits.create(settings, layer_key, inputs, units, epsilon))
         return cls(tuple(layers), facts.kind, settings)
 
+    def coagents(self) -> list[Coagent]:
+        """Return the coagents that draw, from the input to the output."""
+        ends = [place + 1 for place, layer in enumerate(self.layers) if layer.draws]
+        return [Coagent(self.layers[start:end], start) for start, end in itertools.pairwise([0, *ends])]
+
     def observation_sizes(self) -> list[int]:
         """Return how many numbers every coagent that draws observes."""
-        sizes = [layer.units for layer in self.layers if layer.draws]
-        return [self.layers[0].inputs, *sizes[:-1]] if sizes else []
+        return [coagent.layers[0].inputs for coagent in self.coagents()]
+
+    def action_sizes(self) -> list[int]:
+        """Return how many numbers every coagent that draws emits."""
+        return [coagent.layers[-1].units for coagent in self.coagents()]
 
     def noise(self, key: PRNGKeyArray, samples: int, batch: int) -> list[Float[Array, "samples batch drawn"]]:
         """Return what every layer draws by, all of one draw."""
         widths = [layer.units if layer.draws else 0 for layer in self.layers]
-        draw = jax.random.normal if self.settings.units == "gaussian" else jax.random.uniform
-        noise = draw(key, (samples, batch, sum(widths)))
+        noise = draw(key, (samples, batch, sum(widths)), self.settings)
         return jnp.split(noise, list(itertools.accumulate(widths))[:-1], axis=-1)
 
     def play(

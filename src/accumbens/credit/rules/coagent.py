@@ -55,7 +55,8 @@ def make_coagent(settings: CoagentSettings, facts: TaskFacts) -> Rule:
             return objective, (episode, rewards)
 
         gradients, (episode, rewards) = jax.grad(surrogate, has_aux=True)(network)
-        memory = memory._replace(baseline=baseline.learn(memory.baseline, episode.steps, rewards))
+        learned = baseline.learn(memory.baseline, episode.steps, [rewards] * len(episode.steps))
+        memory = memory._replace(baseline=learned)
         return Update(gradients, memory, -rewards.mean())
 
     return Rule(init, update)

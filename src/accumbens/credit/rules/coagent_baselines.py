@@ -15,6 +15,9 @@ from accumbens.credit.settings import CoagentSettings
 RETAINED = 0.99
 """Part of the global baseline that a batch leaves as it was: η of the paper."""
 
+Returns = Sequence[Float[Array, "drawn batch"]]
+"""What reward every step led to."""
+
 
 class Baseline(NamedTuple):
     """One way to tell what reward was to be expected.
@@ -22,12 +25,12 @@ class Baseline(NamedTuple):
     Attributes:
         init: `init(network) -> state`.
         values: `values(state, steps) -> [drawn, batch]` for every step: the reward that is expected there.
-        learn: `learn(state, steps, rewards) -> state`; called after the values were used.
+        learn: `learn(state, steps, returns) -> state`; called after the values were used.
     """
 
     init: Callable[[CoagentNetwork], Any]
     values: Callable[[Any, Sequence[Step]], list[Float[Array, "..."]]]
-    learn: Callable[[Any, Sequence[Step], Float[Array, "drawn batch"]], Any]
+    learn: Callable[[Any, Sequence[Step], Returns], Any]
 
 
 def rmsprop(learning_rate: float) -> optax.GradientTransformation:
@@ -41,7 +44,7 @@ def make_baseline(settings: CoagentSettings) -> Baseline:
         return Baseline(lambda network: (), lambda state, steps: [jnp.zeros(())] * len(steps), lambda state, *_: state)
     if settings.baseline == "global":
         return Baseline(lambda network: RunningReward(jnp.zeros(()), jnp.array(False)), _same, _average)
-    return _linear(settings.learning_rate, own_input=settings.baseline == "state-layer")
+    return linear_values(settings.learning_rate, own_input=settings.baseline == "state-layer")
 
 
 class RunningReward(NamedTuple):
@@ -60,9 +63,11 @@ def _same(state: RunningReward, steps: Sequence[Step]) -> list[Float[Array, "...
     return [state.mean] * len(steps)
 
 
-def _average(state: RunningReward, steps: Sequence[Step], rewards: Float[Array, "drawn batch"]) -> RunningReward:
+def _average(state: RunningReward, steps: Sequence[Step], returns: Returns) -> RunningReward:
     """Return b ← η b + (1 - η) R, which the first batch sets to R."""
-    reward = rewards.mean()
+    if not returns:
+        return state
+    reward = returns[0].mean()
     known = jnp.where(state.known, state.mean, reward)
     return RunningReward(RETAINED * known + (1 - RETAINED) * reward, jnp.array(True))
 
@@ -83,8 +88,8 @@ class LinearValue(eqx.Module):
         return observation @ self.weight + self.bias
 
 
-def _linear(learning_rate: float, own_input: bool) -> Baseline:
-    """Return linear values, trained by RMSprop towards the reward: one of each coagent, or one of the network's input.
+def linear_values(learning_rate: float, own_input: bool) -> Baseline:
+    """Return linear values, trained by RMSprop towards the returns: one of each coagent, or one of the network's input.
 
     Args:
         learning_rate: α.
@@ -104,14 +109,16 @@ def _linear(learning_rate: float, own_input: bool) -> Baseline:
         found = [value(observation) for value, observation in zip(state[0], seen(steps), strict=True)]
         return found if own_input else found * len(steps)
 
-    def learn(state: Any, steps: Sequence[Step], rewards: Float[Array, "drawn batch"]) -> Any:
+    def learn(state: Any, steps: Sequence[Step], returns: Returns) -> Any:
         values, memory = state
 
         def error(values: list[LinearValue]) -> Float[Array, ""]:
-            errors = [rewards - value(seen_here) for value, seen_here in zip(values, seen(steps), strict=True)]
-            return sum((jnp.square(each).mean() for each in errors), jnp.zeros(()))
+            guesses = [value(observation) for value, observation in zip(values, seen(steps), strict=True)]
+            # With one value there are more returns, all the same.
+            found = [jnp.square(each - guess).mean() for each, guess in zip(returns, guesses, strict=False)]
+            return sum(found, jnp.zeros(()))
 
-        steps_taken, memory = optimiser.update(jax.grad(error)(values), memory)
-        return optax.apply_updates(values, steps_taken), memory
+        change, memory = optimiser.update(jax.grad(error)(values), memory)
+        return optax.apply_updates(values, change), memory
 
     return Baseline(init, expected, learn)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from accumbens.agents.checks import require
-from accumbens.credit.settings import CoagentNetworkSettings, CoagentSettings
+from accumbens.credit.settings import CoagentActorCriticSettings, CoagentNetworkSettings, CoagentSettings
 
 GAUSSIAN_ONLY = ("sigma", "sigma_schedule", "sigma_parametrisation", "sigma_decay")
 DISCRETE_ONLY = ("num_actions", "emission")
@@ -48,6 +48,20 @@ def check_coagent(settings: CoagentSettings) -> None:
         require("stochastic_units", number, "none with no hidden layer that draws", drawing)
         allowed = f"from 1 to {min(drawing)}, the units of a layer, or none"
         require("stochastic_units", number, allowed, 1 <= number <= min(drawing))
+
+
+def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
+    """Refuse values that critics could not use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    check_network(settings)
+    width = settings.critic_width
+    require("critic_width", width, ">= 1, or none", width is None or width >= 1)
+    require("critic_rate", settings.critic_rate, "> 0 and finite", 0 < settings.critic_rate < math.inf)
+    require("candidates", settings.candidates, ">= 0", settings.candidates >= 0)
+    require_default(settings, ["candidates"], "critic=off-policy-max", settings.critic == "off-policy-max")
 
 
 def require_default(settings: CoagentNetworkSettings, names: Sequence[str], when: str, used: bool) -> None:
