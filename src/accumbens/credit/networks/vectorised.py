@@ -145,7 +145,7 @@ class Vectorised(Network):
         g_L = 1 / B, then W_{l+1}ᵀ (m_{l+1} g_{l+1}) below.
         """
         signals = [jnp.full((len(trace.outputs), 1), 1 / len(trace.outputs), trace.outputs.dtype)]
-        open_gates = [*trace.gates[1:], jnp.ones_like(signals[0])]
+        open_gates = [*trace.gates, jnp.ones_like(signals[0])][1:]
         hidden = zip(self.layers[1:], trace.inputs[1:], trace.gates, open_gates, strict=True)
         for above, seen, below, gate in reversed(list(hidden)):
             arrived = above.connection.transpose(seen[:, 0], signals[0] * gate)

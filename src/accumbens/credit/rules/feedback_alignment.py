@@ -53,7 +53,7 @@ def make_direct_feedback_alignment(settings: DirectFeedbackSettings, facts: Task
         network_key, feedback_key = jax.random.split(key)
         network = Conventional.create(settings, facts, network_key)
         trace = jax.eval_shape(network.forward, jax.ShapeDtypeStruct((1, facts.inputs), jnp.float32))
-        largest = max(math.prod(h.shape) for h in trace.h)
+        largest = max((math.prod(h.shape) for h in trace.h), default=0)
         least = 0.0 if settings.signs == "nonnegative" else -1.0
         return network, jax.random.uniform(feedback_key, (facts.outputs, largest), minval=least, maxval=1.0)
 
