@@ -175,7 +175,7 @@ def _gather(equation: Any, masks: list[Mask]) -> list[Mask]:
     numbers, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     shape = shape_of(equation.outvars[0])
     batch_places = [axis for axis in range(len(shape)) if axis not in numbers.offset_dims]
-    batching = dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True))
+    batching = _pairs(numbers.operand_batching_dims, numbers.start_indices_batching_dims)
     offsets = iter(numbers.offset_dims)
     places, gone, loose = [], [], []
     for axis, size in enumerate(sizes):
@@ -197,7 +197,7 @@ def _gather(equation: Any, masks: list[Mask]) -> list[Mask]:
 def _scatter(equation: Any, masks: list[Mask]) -> list[Mask]:
     operand, indices, updates = masks
     numbers = equation.params["dimension_numbers"]
-    batching = dict(zip(numbers.operand_batching_dims, numbers.scatter_indices_batching_dims, strict=True))
+    batching = _pairs(numbers.operand_batching_dims, numbers.scatter_indices_batching_dims)
     ndim = operand.ndim - 1
     update_batch = [axis for axis in range(updates.ndim - 1) if axis not in numbers.update_window_dims]
     windows = iter(numbers.update_window_dims)
@@ -218,10 +218,16 @@ def _scatter(equation: Any, masks: list[Mask]) -> list[Mask]:
     return [join([operand, written, where], operand.shape[:-1])]
 
 
-def _placed(mask: Mask, places: Sequence[int], ndim: int) -> Mask:
+def _pairs(operand: Sequence[SupportsIndex], indices: Sequence[SupportsIndex]) -> dict[int, int]:
+    """Axes of the operand that are batched together with axes of the indices."""
+    return {operator.index(first): operator.index(second) for first, second in zip(operand, indices, strict=True)}
+
+
+def _placed(mask: Mask, places: Sequence[SupportsIndex], ndim: int) -> Mask:
     """`mask` with its axes at `places` of an array of `ndim` axes, and axes of length 1 elsewhere."""
-    mask = mask.transpose(*np.argsort(places), mask.ndim - 1)
-    return np.expand_dims(mask, tuple(axis for axis in range(ndim) if axis not in places))
+    axes = [operator.index(place) for place in places]
+    mask = mask.transpose(*np.argsort(axes), mask.ndim - 1)
+    return np.expand_dims(mask, tuple(axis for axis in range(ndim) if axis not in axes))
 
 
 RULES: dict[str, Rule] = {
