@@ -27,6 +27,28 @@ def document():
 
 
 @pytest.fixture
+def fits():
+    """Five fits of two rules on one task."""
+    return {
+        "title": "Two rules on digits",
+        "tasks": ["digits"],
+        "rules": {"coagent": ["1-co", "2-co", "2-co-g"], "backprop": ["1", "2"]},
+        "epochs": 3,
+        "panels": "layers",
+        "settings": {"learning_rate": 0.5},
+        "variants": {
+            "1": {"layers": [6]},
+            "1-co": {"layers": [6], "baseline": "none"},
+            "2": {"layers": [6, 5]},
+            "2-co": {"layers": [6, 5], "baseline": "none"},
+            "2-co-g": {"layers": [6, 5], "baseline": "global"},
+        },
+        "budgets": {"desk": {"seeds": 2}},
+        "published": {"source": "a paper", "test_error": {"digits/coagent/2-co": 1.5}},
+    }
+
+
+@pytest.fixture
 def write(tmp_path):
     """`write(document) -> path`."""
 

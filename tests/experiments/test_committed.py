@@ -3,15 +3,30 @@
 import pytest
 
 from accumbens.credit.config import FitConfig
-from accumbens.experiments.files import committed, load
+from accumbens.credit.protocol import TaskFacts
+from accumbens.credit.registry import rule_entry
+from accumbens.experiments.files import committed, load, read
 from accumbens.training.plan import make_plan
 
 NAMES = sorted(committed())
-BUDGETS = ("smoke", "desk", "paper")
+CASES = [(name, budget) for name in NAMES for budget in read(committed()[name])["budgets"]]
+DATA = {
+    "mnist": TaskFacts("classification", 784, 10, (1, 28, 28)),
+    "digits": TaskFacts("classification", 64, 10, (1, 8, 8)),
+    "boston": TaskFacts("regression", 13, 1),
+    "diabetes": TaskFacts("regression", 10, 1),
+    "piecewise-random-walk": TaskFacts("regression", 1, 1),
+}
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-@pytest.mark.parametrize("name", NAMES)
+def test_every_file_has_the_budgets_of_the_command_line():
+    for name in NAMES:
+        # Nobody trains convolutional networks on MNIST on a desk.
+        expected = {"smoke", "paper"} if name == "gevb-images" else {"smoke", "desk", "paper"}
+        assert set(read(committed()[name])["budgets"]) == expected
+
+
+@pytest.mark.parametrize(("name", "budget"), CASES)
 def test_every_budget_resolves(name, budget):
     if name.endswith("dmc"):
         pytest.importorskip("dm_control")
@@ -19,6 +34,12 @@ def test_every_budget_resolves(name, budget):
     assert len({run.label for run in experiment.runs}) == len(experiment.runs)
     if not experiment.of_fits:
         assert {run.row for run in experiment.runs} & set(experiment.rows), "nothing stands beside a published number"
+
+
+@pytest.mark.parametrize(("name", "budget"), CASES)
+def test_every_rule_takes_its_settings(name, budget):
+    for config in (run.config for run in load(name, budget).runs if isinstance(run.config, FitConfig)):
+        rule_entry(config.rule)[1].make(config.rule_settings, DATA[config.task])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,3 +94,40 @@ def test_every_ablation_differs_from_the_full_agent_in_what_its_name_says():
     assert changed["top-cell-acts"] == {"act_on"}
     assert changed["only-top-predicts"] == {"every_cell_predicts", "credit"}
     assert all(keys and len(keys) <= 2 for keys in changed.values())
+
+
+def test_a_fit_differs_from_its_siblings_in_what_its_name_says():
+    from dataclasses import asdict
+
+    runs = {run.label: asdict(run.config.rule_settings) for run in load("coagent-partitions", "desk").runs}
+    plain = runs.pop("mnist/coagent/ss")
+    changed = {name: {key for key in plain if plain[key] != settings.get(key)} for name, settings in runs.items()}
+    assert {changed[f"mnist/coagent/{name}"].pop() for name in ("ds", "sd", "dd")} == {"partition"}
+    assert changed["mnist/coagent/ss-25"] == {"samples"}
+    assert plain["sigma"] == 4
+    assert plain["learning_rate"] == 2**-11
+
+
+def test_the_random_walk_has_the_settings_of_the_released_code():
+    runs = {run.label: run.config for run in load("random-walk", "paper").runs}
+    assert all(config.task_settings.segments == 1600 for config in runs.values())
+    for variant, difficulty, backprop, coagent, sigma in (
+        ("d0", 0.0, -7, -7, 0.25),
+        ("d0.95", 0.95, -14, -9, 2.0),
+        ("d0.98", 0.98, -14, -9, 2.0),
+        ("d1", 1.0, -14, -9, 4.0),
+    ):
+        exact, global_ = (runs[f"piecewise-random-walk/{rule}/{variant}"] for rule in ("backprop", "coagent"))
+        assert exact.task_settings == global_.task_settings
+        assert exact.task_settings.difficulty == difficulty
+        assert (exact.rule_settings.optimiser, exact.rule_settings.learning_rate) == ("adam", 2.0**backprop)
+        assert (global_.rule_settings.optimiser, global_.rule_settings.learning_rate) == ("rmsprop", 2.0**coagent)
+        assert (global_.rule_settings.sigma, global_.rule_settings.baseline) == (sigma, "global")
+
+
+def test_every_row_of_gevb_stands_beside_a_published_number_but_what_the_paper_did_not_run():
+    for name in ("gevb", "gevb-images"):
+        experiment = load(name, "paper")
+        without = {run.label for run in experiment.runs} - set(experiment.test_error)
+        assert all(label.endswith("-per-example") for label in without)
+        assert not set(experiment.test_error) & {run.label for run in load(name, "smoke").runs}  # of other data
