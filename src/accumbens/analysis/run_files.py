@@ -23,7 +23,7 @@ class Kind(NamedTuple):
     """Words for one kind of runs.
 
     Attributes:
-        name: of the runs.
+        name: noun for a run.
         task_key: the setting that names what they were run on.
         method_key: the setting that names what was run.
         task: noun for what they were run on.
@@ -37,8 +37,8 @@ class Kind(NamedTuple):
     at: str
 
 
-AGENTS = Kind("agents", "env", "algo", "environment", "in")
-FITS = Kind("fits", "task", "rule", "task", "on")
+AGENTS = Kind("agent", "env", "algo", "environment", "in")
+FITS = Kind("fit", "task", "rule", "task", "on")
 
 
 class Files(NamedTuple):

@@ -54,7 +54,7 @@ class CompareView:
         metric = comparison.metric
         unit = ", in %" if comparison.factor != 1 else "; less is better" if comparison.less_is_better else ""
         line = f"[bold]{metric.name}[/]: {metric.summary}{unit}; [95 % bootstrap interval]"
-        self._console.print(line.replace("[95", r"\[95"), soft_wrap=True)
+        self._console.print(line.replace("[95", r"\[95"))
         score = "return" if comparison.kind is AGENTS else metric.name
         for task, scale in comparison.scales.items():
             line = f"{task}: 0 is a {score} of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"

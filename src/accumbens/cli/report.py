@@ -25,6 +25,8 @@ def report(
 ) -> int:
     """Write one self-contained HTML page about runs: curves with intervals, cell by cell, tables, settings, provenance.
 
+    Agents and fits may be together; of fits it shows scores, and layer by layer how updates and units are.
+
     Args:
         runs: runs.
         out: The page; an earlier report is replaced, any other file is not.
@@ -37,6 +39,7 @@ def report(
     from rich.progress import Progress
 
     from accumbens.analysis import report as pages
+    from accumbens.analysis.run_files import AGENTS, FITS
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError
 
@@ -53,11 +56,12 @@ def report(
     pages.write(page, out)
     size = out.stat().st_size
     if not quiet:
-        envs = len({run.config.env for run in loaded})
+        tasks = {kind: len({run.task for run in loaded if run.kind is kind}) for kind in (AGENTS, FITS)}
+        counted = ", ".join(f"{count} {kind.task}(s)" for kind, count in tasks.items() if count)
         how = "replaced" if replaced else "written"
-        console.print(f"{how}: {len(loaded)} run(s), {envs} environment(s), {size / 1e6:.1f} MB", highlight=False)
+        console.print(f"{how}: {len(loaded)} run(s), {counted}, {size / 1e6:.1f} MB", highlight=False)
         console.print(str(out), soft_wrap=True, markup=False)
     if json:
-        names = [{"run": str(run.path), "label": run.label, "env": run.config.env} for run in loaded]
+        names = [{"run": str(run.path), "label": run.label, run.kind.task_key: run.task} for run in loaded]
         print_json({"report": str(out), "bytes": size, "replaced": replaced, "runs": names})
     return 0

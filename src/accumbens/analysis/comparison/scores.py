@@ -8,6 +8,7 @@ import numpy as np
 
 from accumbens.analysis.comparison.metrics import METRICS, Metric
 from accumbens.analysis.run_files import (
+    AGENTS,
     FITS,
     AnyConfig,
     Files,
@@ -74,7 +75,7 @@ def read_scores(
     step: int | None,
     warn: Callable[[str], None],
     *,
-    epoch: float | None = None,
+    epoch: int | float | None = None,
 ) -> list[RunScores]:
     """Read the scores of all runs at these paths, which are all of agents or all of fits.
 
@@ -111,11 +112,12 @@ def read_scores(
 
 
 def _kind_of_all(runs: Sequence[tuple[Files, AnyConfig]]) -> Kind:
-    kinds = {kind_of(config): files.path for files, config in reversed(runs)}
-    if len(kinds) > 1:
-        named = " and ".join(f"{path} of {kind.name}" for kind, path in kinds.items())
-        raise AccumbensError(f"agents and fits cannot be compared with one another: {named}")
-    return next(iter(kinds))
+    first = {kind_of(config): files.path for files, config in reversed(runs)}
+    if len(first) > 1:
+        raise AccumbensError(
+            f"agents and fits cannot be compared with one another: {first[AGENTS]} is of an agent, {first[FITS]} a fit"
+        )
+    return next(iter(first))
 
 
 def _of_agents(
@@ -162,7 +164,7 @@ def _of_fits(
     runs: Sequence[tuple[Files, AnyConfig]],
     name: str | None,
     step: int | None,
-    epoch: float | None,
+    epoch: int | float | None,
     warn: Callable[[str], None],
 ) -> list[RunScores]:
     tables = [(files, config, complete_rows(files.metrics)) for files, config in runs]
@@ -183,7 +185,7 @@ def _of_fits(
 
 
 def _of_fit(
-    files: Files, config: AnyConfig, rows: Rows, metric: Metric, step: int | None, epoch: float | None
+    files: Files, config: AnyConfig, rows: Rows, metric: Metric, step: int | None, epoch: int | float | None
 ) -> RunScores:
     clock, asked = ("step", step) if epoch is None else ("epoch", epoch)
     at = _nearest(clock, [float(row[clock]) for row in rows], asked, files.path)

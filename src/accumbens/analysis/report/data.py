@@ -1,37 +1,35 @@
-"""What a report is about: runs found in folders, with their configuration, their tables and what is known of them."""
+"""What a report is about: runs with their configuration, their tables and what is known of them."""
 
-import csv
 import dataclasses
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
+
+from accumbens.analysis.report.labels import fit_labels, labels, task_names
+from accumbens.analysis.run_files import (
+    AGENTS,
+    AnyConfig,
+    Files,
+    Kind,
+    Rows,
+    complete_rows,
+    find_runs,
+    kind_of,
+    method_of,
+    read_any,
+    task_of,
+)
+from accumbens.credit.config import FitConfig
+from accumbens.credit.tasks.description import from_table
+from accumbens.credit.trained import network_like
 from accumbens.errors import AccumbensError
-from accumbens.training.config import RunConfig, read_config
+from accumbens.training.config import RunConfig
 from accumbens.training.plan import make_plan
 from accumbens.training.runs import RunDirectory, read_table
-
-Rows = list[dict[str, str]]
-
-
-class Files(NamedTuple):
-    """Where a run's files are: in its directory, or side by side as `accumbens experiment --export` leaves them."""
-
-    config: Path
-    metrics: Path
-    evaluations: Path
-
-    @property
-    def is_directory(self) -> bool:
-        """Whether it is a run directory, which has a `meta.json` too."""
-        return self.config.name == "config.toml"
-
-    @property
-    def path(self) -> Path:
-        """What the run is known by: its directory, or its exported configuration without the ending."""
-        return self.config.parent if self.is_directory else self.config.with_suffix("")
 
 
 class Run(NamedTuple):
@@ -41,18 +39,20 @@ class Run(NamedTuple):
         path: as found from what the user gave.
         config: resolved.
         variant: name of its folder, such as `local` or a date.
-        label: of the run among those of its environment.
+        task: what it was run on, as the report calls it.
+        label: of the run among those of its task.
         family: the same for twins, which share a colour; the label of the first of them.
         meta: what `meta.json` holds, or what `summary.csv` says of an exported run.
         training: rows of `metrics.csv`; empty before the first chunk.
-        evaluations: rows of `evaluations.csv`; empty before the first evaluation.
-        parameters: of every cell; of SAC, of the actor and of each critic; empty if the environment cannot be made.
-        asked: environment steps at which the run ends.
+        evaluations: rows of `evaluations.csv`; empty before the first evaluation, and of a fit.
+        parameters: of every cell or layer; of SAC, of the actor and of each critic; empty if they are not known.
+        asked: environment steps, or updates, at which the run ends.
     """
 
     path: Path
-    config: RunConfig
+    config: AnyConfig
     variant: str
+    task: str
     label: str
     family: str
     meta: dict[str, Any]
@@ -62,8 +62,18 @@ class Run(NamedTuple):
     asked: int
 
     @property
+    def kind(self) -> Kind:
+        """Whether it is of an agent or a fit."""
+        return kind_of(self.config)
+
+    @property
+    def name(self) -> str:
+        """Task and label."""
+        return f"{self.task}, {self.label}"
+
+    @property
     def steps(self) -> int:
-        """Environment steps of each seed so far."""
+        """Environment steps, or updates, of each seed so far."""
         return int(self.training[-1]["step"]) if self.training else 0
 
     @property
@@ -73,48 +83,22 @@ class Run(NamedTuple):
         return max(logged, float(self.meta.get("wall_seconds") or 0.0))
 
 
-def find_runs(paths: Sequence[Path]) -> list[Files]:
-    """Return the runs at these paths and below them, each once, in the order of the paths and then of the names.
-
-    Raises:
-        AccumbensError: a path does not exist, or there is no run at it.
-    """
-    found: dict[Path, Files] = {}
-    for path in paths:
-        if not path.exists():
-            raise AccumbensError(f"there is nothing at {path}: give a run's directory, or a folder of runs")
-        here = _below(path)
-        if not here:
-            raise AccumbensError(f"there is no run at {path}, nor in any folder below it")
-        for files in here:
-            found.setdefault(files.config.resolve(), files)
-    return list(found.values())
+def agent_of(run: Run) -> RunConfig:
+    """Return the configuration of a run that is known to be of an agent."""
+    if not isinstance(run.config, RunConfig):
+        raise TypeError(f"{run.path} is a fit")
+    return run.config
 
 
-def _below(path: Path) -> list[Files]:
-    if path.is_file():
-        return []
-    if (path / "config.toml").is_file():
-        return [Files(path / "config.toml", path / "metrics.csv", path / "evaluations.csv")]
-    found: list[Files] = []
-    for folder, names, files in os.walk(path):
-        here = Path(folder)
-        # Folders with a dot are runs that are being made; those of a run hold nothing but the run.
-        names[:] = sorted(name for name in names if not name.startswith(".") and "config.toml" not in files)
-        if "config.toml" in files:
-            found += _below(here)
-            continue
-        stems = (Path(name).stem for name in sorted(files) if name.endswith(".toml"))
-        found += [
-            Files(here / f"{stem}.toml", here / f"{stem}.csv", here / f"{stem}_evaluations.csv")
-            for stem in stems
-            if f"{stem}.csv" in files
-        ]
-    return found
+def fit_of(run: Run) -> FitConfig:
+    """Return the configuration of a run that is known to be a fit."""
+    if not isinstance(run.config, FitConfig):
+        raise TypeError(f"{run.path} is of an agent")
+    return run.config
 
 
 def load_runs(paths: Sequence[Path], progress: Callable[[int, int], None] = lambda done, total: None) -> list[Run]:
-    """Read the runs at these paths.
+    """Read the runs at these paths: agents before fits, tasks together.
 
     Args:
         paths: run directories, or folders of runs.
@@ -129,105 +113,91 @@ def load_runs(paths: Sequence[Path], progress: Callable[[int, int], None] = lamb
         progress(number, len(sources))
         loaded.append(_load(files))
     progress(len(sources), len(sources))
-    # Environments together, presets within them, in the order in which they were met; local credit before its twin.
-    envs, algos = (
-        [*dict.fromkeys(names)] for names in zip(*((run.config.env, run.config.algo) for run in loaded), strict=True)
-    )
-    loaded.sort(
-        key=lambda run: (
-            envs.index(run.config.env),
-            algos.index(run.config.algo),
-            run.config.settings.credit != "local",
-        )
-    )
-    return _with_families(_with_labels(loaded))
+    agents = _in_order([run for run in loaded if run.kind is AGENTS])
+    fits = [run for run in loaded if run.kind is not AGENTS]
+    named = zip(fits, task_names([fit_of(run) for run in fits]), strict=True)
+    fits = _in_order([run._replace(task=name) for run, name in named])
+    places = [(agent_of(run), run.path, run.variant) for run in agents]
+    agents = [run._replace(label=label) for run, label in zip(agents, labels(places), strict=True)]
+    own = [(fit_of(run), run.path, run.variant, run.task) for run in fits]
+    fits = [
+        run._replace(label=label, family=label) for run, label in zip(fits, fit_labels(own), strict=True)
+    ]  # fits have no twins
+    return [*_with_families(agents), *fits]
+
+
+def _in_order(runs: list[Run]) -> list[Run]:
+    """Tasks together, methods within them, in the order in which they were met; local credit before its twin."""
+    tasks, methods = list(dict.fromkeys(run.task for run in runs)), list(dict.fromkeys(map(_method, runs)))
+    return sorted(runs, key=lambda run: (tasks.index(run.task), methods.index(_method(run)), _is_twin(run)))
+
+
+def _method(run: Run) -> str:
+    return method_of(run.config)
+
+
+def _is_twin(run: Run) -> bool:
+    return isinstance(run.config, RunConfig) and run.config.settings.credit != "local"
 
 
 def _load(files: Files) -> Run:
-    config = read_config(files.config)
+    config = read_any(files.config)
     variant, meta = files.path.name, {}
     if files.is_directory:
         meta = RunDirectory(files.path).read_meta()
     else:
         variant = _exported_variant(variant, config)
         meta = _exported_meta(files, config, variant)
-    parameters, asked = (), config.total_timesteps
+    training, evaluations = complete_rows(files.metrics), complete_rows(files.evaluations)
+    parameters, asked = (
+        _sizes_of_fit(config, meta, training) if isinstance(config, FitConfig) else _sizes_of_agent(config)
+    )
+    return Run(files.path, config, variant, task_of(config), "", "", meta, training, evaluations, parameters, asked)
+
+
+def _sizes_of_agent(config: RunConfig) -> tuple[tuple[int, ...], int]:
+    """Parameters of every cell, and environment steps at which the run ends."""
     try:
         plan = make_plan(config)
-        parameters, asked = tuple(plan.cell_parameters), plan.blocks * plan.steps_per_block
     except AccumbensError:
-        pass  # an environment of an extra that is not installed here: the report does without its sizes
-    training, evaluations = complete_rows(files.metrics), complete_rows(files.evaluations)
-    return Run(files.path, config, variant, "", "", meta, training, evaluations, parameters, asked)
+        # An environment of an extra that is not installed here: the report does without its sizes.
+        return (), config.total_timesteps
+    return tuple(plan.cell_parameters), plan.blocks * plan.steps_per_block
 
 
-def complete_rows(path: Path) -> Rows:
-    """Return the rows of a CSV file without a last one that was cut short; none if there is no file.
-
-    Raises:
-        AccumbensError: it is not such a file.
-    """
-    if not path.exists():
-        return []
-    try:
-        rows = read_table(path)
-        kept = [row for row in rows if None not in row and None not in row.values() and "" not in row.values()]
-        for row in kept:
-            _ = int(row["step"]), int(row["seed"])
-    except (KeyError, ValueError, csv.Error) as error:
-        raise AccumbensError(f"{path} cannot be read as a run's table: {error!r}") from None
-    if not kept:
-        return []
-    # Seeds that did not get their row of the last step: that step is dropped for all.
-    per_step = Counter(row["step"] for row in kept)
-    return [row for row in kept if per_step[row["step"]] == per_step[kept[0]["step"]]]
+def _sizes_of_fit(config: FitConfig, meta: dict[str, Any], training: Rows) -> tuple[tuple[int, ...], int]:
+    """Parameters of every layer (none of an exported fit, which has no `meta.json`), and updates at which it ends."""
+    sizes: tuple[int, ...] = ()
+    if "task" in meta:
+        layers = network_like(config, from_table(meta["task"]).facts).layers
+        sizes = tuple(sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(layer)) for layer in layers)
+    last = training[-1] if training else {"step": "0", "epoch": "0"}
+    step, epoch = int(last["step"]), float(last["epoch"])
+    return sizes, round(config.epochs * step / epoch) if step else 0
 
 
-def _exported_variant(stem: str, config: RunConfig) -> str:
+def _exported_variant(stem: str, config: AnyConfig) -> str:
     """What is left of `minatar-breakout-ad_pqn-local` without environment and preset."""
     flat = stem.replace("/", "-")
-    for part in (config.env.replace("/", "-"), config.algo):
+    for part in (task_of(config).replace("/", "-"), method_of(config)):
         if flat.startswith(part):
             flat = flat[len(part) :].lstrip("-_")
     return flat or stem
 
 
-def _exported_meta(files: Files, config: RunConfig, variant: str) -> dict[str, Any]:
+def _exported_meta(files: Files, config: AnyConfig, variant: str) -> dict[str, Any]:
     """What the summary beside exported runs says of one; its command is that of the experiment."""
     meta: dict[str, Any] = {}
     command, summary = (files.config.with_name(name) for name in ("command.txt", "summary.csv"))
     if command.exists():
         meta["command"] = command.read_text(encoding="utf-8").strip()
     if summary.exists():
-        own = {"env": config.env, "algo": config.algo, "variant": variant}
+        kind = kind_of(config)
+        own = {kind.task_key: task_of(config), kind.method_key: method_of(config), "variant": variant}
         for row in read_table(summary):
             if own.items() <= row.items():
                 meta |= {"commit": row.get("commit") or None}
     return meta
-
-
-def _with_labels(runs: list[Run]) -> list[Run]:
-    """Label by preset and credit; where that is ambiguous, by preset and folder, then by what of the path differs."""
-    shared = os.path.commonpath([run.path.parent.resolve() for run in runs])
-
-    def place(run: Run) -> str:
-        """The folders below the shared one, without those that say environment and preset."""
-        known = {*run.config.env.split("/"), run.config.algo}
-        return "/".join(part for part in run.path.resolve().relative_to(shared).parts if part not in known)
-
-    schemes: list[Callable[[Run], str]] = [
-        lambda run: f"{run.config.algo}, {run.config.settings.credit}",
-        lambda run: f"{run.config.algo}/{run.variant}",
-        lambda run: f"{run.config.algo}/{place(run)}",
-        lambda run: str(run.path),
-    ]
-    labels: list[str] = []
-    for scheme in schemes:
-        labels = [scheme(run) for run in runs]
-        # One way for all environments, so that a name means the same in all of them.
-        if len({(run.config.env, label) for run, label in zip(runs, labels, strict=True)}) == len(runs):
-            break
-    return [run._replace(label=label) for run, label in zip(runs, labels, strict=True)]
 
 
 def _with_families(runs: list[Run]) -> list[Run]:
@@ -235,9 +205,9 @@ def _with_families(runs: list[Run]) -> list[Run]:
     repeats: Counter[RunConfig] = Counter()
     families: list[str] = []
     for run in runs:
-        settings = dataclasses.replace(run.config.settings, credit="local")
-        twins = dataclasses.replace(run.config, settings=settings)
+        config = agent_of(run)
+        twins = dataclasses.replace(config, settings=dataclasses.replace(config.settings, credit="local"))
         # The second run with the very same configuration is no twin of the first.
-        families.append(first.setdefault((twins, repeats[run.config]), run.label))
-        repeats[run.config] += 1
+        families.append(first.setdefault((twins, repeats[config]), run.label))
+        repeats[config] += 1
     return [run._replace(family=family) for run, family in zip(runs, families, strict=True)]

@@ -169,7 +169,7 @@
       font: { family: getComputedStyle(document.body).fontFamily, color: text, size: 12.5 },
       margin: { l: 44, r: 10, t: 8, b: 40 }, dragmode: coarse ? false : "zoom",
       hoverlabel: { bgcolor: variable("--card"), bordercolor: variable("--line"), font: { color: text, size: 12.5 }, namelength: -1 },
-      xaxis: { ...axis, title: { ...axis.title, text: "environment steps" }, rangemode: "tozero", nticks: 6, hoverformat: ",d",
+      xaxis: { ...axis, title: { ...axis.title, text: chart.along.axis }, rangemode: "tozero", nticks: 6, hoverformat: chart.along.form,
         showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: quiet },
       yaxis: { ...axis, type: logarithmic ? "log" : "linear", ...(range ? { range, autorange: false } : {}),
         ...(logarithmic ? { dtick: 1 } : { nticks: 6 }) },
@@ -200,7 +200,7 @@
         points.push({ curveNumber, pointNumber: nearest(trace.x, step) });
       });
       Plotly.Fx.hover(plot, points);
-      document.getElementById("live").textContent = `step ${step.toLocaleString("en")}: ` + points.map((point) => {
+      document.getElementById("live").textContent = `${charts[plot.id].along.point} ${step.toLocaleString("en")}: ` + points.map((point) => {
         const trace = plot.data[point.curveNumber], value = trace.y[point.pointNumber];
         return `${trace.name} ${Number(value.toPrecision(4))}`;
       }).join("; ");

@@ -8,12 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
+from accumbens.analysis.report.chapter import CHAPTERS, Chapter
+from accumbens.analysis.report.charts import Chart
 from accumbens.analysis.report.data import Run
-from accumbens.analysis.report.figures import Chart
 from accumbens.analysis.report.markup import Markup, escape, join, tag
 from accumbens.analysis.report.provenance import provenance
-from accumbens.analysis.report.sections import environment, notes, results
-from accumbens.analysis.report.statistics import across_environments
+from accumbens.analysis.run_files import method_of
+from accumbens.analysis.stats import FEW_SEEDS
 from accumbens.errors import AccumbensError
 from accumbens.training.runs import to_json
 
@@ -25,29 +26,36 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
     """Return the report of these runs as HTML; the same runs make the same page.
 
     Args:
-        runs: at least one; those of an environment follow one another.
+        runs: at least one; those of a task follow one another.
         title: of the page; says what was run if there is none.
     """
     from plotly.offline import get_plotlyjs  # heavy
 
-    envs = list(dict.fromkeys(run.config.env for run in runs))
-    families = list(dict.fromkeys(run.family for run in runs))
     charts: list[Chart] = []
-    sections = [("results", "Results", Markup(notes(runs) + results(runs)))]
-    for number, env in enumerate(envs):
-        mine = [run for run in runs if run.config.env == env]
-        content, drawn = environment(mine, f"env-{number}", families)
-        charts += drawn
-        sections.append((f"env-{number}-section", env, content))
-    across = across_environments(runs)
-    if across:
-        sections.insert(1, ("across", "Across environments", across))
-    sections += [("runs", "Runs", provenance(runs)), ("reading", "How to read this", _reading())]
+    results, across, sections, noted = [], [], [], few_seeds(runs)
+    chapters = [(chapter, chapter.own(runs)) for chapter in CHAPTERS if chapter.own(runs)]
+    for chapter, own in chapters:
+        results.append(chapter.results(own))
+        noted += chapter.notes(own)
+        across += [(f"across-{chapter.prefix}s", f"Across {chapter.kind.task}s", chapter.across(own))]
+        families = list(dict.fromkeys(run.family for run in own))
+        for number, name in enumerate(_tasks(own)):
+            key = f"{chapter.prefix}-{number}"
+            content, drawn = chapter.task([run for run in own if run.task == name], key, families)
+            charts += drawn
+            sections.append((f"{key}-section", name, content))
+    notes = tag("div", join([tag("p", line) for line in noted]), class_="note", role="note") if noted else ""
+    sections = [
+        ("results", "Results", Markup(notes + join(results))),
+        *(section for section in across if section[-1]),
+        *sections,
+        ("runs", "Runs", provenance(runs)),
+        ("reading", "How to read this", _reading([chapter for chapter, _ in chapters])),
+    ]
     seeds = sorted({run.config.seeds for run in runs})
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    subtitle = (
-        f"{_plural(len(runs), 'run')}, {_plural(len(envs), 'environment')}, {count} seed{'s' * (seeds != [1])} each"
-    )
+    tasks = [_plural(len(_tasks(own)), chapter.kind.task) for chapter, own in chapters]
+    subtitle = ", ".join([_plural(len(runs), "run"), *tasks, f"{count} seed{'s' * (seeds != [1])} each"])
     plotly, script = get_plotlyjs(), _resource("page.js")
     contents = [tag("li", tag("a", name, href=f"#{key}")) for key, name, _ in sections]
     body = [
@@ -58,7 +66,7 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
     return Template(_resource("page.html")).substitute(
         hashes=" ".join(_hash(text) for text in (plotly, script)),
         generator=GENERATOR,
-        title=escape(title or _title(runs, envs)),
+        title=escape(title or " and ".join(_title(own) for _, own in chapters)),
         subtitle=subtitle,
         style=_resource("style.css"),
         contents=tag("ul", join(contents)),
@@ -96,26 +104,30 @@ def write(page: str, path: Path) -> None:
     partial.replace(path)
 
 
-def _reading() -> Markup:
-    texts = {
-        "Return": "undiscounted sum of the rewards of one episode.",
-        "Step": "one environment step; every seed makes as many as the axis says.",
-        "Shaded": "95 % t-interval over seeds. It assumes independent seeds and few of them make it wide; it may reach "
-        "out of the chart.",
-        "Cell": "one layer. With local credit it learns from its own TD error and from nothing else; the prefix of "
-        "cells 1 to l acts on the mean of their values.",
-        "Twin": "the same preset, initial weights and data with the other credit: the same colour, a dashed line.",
-        "Published": "numbers of the papers, end values and points read off figures; a grey line is drawn where the "
-        "training was about as long as here.",
-    }
+def few_seeds(runs: Sequence[Run]) -> list[str]:
+    """Say that there are few seeds, if there are."""
+    fewest = min(run.config.seeds for run in runs)
+    if fewest >= FEW_SEEDS:
+        return []
+    seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
+    return [f"Fewer than {FEW_SEEDS} seeds (here as few as {seeds}): differences between runs are rough."]
+
+
+def _reading(chapters: Sequence[Chapter]) -> Markup:
+    texts: dict[str, str] = {}
+    for chapter in chapters:
+        texts |= chapter.reading
     return tag("dl", join([Markup(tag("dt", name) + tag("dd", text)) for name, text in texts.items()]))
 
 
-def _title(runs: Sequence[Run], envs: Sequence[str]) -> str:
-    algos = list(dict.fromkeys(run.config.algo for run in runs))
-    agents = ", ".join(algos[:4]) + (" …" if len(algos) > 4 else "")
-    where = envs[0] if len(envs) == 1 else f"{len(envs)} environments"
-    return f"{agents} on {where}"
+def _tasks(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.task for run in runs))
+
+
+def _title(runs: Sequence[Run]) -> str:
+    methods, tasks = list(dict.fromkeys(method_of(run.config) for run in runs)), _tasks(runs)
+    named = ", ".join(methods[:4]) + (" …" if len(methods) > 4 else "")
+    return f"{named} on {tasks[0] if len(tasks) == 1 else _plural(len(tasks), runs[0].kind.task)}"
 
 
 def _plural(count: int, noun: str) -> str:

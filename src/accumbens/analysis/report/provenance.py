@@ -5,14 +5,27 @@ from typing import Any
 
 from accumbens.agents.settings import SACSettings
 from accumbens.analysis.report.data import Run
+from accumbens.analysis.report.fit_sections import usual_settings
 from accumbens.analysis.report.markup import Markup, details, join, table, tag
-from accumbens.analysis.report.sections import settings_of
+from accumbens.analysis.report.panels import settings_of
+from accumbens.analysis.run_files import AGENTS, FITS
+from accumbens.credit.config import FitConfig
 from accumbens.envs import registry
 from accumbens.presets import resolve_preset
+from accumbens.training.config import RunConfig, every_setting
 
 
 def provenance(runs: Sequence[Run]) -> Markup:
-    """Return a table of all runs, and for each what is needed to repeat it."""
+    """Return a table of all runs of each kind, and for each run what is needed to repeat it."""
+    tables = [
+        _table([run for run in runs if run.kind is kind], steps)
+        for kind, steps in ((AGENTS, "steps"), (FITS, "updates"))
+        if any(run.kind is kind for run in runs)
+    ]
+    return join([*tables, *(details(run.name, _card(run), class_="card") for run in runs)])
+
+
+def _table(runs: Sequence[Run], steps: str) -> Markup:
     rows = []
     for run in runs:
         seconds = run.seconds
@@ -20,7 +33,7 @@ def provenance(runs: Sequence[Run]) -> Markup:
         hardware = run.meta.get("hardware") or {}
         rows.append(
             [
-                f"{run.config.env}, {run.label}",
+                run.name,
                 str(run.meta.get("started") or "–")[:16].replace("T", " "),
                 f"{seconds:,.0f}" if seconds else "–",
                 speed,
@@ -28,10 +41,9 @@ def provenance(runs: Sequence[Run]) -> Markup:
                 _commit(run.meta)[:12] or "–",
             ]
         )
-    heads = ["run", "started", "seconds", "steps/s", "hardware", "commit"]
-    caption = "Wall time over all sessions, compilation and evaluations included; steps of all seeds together"
-    cards = [details(f"{run.config.env}, {run.label}", _card(run), class_="card") for run in runs]
-    return join([table(caption, heads, rows, texts=(1, 4, 5)), *cards])
+    heads = ["run", "started", "seconds", f"{steps}/s", "hardware", "commit"]
+    caption = f"Wall time over all sessions, compilation and evaluations included; {steps} of all seeds together"
+    return table(caption, heads, rows, texts=(1, 4, 5))
 
 
 def _card(run: Run) -> str:
@@ -55,23 +67,33 @@ def _card(run: Run) -> str:
 def _parameters(run: Run) -> str:
     if not run.parameters:
         return ""
-    parts = [f"cell {number}" for number in range(1, len(run.parameters) + 1)]
-    if isinstance(run.config.settings, SACSettings):
+    part = "layer" if isinstance(run.config, FitConfig) else "cell"
+    parts = [f"{part} {number}" for number in range(1, len(run.parameters) + 1)]
+    if isinstance(run.config, RunConfig) and isinstance(run.config.settings, SACSettings):
         parts = ["the actor", "critic 1", "critic 2"]
     each = ", ".join(f"{part} {count:,}" for part, count in zip(parts, run.parameters, strict=True))
     return f"{sum(run.parameters):,} ({each})"
 
 
 def _settings(run: Run) -> Markup:
-    preset = resolve_preset(run.config.algo, run.config.env, registry.benchmark_of(run.config.env))
-    rows = []
-    for key, value in settings_of(run).items():
-        source = ""
-        if hasattr(preset.settings, key):
-            same = getattr(preset.settings, key) == getattr(run.config.settings, key)
-            source = preset.sources.get(key, "default") if same else "chosen for this run"
-        rows.append([key, value, source])
-    return table(f"All settings: {run.config.env}, {run.label}", ["setting", "value", "source"], rows, texts=(1, 2))
+    sources = _sources_of_fit(run) if isinstance(run.config, FitConfig) else _sources_of_agent(run.config)
+    rows = [[key, value, sources.get(key, "")] for key, value in settings_of(run).items()]
+    return table(f"All settings: {run.name}", ["setting", "value", "source"], rows, texts=(1, 2))
+
+
+def _sources_of_agent(config: RunConfig) -> dict[str, str]:
+    """Where the value of every setting of the agent comes from."""
+    preset = resolve_preset(config.algo, config.env, registry.benchmark_of(config.env))
+    usual, here = every_setting(preset.settings), every_setting(config.settings)
+    return {
+        key: preset.sources.get(key, "default") if value == here[key] else "chosen for this run"
+        for key, value in usual.items()
+    }
+
+
+def _sources_of_fit(run: Run) -> dict[str, str]:
+    usual, here = usual_settings(run), settings_of(run)
+    return {key: "default" if value == here[key] else "chosen for this run" for key, value in usual.items()}
 
 
 def _devices(hardware: Mapping[str, Any]) -> str:

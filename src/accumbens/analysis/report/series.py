@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
-from accumbens.analysis.report.data import Rows, Run
+from accumbens.analysis.report.data import Run
+from accumbens.analysis.run_files import Rows
 from accumbens.training.metrics import PER_CELL
 
 POINTS = 200
@@ -20,11 +21,11 @@ class Series(NamedTuple):
     """A number along the training.
 
     Attributes:
-        steps: environment steps, in ascending order.
+        steps: environment steps, updates or epochs, in ascending order.
         values: one row per seed; all finite.
     """
 
-    steps: list[int]
+    steps: list[int] | list[float]
     values: Float[np.ndarray, "seeds steps"]
 
     @property
@@ -46,26 +47,35 @@ class Series(NamedTuple):
         if len(self.steps) <= points:
             return self
         kept = np.unique(np.linspace(0, len(self.steps) - 1, points).round().astype(int))
-        return Series([self.steps[index] for index in kept], self.values[:, kept])
+        return self._replace(steps=[self.steps[index] for index in kept], values=self.values[:, kept])
 
-    def at(self, step: int) -> int | None:
+    def at(self, step: int | float) -> int | None:
         """Return the index of the last point at or before a step; None before the first, or well after the last."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         gap = max(np.diff(self.steps), default=0)
         return None if index < 0 or step > self.steps[-1] + gap else index
 
 
-def read(rows: Rows, value: Callable[[dict[str, str]], float]) -> Series:
-    """Return the series of a number of every row, at the steps where it is finite for every seed.
+def read(
+    rows: Rows,
+    value: Callable[[dict[str, str]], float],
+    along: Callable[[dict[str, str]], int | float] = lambda row: int(row["step"]),
+) -> Series:
+    """Return the series of a number of every row, where it is finite for every seed.
 
     A mean over fewer seeds would not be one of the same thing.
+
+    Args:
+        rows: of a table.
+        value: the number.
+        along: where on the axis a row is.
     """
     seeds = sorted({int(row["seed"]) for row in rows})
-    at: dict[int, dict[int, float]] = {}
+    at: dict[int | float, dict[int, float]] = {}
     for row in rows:
         number = value(row)
         if math.isfinite(number):
-            at.setdefault(int(row["step"]), {})[int(row["seed"])] = number
+            at.setdefault(along(row), {})[int(row["seed"])] = number
     steps = sorted(step for step, found in at.items() if len(found) == len(seeds))
     values = np.array([[at[step][seed] for step in steps] for seed in seeds], dtype=float)
     return Series(steps, values.reshape(len(seeds), len(steps)))

@@ -1,0 +1,91 @@
+"""What a report calls a run: as short as it can be told from the others."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from accumbens.analysis.run_files import AnyConfig, compared_settings, differences, method_of, task_of
+from accumbens.credit.config import FitConfig
+from accumbens.training.config import RunConfig, every_setting, format_value
+
+_MOST_SETTINGS = 3
+
+
+def labels(runs: Sequence[tuple[RunConfig, Path, str]]) -> list[str]:
+    """Label agents by preset and credit; where that is ambiguous, by preset and folder, then by their paths.
+
+    Args:
+        runs: configuration, path and name of the folder.
+    """
+    schemes = [[f"{config.algo}, {config.settings.credit}" for config, _, _ in runs], *_by_place(runs)]
+    return _first_that_tells([config.env for config, _, _ in runs], schemes)
+
+
+def fit_labels(runs: Sequence[tuple[FitConfig, Path, str, str]]) -> list[str]:
+    """Label fits by rule; where that is ambiguous, by rule and the few settings that differ, or as agents by folders.
+
+    Args:
+        runs: configuration, path, name of the folder, and the task's name in the report.
+    """
+    schemes = [[config.rule for config, _, _, _ in runs]]
+    beside: dict[tuple[str, str], list[FitConfig]] = defaultdict(list)
+    for config, _, _, task in runs:
+        beside[task, config.rule].append(config)
+    differing: dict[str, dict[str, None]] = defaultdict(dict)
+    for (_, rule), configs in beside.items():
+        for pair in combinations(configs, 2):
+            differing[rule] |= dict.fromkeys(differences(*pair))
+    if all(len(names) <= _MOST_SETTINGS for names in differing.values()):
+        schemes.append([", ".join([config.rule, *_chosen(config, differing[config.rule])]) for config, *_ in runs])
+    schemes += _by_place([(config, path, variant) for config, path, variant, _ in runs])
+    return _first_that_tells([task for *_, task in runs], schemes)
+
+
+def _chosen(config: FitConfig, names: dict[str, None]) -> list[str]:
+    settings = compared_settings(config)
+    return [f"{name}={format_value(settings[name])}" for name in names if name in settings]
+
+
+def task_names(configs: Sequence[FitConfig]) -> list[str]:
+    """Return the names of fits' tasks, with the settings in which fits of one task differ."""
+    settings: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for config in configs:
+        settings[task_of(config)].append(every_setting(config.task_settings))
+
+    def differ(task: str, name: str) -> bool:
+        return len({format_value(one.get(name)) for one in settings[task]}) > 1
+
+    names = []
+    for config in configs:
+        task = task_of(config)
+        own = [(name, value) for name, value in every_setting(config.task_settings).items() if differ(task, name)]
+        names.append(", ".join([task, *(f"{name}={format_value(value)}" for name, value in own)]))
+    return names
+
+
+def _by_place(runs: Sequence[tuple[AnyConfig, Path, str]]) -> list[list[str]]:
+    """Labels by method and folder, by method and folders below the shared one, and by the path."""
+    shared = os.path.commonpath([path.parent.resolve() for _, path, _ in runs]) if runs else ""
+
+    def place(config: AnyConfig, path: Path) -> str:
+        """The folders below the shared one, without those that say task and method."""
+        known = {*task_of(config).split("/"), method_of(config)}
+        return "/".join(part for part in path.resolve().relative_to(shared).parts if part not in known)
+
+    schemes: list[Callable[[AnyConfig, Path, str], str]] = [
+        lambda config, path, variant: f"{method_of(config)}/{variant}",
+        lambda config, path, variant: f"{method_of(config)}/{place(config, path)}",
+        lambda config, path, variant: str(path),
+    ]
+    return [[scheme(*run) for run in runs] for scheme in schemes]
+
+
+def _first_that_tells(tasks: Sequence[str], schemes: Sequence[list[str]]) -> list[str]:
+    """The first scheme that tells the runs of every task apart.
+
+    It is one for all tasks, so that a name means the same in all of them.
+    """
+    telling = (found for found in schemes if len(set(zip(tasks, found, strict=True))) == len(tasks))
+    return next(telling, schemes[-1])
