@@ -1,0 +1,74 @@
+"""What the tests of the fit core share: quick compilation, small tasks, and a reporter that remembers."""
+
+import jax
+import numpy as np
+import pytest
+from jax.experimental.compilation_cache import compilation_cache
+
+from accumbens.credit.protocol import TaskFacts
+from accumbens.credit.tasks.protocol import Examples, task_of_examples
+
+
+@pytest.fixture(scope="module")
+def compile_quickly(tmp_path_factory):
+    """Share compiled programs between the tests of a file; compile them with few optimisations."""
+    options = {
+        "jax_disable_most_optimizations": True,
+        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    before = {name: jax.config.values[name] for name in options}
+    for name, value in options.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="session")
+def make_examples():
+    """`make_examples(kind, train, valid, test)`: a task whose parts have these sizes; the first input is a number."""
+
+    def make(kind, *sizes, inputs=3, outputs=2):
+        rng, parts = np.random.default_rng(0), []
+        for size in sizes:
+            x = rng.normal(size=(size, inputs)).astype(np.float32)
+            x[:, 0] = np.arange(size)
+            if kind == "classification":
+                y = rng.integers(0, outputs, size).astype(np.int32)
+            else:
+                y = rng.normal(size=(size, outputs)).astype(np.float32)
+            parts.append(Examples(x, y))
+        return task_of_examples(TaskFacts(kind, inputs, outputs), *parts)
+
+    return make
+
+
+class Remembering:
+    """A reporter that remembers what it is told."""
+
+    def __init__(self):
+        self.notes, self.rows, self.begun = [], [], None
+
+    def preparing(self, config, run): ...
+
+    def start(self, update, updates, updates_per_epoch):
+        self.begun = update, updates, updates_per_epoch
+
+    def progress(self, update, loss, updates_per_second):
+        assert np.isfinite(loss)
+        assert updates_per_second > 0
+
+    def evaluated(self, rows):
+        self.rows.append(rows)
+
+    def message(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def reporter():
+    return Remembering()
