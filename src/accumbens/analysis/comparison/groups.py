@@ -34,10 +34,10 @@ class Group(NamedTuple):
 
 
 def value_of(run: RunScores, key: str) -> Any:
-    """Return what a run has for a key to group by; None for a setting that its method does not have."""
+    """Return what a run has for a key to group by; a dash for a setting that its method does not have."""
     if key == "run":
         return str(run.path)
-    return run.task if key == kind_of(run.config).task_key else every_setting(run.config).get(key)
+    return run.task if key == kind_of(run.config).task_key else every_setting(run.config).get(key, "–")
 
 
 def grouped(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunScores]]:

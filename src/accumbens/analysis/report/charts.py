@@ -72,6 +72,7 @@ class Chart(NamedTuple):
         logarithmic: can be drawn over a logarithmic axis.
         digits: format of the numbers, as Python and d3 write it.
         along: what the curves are drawn over.
+        span: numbers that the axis shows at least, where they have bounds of their own.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Chart(NamedTuple):
     logarithmic: bool = False
     digits: str = ".1f"
     along: Along = STEPS
+    span: tuple[float, float] | None = None
 
     def document(self) -> dict[str, Any]:
         """Return what `page.js` draws."""
@@ -91,6 +93,7 @@ class Chart(NamedTuple):
             "along": self.along._asdict(),
             "digits": self.digits,
             "logarithmic": self.logarithmic,
+            "span": self.span,
             "curves": [_curve(curve) for curve in self.curves],
             "quotes": [_quote(number, quote, end) for number, quote in enumerate(self.quotes)],
         }

@@ -20,13 +20,13 @@ OVERVIEW = {
 """Columns of `metrics.csv` that runs are laid over one another by, and the titles of their charts."""
 
 PER_LAYER = {
-    "angle": ("Angle", "angle with the exact gradient, in degrees", False),
-    "sign_agreement": ("Sign agreement", "part of the signs that are those of the exact gradient", False),
-    "update_norm": ("Update norm", "norm of the step that the optimiser takes", True),
-    "entropy": ("Entropy", "entropy of a unit's choice, in nats", False),
-    "sparsity": ("Sparsity", "part of the units that are active", False),
+    "angle": ("Angle", "angle with the exact gradient, in degrees", (0.0, 90.0)),
+    "sign_agreement": ("Sign agreement", "part of the signs that are those of the exact gradient", (0.0, 1.0)),
+    "update_norm": ("Update norm", "norm of the step that the optimiser takes", None),
+    "entropy": ("Entropy", "entropy of a unit's choice, in nats", (0.0, math.log(2))),
+    "sparsity": ("Sparsity", "part of the units that are active", (0.0, 1.0)),
 }
-"""Of what every layer has: title, axis, and whether a logarithm makes sense."""
+"""Of what every layer has: title, axis, and what the axis shows at least; a logarithm makes sense of the others."""
 
 
 def classifies(run: Run) -> bool:
@@ -93,10 +93,10 @@ def layer_by_layer(run: Run, prefix: str) -> list[Chart]:
     """
     along, height = along_of([run]), len(layers(run, "angle"))
     charts = []
-    for name, (title, axis, positive) in PER_LAYER.items():
+    for name, (title, axis, span) in PER_LAYER.items():
         values = [column(run, found, along) for found in layers(run, name)]
         if name == "entropy" and not any(one.values.any() for one in values):
             continue
         curves = stacked(f"{prefix}-layer", layer_names(height)[: len(values)], values, height)
-        charts.append(Chart(f"{prefix}-{name}", title, axis, curves, (), positive, ".3g", along))
+        charts.append(Chart(f"{prefix}-{name}", title, axis, curves, (), span is None, ".3g", along, span))
     return [chart for chart in charts if chart.curves]

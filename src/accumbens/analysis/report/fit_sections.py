@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from accumbens.analysis.report import fit_figures
 from accumbens.analysis.report.charts import Chart, number
 from accumbens.analysis.report.data import Run, fit_of
+from accumbens.analysis.report.labels import shown
 from accumbens.analysis.report.markup import Markup, join, table, tag
 from accumbens.analysis.report.panels import (
     EVERY_SEED,
@@ -18,7 +19,7 @@ from accumbens.analysis.report.panels import (
 from accumbens.analysis.report.statistics import Score, across_tasks, against_first, statistics_table
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.tasks.registry import task_entry
-from accumbens.training.config import every_setting, format_value
+from accumbens.training.config import every_setting
 
 READING = {
     "Epoch": "one pass through the training data; an update is one step of the optimiser, of one mini-batch.",
@@ -36,7 +37,7 @@ READING = {
 }
 """How to read it."""
 
-_ACCURACY = Score("test accuracy in %", lambda run: fit_figures.column(run, "test_accuracy"), ".2f")
+_ACCURACY = Score("test accuracy (%)", lambda run: fit_figures.column(run, "test_accuracy"), ".2f")
 _LOSS = Score("test loss", lambda run: fit_figures.column(run, "test_loss"), ".3f", less_is_better=True)
 
 
@@ -50,7 +51,9 @@ def results(runs: Sequence[Run]) -> Markup:
     parts = []
     for task in dict.fromkeys(run.task for run in runs):
         here = [run for run in runs if run.task == task]
-        columns = ["test_accuracy", "valid_accuracy", "train_accuracy", "test_loss", "valid_loss", "train_loss"]
+        columns = [f"{split}_loss" for split in fit_figures.SPLITS]
+        if any(fit_figures.classifies(run) for run in here):
+            columns = [*(f"{split}_accuracy" for split in fit_figures.SPLITS), "test_loss"]
         columns = [name for name in columns if any(run.training and name in run.training[0] for run in here)]
         rows = [
             [
@@ -75,7 +78,7 @@ def _head(column: str) -> str:
 
 
 def _score(run: Run, column: str) -> str:
-    return number(fit_figures.column(run, column), -1, ".2f" if column.endswith("_accuracy") else ".4g")
+    return number(fit_figures.column(run, column), -1, ".2f" if column.endswith("_accuracy") else ".3g")
 
 
 def _epochs(run: Run) -> str:
@@ -108,7 +111,7 @@ def task(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> tuple[Mar
         families: of all fits of the report; see `fit_figures.overview`.
     """
     summary = task_entry(fit_of(runs[0]).task)[1].summary
-    parts = [tag("p", f"{summary[0].upper()}{summary[1:]}.")] if summary else []
+    parts = [tag("p", f"Task: {summary}.")] if summary else []
     charts = fit_figures.overview(runs, prefix, families)
     if charts:
         options = [EVERY_SEED] if any(fit_of(run).seeds > 1 for run in runs) else []
@@ -158,7 +161,7 @@ def usual_settings(run: Run) -> dict[str, str]:
     config = fit_of(run)
     entry, rule = task_entry(config.task)[1], rule_entry(config.rule)[1]
     values = {"epochs": entry.epochs} | every_setting(entry.settings) | every_setting(rule.settings)
-    return {key: format_value(value) for key, value in values.items()}
+    return {key: shown(value) for key, value in values.items()}
 
 
 def across(runs: Sequence[Run]) -> Markup:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from accumbens.analysis.run_files import AnyConfig, compared_settings, differences, method_of, task_of
 from accumbens.credit.config import FitConfig
@@ -45,7 +46,7 @@ def fit_labels(runs: Sequence[tuple[FitConfig, Path, str, str]]) -> list[str]:
 
 def _chosen(config: FitConfig, names: dict[str, None]) -> list[str]:
     settings = compared_settings(config)
-    return [f"{name}={format_value(settings[name])}" for name in names if name in settings]
+    return [f"{name}={shown(settings[name])}" for name in names if name in settings]
 
 
 def task_names(configs: Sequence[FitConfig]) -> list[str]:
@@ -61,7 +62,7 @@ def task_names(configs: Sequence[FitConfig]) -> list[str]:
     for config in configs:
         task = task_of(config)
         own = [(name, value) for name, value in every_setting(config.task_settings).items() if differ(task, name)]
-        names.append(", ".join([task, *(f"{name}={format_value(value)}" for name, value in own)]))
+        names.append(", ".join([task, *(f"{name}={shown(value)}" for name, value in own)]))
     return names
 
 
@@ -89,3 +90,8 @@ def _first_that_tells(tasks: Sequence[str], schemes: Sequence[list[str]]) -> lis
     """
     telling = (found for found in schemes if len(set(zip(tasks, found, strict=True))) == len(tasks))
     return next(telling, schemes[-1])
+
+
+def shown(value: Any) -> str:
+    """Return a setting's value as text that can be seen: that of an empty text too."""
+    return format_value(value) or '""'

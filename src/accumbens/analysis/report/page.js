@@ -97,12 +97,14 @@
     for (const quote of shownQuotes(chart, id)) {
       means.push(...(quote.drawLine ? [quote.value] : []), ...quote.points.map((point) => point[1]));
     }
+    if (chart.span && !logarithmic) means.push(...chart.span);
     const finite = means.filter((value) => Number.isFinite(value) && (!logarithmic || value > 0));
     if (!finite.length) return null;
     let low = Infinity, high = -Infinity;
     for (const value of finite) { low = Math.min(low, value); high = Math.max(high, value); }
     if (logarithmic) return [Math.log10(low) - 0.1, Math.log10(high) + 0.1];
     const span = high - low || Math.abs(high) || 1;
+    if (chart.span) return [low - 0.05 * span, high + 0.05 * span];
     let [bottom, top] = [low, high];
     for (const value of bounds) { bottom = Math.min(bottom, value); top = Math.max(top, value); }
     bottom = Math.max(bottom, low - 0.3 * span);

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from accumbens.analysis.report.charts import Chart
 from accumbens.analysis.report.data import Run
+from accumbens.analysis.report.labels import shown
 from accumbens.analysis.report.markup import Markup, details, join, table, tag
-from accumbens.training.config import every_setting, format_value
+from accumbens.training.config import every_setting
 
 _DASHES = ("dot", "dashdot", "longdash", "longdashdot", "5 2")  # of published numbers, as in `page.js`
 _SYMBOLS = {
@@ -116,7 +117,7 @@ def one_at_a_time(panels: Mapping[str, tuple[str, Sequence[Chart]]], prefix: str
 
 def settings_of(run: Run) -> dict[str, str]:
     """Return every setting of a run as text, those of the run before those of its method."""
-    return {key: format_value(value) for key, value in every_setting(run.config).items()}
+    return {key: shown(value) for key, value in every_setting(run.config).items()}
 
 
 def differing_settings(runs: Sequence[Run], usual: Mapping[str, str], name: str) -> Markup:

@@ -1,0 +1,59 @@
+"""`accumbens compare` on fits."""
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+
+import pytest
+
+from accumbens.cli.main import main
+
+
+@pytest.fixture
+def cli():
+    def call(*words):
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
+            main(["compare", *map(str, words)])
+        return stop.value.code, out.getvalue(), err.getvalue()
+
+    return call
+
+
+def test_accuracies_are_shown_in_percent(make_fit, cli):
+    runs = [make_fit("a", [0.5, 0.75]), make_fit("b", [0.25, 0.5], rule="coagent", batch_size=16)]
+    code, out, err = cli(*runs)
+    assert (code, err) == (0, "")
+    lines = [line.rstrip() for line in out.splitlines()]
+    assert lines[0].startswith("test_accuracy: test examples that are classified correctly, in %; [95 %")
+    rows = [line.split() for line in lines]
+    assert ["group", "seeds", "tasks", "IQM", "mean"] in rows
+    assert ["backprop", "2", "1", "62.50", "[50.00,", "75.00]", "62.50", "[50.00,", "75.00]"] in rows
+    assert next(row for row in rows if row[:2] == ["backprop", "coagent"])[-1] == "–"
+    assert lines[-1].startswith("note: fewer than 5 seeds: backprop (2), coagent (2)")
+
+
+def test_losses_are_shown_with_a_word(make_fit, cli):
+    runs = [make_fit("a", [0.5, 0.75]), make_fit("b", [0.25, 0.5], rule="feedback-alignment")]
+    code, out, _ = cli(*runs, "--metric", "valid_loss", "--epoch", "2")
+    assert code == 0
+    heading = "valid_loss: mean loss of validation examples: cross-entropy in nats, or squared error; less is better;"
+    assert heading in " ".join(out.split())
+    assert "2.300 [1.800, 2.800]" in out  # 2 and 3 at the start, less 0.2
+    assert "below 0 the first is better" in out
+    assert "paired by seed: seed by seed the same data, the same batches and the same initial network" in out
+
+
+def test_one_line_of_json(make_fit, cli):
+    code, out, _ = cli(make_fit("a", [0.5, 0.75]), "--json", "--quiet")
+    found = json.loads(out)
+    assert code == 0
+    assert (found["metric"], found["by"], found["normalised"]) == ("test_accuracy", ["rule"], False)
+    assert found["groups"][0]["mean"][0] == 0.625
+
+
+def test_what_cannot_be_compared_is_one_clear_line(make, make_fit, cli):
+    code, out, err = cli(make("agent", [1.0]), make_fit("fit", [0.5]), "--quiet")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: agents and fits cannot be compared with one another: ")
+    assert len(err.splitlines()) == 1
