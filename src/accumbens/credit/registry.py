@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from accumbens.credit.settings import (
+    CoagentActionValueSettings,
     CoagentActorCriticSettings,
     CoagentSettings,
     ConventionalSettings,
@@ -82,6 +83,11 @@ RULES: dict[str, RuleEntry] = {
         "one number, what a critic of the next layer's units makes of what this layer's did",
         CoagentActorCriticSettings(),
         "coagent_actor_critic:make_coagent_actor_critic",
+    ),
+    "coagent-action-value": RuleEntry(
+        "one number, the reward: every unit learns what each of its actions is worth",
+        CoagentActionValueSettings(layers=(64,)),
+        "coagent_action_value:make_coagent_action_value",
     ),
     "vectorised-backprop": RuleEntry(
         "the error vector times the exact signal of the unit, in vectorised networks",

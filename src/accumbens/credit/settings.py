@@ -56,6 +56,12 @@ class CoagentNetworkSettings(RuleSettings):
     """A: numbers that a discrete unit chooses from; 2 makes it a Bernoulli unit."""
     emission: Literal["unit", "symmetric"] = "unit"
     """What action a of a discrete unit emits: a / (A - 1), or 2a / (A - 1) - 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoagentPolicySettings(CoagentNetworkSettings):
+    """Of coagents that learn how likely each action should be."""
+
     sigma: float = 4.0
     """σ: standard deviation of a Gaussian unit, at the start if it changes."""
     sigma_schedule: Literal["fixed", "learned", "decayed"] = "fixed"
@@ -67,7 +73,7 @@ class CoagentNetworkSettings(RuleSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoagentSettings(CoagentNetworkSettings):
+class CoagentSettings(CoagentPolicySettings):
     """Of coagents that learn by REINFORCE."""
 
     baseline: Literal["none", "global", "state-global", "state-layer"] = "global"
@@ -81,7 +87,7 @@ class CoagentSettings(CoagentNetworkSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoagentActorCriticSettings(CoagentNetworkSettings):
+class CoagentActorCriticSettings(CoagentPolicySettings):
     """Of coagents with a critic each, which says what reward is to be expected of an action."""
 
     critic: Literal["on-policy", "off-policy", "off-policy-max"] = "off-policy"
@@ -96,6 +102,23 @@ class CoagentActorCriticSettings(CoagentNetworkSettings):
     policy_weight: Literal["target", "advantage"] = "target"
     """What ∇ ln π is multiplied by: what the critic learns towards (the released code), or Q(o, a) - V(o) with a linear
     V (the paper)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoagentActionValueSettings(CoagentNetworkSettings):
+    """Of coagents that learn what each action is worth, and take the best with probability 1 - ε, else any."""
+
+    units: Literal["discrete"] = "discrete"
+    """What a unit draws: one of a few numbers."""
+    target: Literal["monte-carlo", "sarsa", "q"] = "monte-carlo"
+    """What the value of the action taken learns towards: the reward; or the mean of the reward and the value, to the
+    next unit of the layer, of what that one took (sarsa) or of its best action (q)."""
+    epsilon: float = 0.1
+    """ε, at the start if it decays."""
+    epsilon_decay: float = 0.0
+    """What ε loses at every update."""
+    epsilon_end: float = 0.01
+    """Where ε stops to decay."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,15 +9,18 @@ import pytest
 from accumbens.credit.networks.coagent import CoagentNetwork
 from accumbens.credit.networks.coagent_units import DiscreteUnits, GaussianUnits
 from accumbens.credit.protocol import TaskFacts
-from accumbens.credit.settings import CoagentNetworkSettings
+from accumbens.credit.settings import CoagentActionValueSettings, CoagentNetworkSettings, CoagentPolicySettings
 
 
 def discrete(preferences, epsilon=None, **settings):
     """Units without input: their biases are their preferences, [actions, units]."""
     preferences = jnp.asarray(preferences, jnp.float32)
     actions, units = preferences.shape
-    settings = CoagentNetworkSettings(num_actions=actions, **settings)
-    layer = DiscreteUnits.create(settings, jax.random.key(0), 1, units, epsilon)
+    if epsilon is None:
+        settings = CoagentNetworkSettings(num_actions=actions, **settings)
+    else:
+        settings = CoagentActionValueSettings(num_actions=actions, epsilon=epsilon, **settings)
+    layer = DiscreteUnits.create(settings, jax.random.key(0), 1, units)
     layer = eqx.tree_at(lambda layer: layer.bias, layer, preferences.reshape(-1))
     return layer, jnp.zeros(1)
 
@@ -77,7 +80,7 @@ def test_activity_of_discrete_units():
 
 
 def gaussian(units=4, last=False, **settings):
-    settings = CoagentNetworkSettings(units="gaussian", **settings)
+    settings = CoagentPolicySettings(units="gaussian", **settings)
     return GaussianUnits.create(settings, jax.random.key(0), 3, units, last)
 
 

@@ -10,17 +10,17 @@ from jaxtyping import Array, Bool, Float, Num, PRNGKeyArray
 
 from accumbens.credit import marks
 from accumbens.credit.losses import losses
-from accumbens.credit.networks.coagent_units import DeterministicUnits, DiscreteUnits, GaussianUnits, Units
+from accumbens.credit.networks.coagent_units import DeterministicUnits, DiscreteUnits, GaussianUnits, Preferences, Units
 from accumbens.credit.protocol import Activity, Batch, Kind, Network, TaskFacts
-from accumbens.credit.settings import CoagentNetworkSettings
+from accumbens.credit.settings import CoagentNetworkSettings, CoagentPolicySettings
 
 Chosen = tuple[Bool[Array, "..."] | None, ...] | None
 """For every layer which units draw; None for all."""
 
 
-def draw(key: PRNGKeyArray, shape: tuple[int, ...], settings: CoagentNetworkSettings) -> Float[Array, "..."]:
+def draw(key: PRNGKeyArray, shape: tuple[int, ...], gaussian: bool) -> Float[Array, "..."]:
     """Return what units draw by: standard normal numbers, or uniform ones from [0, 1) for discrete units."""
-    return (jax.random.normal if settings.units == "gaussian" else jax.random.uniform)(key, shape)
+    return (jax.random.normal if gaussian else jax.random.uniform)(key, shape)
 
 
 class Coagent(NamedTuple):
@@ -46,7 +46,7 @@ class Coagent(NamedTuple):
         """Return so many actions."""
         *below, layer = self.layers
         h = Coagent(tuple(below), self.first).greedy(observation)
-        noise = draw(key, (number, h.shape[1], layer.units), layer.settings)
+        noise = draw(key, (number, h.shape[1], layer.units), isinstance(layer, GaussianUnits))
         return marks.activity(layer.act(h, noise).value, self.first + len(below))
 
 
@@ -57,11 +57,13 @@ class Step(NamedTuple):
         observation: o, its input.
         action: a, what it emits.
         log_probability: log π(a | o), summed over units; can be differentiated with respect to its parameters alone.
+        preferences: of discrete units; can be differentiated likewise.
     """
 
     observation: Float[Array, "drawn batch inputs"]
     action: Float[Array, "samples batch units"]
     log_probability: Float[Array, "samples batch"]
+    preferences: Preferences | None
 
 
 class Episode(NamedTuple):
@@ -94,16 +96,13 @@ class CoagentNetwork(Network):
     settings: CoagentNetworkSettings = eqx.field(static=True)
 
     @classmethod
-    def create(
-        cls, settings: CoagentNetworkSettings, facts: TaskFacts, key: PRNGKeyArray, epsilon: float | None = None
-    ) -> "CoagentNetwork":
+    def create(cls, settings: CoagentNetworkSettings, facts: TaskFacts, key: PRNGKeyArray) -> "CoagentNetwork":
         """Return a network with weights and biases drawn from U(±1/√inputs), PyTorch's default.
 
         Args:
             settings: of the units.
             facts: of the task.
             key: of the parameters.
-            epsilon: makes discrete units action-value units with this ε.
         """
         widths = [facts.inputs, *settings.layers, facts.outputs]
         letters = (settings.partition or "s" * len(settings.layers)) + ("s" if settings.units == "gaussian" else "d")
@@ -111,11 +110,11 @@ class CoagentNetwork(Network):
         for place, (inputs, units) in enumerate(itertools.pairwise(widths)):
             layer_key, last = jax.random.fold_in(key, place), place == len(widths) - 2
             if letters[place] == "d":
-                layers.append(DeterministicUnits.create(settings, layer_key, inputs, units, last))
-            elif settings.units == "gaussian":
+                layers.append(DeterministicUnits.create(layer_key, inputs, units, last))
+            elif isinstance(settings, CoagentPolicySettings) and settings.units == "gaussian":
                 layers.append(GaussianUnits.create(settings, layer_key, inputs, units, last))
             else:
-                layers.append(DiscreteUnits.create(settings, layer_key, inputs, units, epsilon))
+                layers.append(DiscreteUnits.create(settings, layer_key, inputs, units))
         return cls(tuple(layers), facts.kind, settings)
 
     def coagents(self) -> list[Coagent]:
@@ -134,7 +133,7 @@ class CoagentNetwork(Network):
     def noise(self, key: PRNGKeyArray, samples: int, batch: int) -> list[Float[Array, "samples batch drawn"]]:
         """Return what every layer draws by, all of one draw."""
         widths = [layer.units if layer.draws else 0 for layer in self.layers]
-        noise = draw(key, (samples, batch, sum(widths)), self.settings)
+        noise = draw(key, (samples, batch, sum(widths)), self.settings.units == "gaussian")
         return jnp.split(noise, list(itertools.accumulate(widths))[:-1], axis=-1)
 
     def play(
@@ -158,10 +157,10 @@ class CoagentNetwork(Network):
         who_draws = chosen or [None] * len(self.layers)
         for place, (layer, noise, units) in enumerate(zip(self.layers, noises, who_draws, strict=True)):
             noise = self._marked(noise, place) if place < len(self.layers) - 1 else noise
-            h, log_probability = layer.act(h, noise, units)
+            h, log_probability, preferences = layer.act(h, noise, units)
             h = self._marked(h, place)
             if log_probability is not None:
-                steps.append(Step(observation, h, log_probability.sum(axis=-1)))
+                steps.append(Step(observation, h, log_probability.sum(axis=-1), preferences))
                 observation = h
         return Episode(steps, h)
 

@@ -11,10 +11,22 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from accumbens.credit.networks.connections import Connection, Dense
 from accumbens.credit.protocol import Activity
-from accumbens.credit.settings import CoagentNetworkSettings
+from accumbens.credit.settings import CoagentActionValueSettings, CoagentNetworkSettings, CoagentPolicySettings
 
 SMALLEST_SIGMA = 0.001
 """Below this no schedule lets σ fall, as in the released code."""
+
+
+class Preferences(NamedTuple):
+    """What every discrete unit of a layer makes of its actions.
+
+    Attributes:
+        taken: z of the action it took.
+        best: its largest z.
+    """
+
+    taken: Float[Array, "... units"]
+    best: Float[Array, "... units"]
 
 
 class Action(NamedTuple):
@@ -23,10 +35,12 @@ class Action(NamedTuple):
     Attributes:
         value: what they emit; of units that draw, nothing can be differentiated through it.
         log_probability: log π(a | o) of every unit; None of units that do not draw.
+        preferences: of discrete units.
     """
 
     value: Float[Array, "... units"]
     log_probability: Float[Array, "... units"] | None
+    preferences: Preferences | None = None
 
 
 def uniform(key: PRNGKeyArray, inputs: int, outputs: int) -> tuple[Dense, Float[Array, " outputs"]]:
@@ -42,14 +56,12 @@ class Units(eqx.Module):
     Attributes:
         connection: W.
         bias: b.
-        settings: of the network.
         draws: whether the units choose what they emit.
     """
 
     draws: ClassVar[bool]
     connection: eqx.AbstractVar[Connection]
     bias: eqx.AbstractVar[Array]
-    settings: eqx.AbstractVar[CoagentNetworkSettings]
 
     def pre_activation(self, h: Float[Array, "... inputs"]) -> Float[Array, "... numbers"]:
         """Return z."""
@@ -109,13 +121,13 @@ class GaussianUnits(Units):
     connection: Connection
     bias: Float[Array, " units"]
     spread: Float[Array, "..."]
-    settings: CoagentNetworkSettings = eqx.field(static=True)
+    settings: CoagentPolicySettings = eqx.field(static=True)
     rectified: bool = eqx.field(static=True)
     draws: ClassVar[bool] = True
 
     @classmethod
     def create(
-        cls, settings: CoagentNetworkSettings, key: PRNGKeyArray, inputs: int, units: int, last: bool
+        cls, settings: CoagentPolicySettings, key: PRNGKeyArray, inputs: int, units: int, last: bool
     ) -> "GaussianUnits":
         """Return units with the settings' first σ."""
         start = {"sigmoid": 0.0, "relu": settings.sigma, "exp": math.log(settings.sigma)}
@@ -180,8 +192,8 @@ class GaussianUnits(Units):
 class DiscreteUnits(Units):
     """Every unit has a preference z[a] for each of A actions, and draws one of them.
 
-    Policy-gradient units draw action a with probability softmax(z)[a]. Action-value units, those with an ε, take the
-    largest z with probability 1 - ε and any action otherwise.
+    Policy-gradient units draw action a with probability softmax(z)[a]. To action-value units z is what an action is
+    worth; they take the best with probability 1 - ε and any action otherwise.
 
     Attributes:
         epsilon: ε; None of policy-gradient units.
@@ -194,13 +206,11 @@ class DiscreteUnits(Units):
     draws: ClassVar[bool] = True
 
     @classmethod
-    def create(
-        cls, settings: CoagentNetworkSettings, key: PRNGKeyArray, inputs: int, units: int, epsilon: float | None
-    ) -> "DiscreteUnits":
+    def create(cls, settings: CoagentNetworkSettings, key: PRNGKeyArray, inputs: int, units: int) -> "DiscreteUnits":
         """Return units with `settings.num_actions` preferences each."""
         connection, bias = uniform(key, inputs, units * settings.num_actions)
-        epsilon_leaf = None if epsilon is None else jnp.asarray(epsilon)
-        return cls(connection=connection, bias=bias, epsilon=epsilon_leaf, settings=settings)
+        epsilon = jnp.asarray(settings.epsilon) if isinstance(settings, CoagentActionValueSettings) else None
+        return cls(connection=connection, bias=bias, epsilon=epsilon, settings=settings)
 
     @property
     def units(self) -> int:
@@ -249,11 +259,12 @@ class DiscreteUnits(Units):
         noise: Float[Array, "... drawn"],
         chosen: Bool[Array, " units"] | None = None,
     ) -> Action:
-        """Draw a ~ π(· | h); log π is that of the softmax of z."""
+        """Draw a ~ π(· | h); log π is that of softmax(z)."""
         z = self.preferences(h)
         actions = jax.lax.stop_gradient(self.drawn(z, noise, chosen))
         log_probability = (jax.nn.log_softmax(z, axis=-2) * actions).sum(axis=-2)
-        return Action(self.emitted(actions), log_probability if chosen is None else log_probability * chosen)
+        log_probability = log_probability if chosen is None else log_probability * chosen
+        return Action(self.emitted(actions), log_probability, Preferences((z * actions).sum(axis=-2), z.max(axis=-2)))
 
     def greedy(self, h: Float[Array, "... inputs"]) -> Float[Array, "... units"]:
         """Emit what the largest preference stands for."""
@@ -270,8 +281,12 @@ class DiscreteUnits(Units):
         return Activity(entropy.mean(), (z.argmax(axis=-2) > 0).mean())
 
     def constrained(self) -> "DiscreteUnits":
-        """Return the layer as it is."""
-        return self
+        """Return the layer with ε one update further: ε ← max(ε - decay, end)."""
+        settings = self.settings
+        if self.epsilon is None or not isinstance(settings, CoagentActionValueSettings) or not settings.epsilon_decay:
+            return self
+        epsilon = jnp.maximum(self.epsilon - settings.epsilon_decay, settings.epsilon_end)
+        return eqx.tree_at(lambda layer: layer.epsilon, self, epsilon)
 
 
 class DeterministicUnits(Units):
@@ -279,17 +294,14 @@ class DeterministicUnits(Units):
 
     connection: Connection
     bias: Float[Array, " units"]
-    settings: CoagentNetworkSettings = eqx.field(static=True)
     rectified: bool = eqx.field(static=True)
     draws: ClassVar[bool] = False
 
     @classmethod
-    def create(
-        cls, settings: CoagentNetworkSettings, key: PRNGKeyArray, inputs: int, units: int, last: bool
-    ) -> "DeterministicUnits":
+    def create(cls, key: PRNGKeyArray, inputs: int, units: int, last: bool) -> "DeterministicUnits":
         """Return units; those of the output layer have no ReLU."""
         connection, bias = uniform(key, inputs, units)
-        return cls(connection=connection, bias=bias, settings=settings, rectified=not last)
+        return cls(connection=connection, bias=bias, rectified=not last)
 
     @property
     def units(self) -> int:

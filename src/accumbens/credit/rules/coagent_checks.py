@@ -5,10 +5,13 @@ import math
 from collections.abc import Sequence
 
 from accumbens.agents.checks import require
-from accumbens.credit.settings import CoagentActorCriticSettings, CoagentNetworkSettings, CoagentSettings
-
-GAUSSIAN_ONLY = ("sigma", "sigma_schedule", "sigma_parametrisation", "sigma_decay")
-DISCRETE_ONLY = ("num_actions", "emission")
+from accumbens.credit.settings import (
+    CoagentActionValueSettings,
+    CoagentActorCriticSettings,
+    CoagentNetworkSettings,
+    CoagentPolicySettings,
+    CoagentSettings,
+)
 
 
 def check_network(settings: CoagentNetworkSettings) -> None:
@@ -21,11 +24,21 @@ def check_network(settings: CoagentNetworkSettings) -> None:
     allowed = f"empty, or a letter s or d for each of {length} hidden layers"
     require("partition", partition, allowed, not partition or (len(partition) == length and set(partition) <= {*"sd"}))
     require("num_actions", settings.num_actions, ">= 2", settings.num_actions >= 2)
+    require_default(settings, ["num_actions", "emission"], "units=discrete", settings.units == "discrete")
+
+
+def check_policy(settings: CoagentPolicySettings) -> None:
+    """Refuse values that no coagent with a policy could use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    check_network(settings)
     require("sigma", settings.sigma, "> 0 and finite", 0 < settings.sigma < math.inf)
     require("sigma_decay", settings.sigma_decay, "above 0 and at most 1", 0 < settings.sigma_decay <= 1)
     schedule = settings.sigma_schedule
-    require_default(settings, GAUSSIAN_ONLY, "units=gaussian", settings.units == "gaussian")
-    require_default(settings, DISCRETE_ONLY, "units=discrete", settings.units == "discrete")
+    gaussian_only = ["sigma", "sigma_schedule", "sigma_parametrisation", "sigma_decay"]
+    require_default(settings, gaussian_only, "units=gaussian", settings.units == "gaussian")
     require_default(settings, ["sigma_parametrisation"], "sigma_schedule=learned", schedule == "learned")
     require_default(settings, ["sigma_decay"], "sigma_schedule=decayed", schedule == "decayed")
 
@@ -36,7 +49,7 @@ def check_coagent(settings: CoagentSettings) -> None:
     Raises:
         AccumbensError: names the value and what is allowed.
     """
-    check_network(settings)
+    check_policy(settings)
     require("samples", settings.samples, ">= 1", settings.samples >= 1)
     number = settings.stochastic_units
     drawing = [
@@ -56,12 +69,27 @@ def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
     Raises:
         AccumbensError: names the value and what is allowed.
     """
-    check_network(settings)
+    check_policy(settings)
     width = settings.critic_width
     require("critic_width", width, ">= 1, or none", width is None or width >= 1)
     require("critic_rate", settings.critic_rate, "> 0 and finite", 0 < settings.critic_rate < math.inf)
     require("candidates", settings.candidates, ">= 0", settings.candidates >= 0)
     require_default(settings, ["candidates"], "critic=off-policy-max", settings.critic == "off-policy-max")
+
+
+def check_action_value(settings: CoagentActionValueSettings) -> None:
+    """Refuse values that ε-greedy units could not use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    check_network(settings)
+    require("epsilon", settings.epsilon, "from 0 to 1", 0 <= settings.epsilon <= 1)
+    decays = settings.epsilon_decay
+    require("epsilon_decay", decays, "from 0 to 1", 0 <= decays <= 1)
+    require_default(settings, ["epsilon_end"], "epsilon_decay > 0", decays > 0)
+    allowed = f"from 0 to epsilon = {settings.epsilon}"
+    require("epsilon_end", settings.epsilon_end, allowed, not decays or 0 <= settings.epsilon_end <= settings.epsilon)
 
 
 def require_default(settings: CoagentNetworkSettings, names: Sequence[str], when: str, used: bool) -> None:
