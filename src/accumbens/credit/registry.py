@@ -14,6 +14,7 @@ from accumbens.credit.settings import (
     ConventionalSettings,
     DirectFeedbackSettings,
     RuleSettings,
+    StraightThroughSettings,
     VectorisedSettings,
 )
 from accumbens.errors import UnknownNameError
@@ -56,12 +57,12 @@ RULES: dict[str, RuleEntry] = {
     ),
     "straight-through": RuleEntry(
         "the exact gradient of units that are drawn on or off, as if they passed on their input",
-        ConventionalSettings(units="bernoulli"),
+        StraightThroughSettings(),
         "straight_through:make_straight_through",
     ),
     "straight-through-gated": RuleEntry(
         "the same, through the units that were on only (the code released with Gupta et al., 2021)",
-        ConventionalSettings(units="bernoulli"),
+        StraightThroughSettings(),
         "straight_through:make_straight_through_gated",
     ),
     "feedback-alignment": RuleEntry(

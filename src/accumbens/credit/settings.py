@@ -36,6 +36,17 @@ class ConventionalSettings(RuleSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StraightThroughSettings(ConventionalSettings):
+    """Of straight-through."""
+
+    units: Literal["relu", "on-off", "bernoulli"] = "bernoulli"
+    """What a hidden unit makes of its pre-activation: these rules are for `bernoulli`."""
+    derivative: Literal["identity", "sigmoid"] = "identity"
+    """What the gradient is multiplied by where it passes a unit: nothing, as if the unit emitted its pre-activation, or
+    the derivative of its probability."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DirectFeedbackSettings(ConventionalSettings):
     """Of direct feedback alignment."""
 

@@ -139,10 +139,11 @@ def test_direct_feedback_of_maps(architecture, quick_jit):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("derivative", ["identity", "sigmoid"])
 @pytest.mark.parametrize("name", ["straight-through", "straight-through-gated"])
-def test_straight_through(name):
+def test_straight_through(name, derivative):
     with jax.enable_x64(True):
-        rule, network, memory = made(name)
+        rule, network, memory = made(name, derivative=derivative)
         batch = some_batch()
         update = rule.update(network, memory, batch, jax.random.key(5))
         trace = network.forward(batch.x, jax.random.key(5))
@@ -150,8 +151,12 @@ def test_straight_through(name):
         h1, h2 = (np.asarray(h) for h in trace.h)
         assert set(np.unique(h1)) == set(np.unique(h2)) == {0.0, 1.0}
         e = error(h2 @ W[2].T + b[2], np.asarray(batch.y))
-        g2 = e @ W[2] * (h2 if name.endswith("gated") else 1)
-        g1 = g2 @ W[1] * (h1 if name.endswith("gated") else 1)
+        slopes = []
+        for z in map(np.asarray, trace.z[:2]):
+            p = 1 / (1 + np.exp(-z))
+            slopes.append(p * (1 - p) if derivative == "sigmoid" else 1)
+        g2 = e @ W[2] * slopes[1] * (h2 if name.endswith("gated") else 1)
+        g1 = g2 @ W[1] * slopes[0] * (h1 if name.endswith("gated") else 1)
         assert_learns_from(update, [np.asarray(batch.x), h1, h2], [g1, g2, e])
         np.testing.assert_allclose(trace.z[1], h1 @ W[1].T + b[1], rtol=1e-12)
 
