@@ -132,15 +132,16 @@ def _changed(program: Program, point: Point) -> dict[str, Bool[np.ndarray, " lay
 
 def _other(value: Array, label: str, rng: np.random.Generator) -> Array:
     """Another value that is as good: of another example if examples have one each, or moved a little."""
-    if label == "key":
-        return jax.random.key(2)
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return jax.random.key(2) if value.ndim == 0 else value[::-1]
+    other, active = np.asarray(value), label.startswith("activity:")
     if label == "epoch":
-        return value + 1
-    if label in ("x", "y", SCALAR, OUTPUTS) or label.startswith("activity:"):
-        value = jnp.roll(value, 1, axis=tuple(range(max(value.ndim - 1, min(value.ndim, 1)))))
-    if jnp.issubdtype(value.dtype, jnp.floating) and not label.startswith("activity:"):
-        value = value * (1 + 0.1 * jnp.asarray(rng.random(value.shape), value.dtype)) + 0.01
-    return value
+        other = other + 1
+    if active or label in ("x", "y", SCALAR, OUTPUTS):
+        other = np.roll(other, 1, axis=tuple(range(max(other.ndim - 1, min(other.ndim, 1)))))
+    if jnp.issubdtype(value.dtype, jnp.floating) and not active:
+        other = other * (1 + 0.1 * rng.random(other.shape)) + 0.01
+    return jnp.asarray(other, value.dtype)
 
 
 def _jacobian(program: Program, point: Point) -> tuple[Float[np.ndarray, "layers layers"], ...]:

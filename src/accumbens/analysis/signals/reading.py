@@ -6,6 +6,7 @@ longer what that was made of, which is kept apart. An update in which `weights:2
 themselves, not by way of what layer 2 does.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -48,6 +49,8 @@ class Reading:
         elsewhere: the same of arrays of the network that belong to no layer, by label, where it is made of anything.
         made_of: what everything that was marked was made of, and the new memory.
         fixed: the memory that is handed on untouched.
+        narrow: whether no loss that is marked has more numbers than the outputs have rows: then it is one number for
+            every example, whatever it was made of.
     """
 
     program: Program
@@ -55,6 +58,7 @@ class Reading:
     elsewhere: dict[str, frozenset[str]]
     made_of: dict[str, frozenset[str]]
     fixed: frozenset[str]
+    narrow: bool
 
     @property
     def unmarked(self) -> list[int]:
@@ -93,7 +97,8 @@ class Reading:
     def reads(self, layer: int) -> set[str]:
         """Return what the update of a layer reads, what marks hide included."""
         found = set(self.updates[layer])
-        marks = {label for label in found if label in (OUTPUTS, SCALAR) or label.startswith("activity:")}
+        wide = {OUTPUTS} if self.narrow else {OUTPUTS, SCALAR}
+        marks = {label for label in found if label in wide or label.startswith("activity:")}
         return found.union(*map(self.smuggled, marks))
 
 
@@ -102,11 +107,14 @@ def read(program: Program) -> Reading:
     marks = [*map(activity, range(program.num_layers)), OUTPUTS, SCALAR]
     labels = list(dict.fromkeys([*program.arguments, *marks]))
     met: dict[str, Mask] = {}
+    rows: dict[str, int] = {OUTPUTS: 0, SCALAR: 0}
 
     def on_mark(name: str, mask: Mask) -> Mask:
         label = mark_label(name)
         if label is None:
             return mask
+        if label in rows:
+            rows[label] = max(rows[label], math.prod(mask.shape[:-2] if label == OUTPUTS else mask.shape[:-1]))
         met[label] = met.get(label, np.zeros(len(labels), bool)) | labels_of(mask)
         return walk.filled(mask.shape[:-1], label)
 
@@ -124,6 +132,7 @@ def read(program: Program) -> Reading:
         elsewhere={name: labels for name, labels in found.items() if name.startswith("network:") and labels},
         made_of=made_of | {name: labels for name, labels in found.items() if name.startswith("memory:")},
         fixed=frozenset(_untouched(program, jaxpr)),
+        narrow=rows[SCALAR] <= rows[OUTPUTS],
     )
 
 

@@ -117,7 +117,7 @@ class Audit:
             weights=_numbers(with_prefix(reads, "weights:") - own),
             error=error,
             dimensions=dimensions,
-            memory=tuple(dict.fromkeys(memory_part(label) for label in self._memory_in_order(reads))),
+            memory=tuple(dict.fromkeys(part for label, part in self._parts.items() if label in reads)),
             elsewhere=tuple(sorted(label.partition(":")[2] for label in with_prefix(reads, "network:"))),
             noise="key" in reads - own,
         )
@@ -126,16 +126,27 @@ class Audit:
     def _error(labels: Iterable[str]) -> Error:
         return "vector" if "y" in labels else "scalar" if SCALAR in labels else "none"
 
-    def _memory_in_order(self, labels: Iterable[str]) -> list[str]:
-        return [label for label in self.reading.program.arguments if label.startswith("memory:") and label in labels]
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        """What every array of the memory that some update reads is a part of: the most that the same layers read."""
+        reads = [self.reading.reads(layer) for layer in range(self.num_layers)]
+        labels = [label for label in self.reading.program.arguments if label.startswith("memory:")]
+        readers = {label: tuple(label in found for found in reads) for label in labels}
+        readers = {label: layers for label, layers in readers.items() if any(layers)}
+
+        def part(label: str) -> str:
+            prefixes = [label[: match.end()] for match in re.finditer(r"\]", label)]
+            alike = (p for p in prefixes if len({r for other, r in readers.items() if _within(other, p)}) == 1)
+            return next(alike, label).partition(":")[2] or "memory"
+
+        return {label: part(label) for label in readers}
 
     @cached_property
     def memories(self) -> list[Memory]:
         """Return what happens to all memory that some update reads."""
-        read = self._memory_in_order(set().union(*map(self.reading.reads, range(self.num_layers))))
         found = []
-        for name in dict.fromkeys(map(memory_part, read)):
-            labels = [label for label in read if memory_part(label) == name]
+        for name in dict.fromkeys(self._parts.values()):
+            labels = [label for label, part in self._parts.items() if part == name]
             behind = self.reading.behind(labels)
             behind = behind.union(*map(self.reading.smuggled, behind & {activity(i) for i in range(self.num_layers)}))
             active = {label for label in behind if label == "x" or label.startswith("activity:")}
@@ -214,10 +225,9 @@ class Audit:
         return ", ".join([*parts, *(["output"] if self.num_layers in layers else [])]) or "–"
 
 
-def memory_part(label: str) -> str:
-    """Return the part of the memory that a label belongs to: its name up to the last number in brackets."""
-    name = label.partition(":")[2]
-    return re.sub(r"(.*\]).*", r"\1", name) or "memory"
+def _within(label: str, prefix: str) -> bool:
+    """Whether a name is that of a thing, or of a part of it."""
+    return label == prefix or label.startswith((f"{prefix}.", f"{prefix}["))
 
 
 def _numbers(labels: Iterable[str]) -> tuple[int, ...]:

@@ -40,6 +40,9 @@ def verdict(audit: Audit) -> list[str]:
             sentences.append(
                 f"The update of {audit.name(row.layer)} also reads what others do: {audit.names(row.activity)}."
             )
+    noisy = [row.layer for row in audit.rows if row.noise]
+    if noisy:
+        sentences.append(f"Noise that no layer marks as its own is read by {audit.names(noisy)}.")
     elsewhere = sorted({name for row in audit.rows for name in row.elsewhere})
     if elsewhere:
         sentences.append(f"Updates read arrays of the network that belong to no layer: {', '.join(elsewhere)}.")
