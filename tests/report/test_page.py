@@ -1,54 +1,15 @@
 """What the page holds, read as HTML; how it looks and moves is tested in a browser."""
 
-import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from made_runs import SMALL, greedy_return, make_run, training_return
+from read_page import Page, charts, rows
 
 from accumbens.analysis.published import TABLES
 from accumbens.analysis.report import figures, load_runs, render
 from accumbens.analysis.report.markup import Markup, join, table, tag
 from accumbens.presets import PRESETS
-
-VOID = {"meta", "link", "br", "img", "input"}
-
-
-class Page(HTMLParser):
-    """Tables, ids and texts of a page; complains of elements that are not closed."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.ids, self.targets, self.tables, self.sources = [], [], [], [], []
-        self.text = ""
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        self.targets += [attributes[key].lstrip("#") for key in ("href", "for", "data-saves") if key in attributes]
-        self.sources += [attributes[key] for key in ("src", "srcset", "action") if key in attributes]
-        if tag == "table":
-            self.tables.append([])
-        if tag == "tr":
-            self.tables[-1].append([])
-        if tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-            assert tag == "td" or "scope" in attributes
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] in ("script", "style"):
-            return
-        self.text += data
-        if "td" in self.open or "th" in self.open:
-            self.tables[-1][-1][-1] += data
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +30,6 @@ def html(runs):
 @pytest.fixture(scope="module")
 def page(html):
     return Page(html)
-
-
-def rows(page, head):
-    """The rows of the first table with that heading, by the name of the row."""
-    found = next(table for table in page.tables if head in table[0])
-    return {row[0]: dict(zip(found[0], row, strict=True)) for row in found[1:]}
 
 
 def test_every_link_and_label_has_its_target_and_no_id_is_used_twice(page):
@@ -137,10 +92,6 @@ def test_agents_are_compared_across_environments(tmp_path):
     # Better by far in one, worse by far in the other: no seed of one is among those of the other.
     assert table[1][2] == table[2][1] == "0.50 [0.50, 0.50]"
     assert "Across environments" in page.text
-
-
-def charts(html):
-    return json.loads(re.search(r'id="charts">(.*?)</script>', html, re.DOTALL)[1])
 
 
 def test_charts_hold_the_curves(html, page):

@@ -169,8 +169,11 @@ def _sizes_of_fit(config: FitConfig, meta: dict[str, Any], training: Rows) -> tu
     """Parameters of every layer (none of an exported fit, which has no `meta.json`), and updates at which it ends."""
     sizes: tuple[int, ...] = ()
     if "task" in meta:
-        layers = network_like(config, from_table(meta["task"]).facts).layers
-        sizes = tuple(sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(layer)) for layer in layers)
+        try:
+            layers = network_like(config, from_table(meta["task"]).facts).layers
+            sizes = tuple(sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(layer)) for layer in layers)
+        except AccumbensError:
+            pass  # a task or a rule that has changed since: the report does without its sizes
     last = training[-1] if training else {"step": "0", "epoch": "0"}
     step, epoch = int(last["step"]), float(last["epoch"])
     return sizes, round(config.epochs * step / epoch) if step else 0
