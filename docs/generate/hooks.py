@@ -1,34 +1,34 @@
 """What the documentation's build adds to the pages: equations as MathML, and tables made from the package itself.
 
-`{{ name argument … }}` in a page is replaced by what the function of that name in `tables`, `credit` or `wiring`
+`{{ name argument … }}` in a page is replaced by what the function of that name in `tables`, `fits` or `wiring`
 returns. The figures of committed results are there for the pages as `assets/results/EXPERIMENT.png`.
 """
 
 import re
 from collections.abc import Callable
 
+import fits
 import latex2mathml.converter
 import tables
 import wiring
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-import credit
-
 MACROS: dict[str, Callable[..., str]] = {
     "alignment": tables.alignment,
     "conditioning": tables.conditioning,
     "defaults": tables.defaults,
-    "fits": credit.fits,
-    "layers": credit.layers,
+    "fits": fits.results,
+    "layers": fits.layers,
     "presets": tables.presets,
+    "reads": fits.reads,
     "results": tables.results,
-    "rule_settings": credit.rule_settings,
-    "rules": credit.rules,
-    "score": credit.score,
+    "rule_settings": fits.rule_settings,
+    "rules": fits.rules,
+    "score": fits.score,
     "signals": tables.signals,
-    "task_settings": credit.task_settings,
-    "tasks": credit.tasks,
+    "task_settings": fits.task_settings,
+    "tasks": fits.tasks,
     "wiring": wiring.draw,
 }
 _MACRO = re.compile(r"\{\{ (\w+)([^}]*) \}\}")

@@ -9,7 +9,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
-_SHORT = {"--total-timesteps": "64", "--num-eval-episodes": "1"}
+_SHORT = {
+    "train": {"--total-timesteps": "64", "--num-eval-episodes": "1"},
+    "fit": {"--epochs": "1", "--evaluations": "1"},
+}
 """What a documented training is cut down to: it must run, and what follows on the page must find it."""
 _FEWER_SEEDS = {"5": "2"}
 
@@ -46,15 +49,16 @@ def shortened(words: list[str]) -> list[str]:
         return [*words, "--dry-run"]
     if words[1] == "watch" and "--probe" in words:
         return [*words, "--total-timesteps", "64", "--seeds", "2"]
-    if words[1] != "train" or "--dry-run" in words:
+    if words[1] not in _SHORT or "--dry-run" in words:
         return words
+    short = _SHORT[words[1]]
     kept, rest = [], iter(words)
     for word in rest:
-        if word in _SHORT:
+        if word in short:
             next(rest)
         elif word == "--seeds":
             seeds = next(rest)
             kept += [word, _FEWER_SEEDS.get(seeds, seeds)]
         else:
             kept.append(word)
-    return [*kept, *(part for pair in _SHORT.items() for part in pair)]
+    return [*kept, *(part for pair in short.items() for part in pair)]

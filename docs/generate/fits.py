@@ -9,6 +9,9 @@ from typing import Any
 
 from tables import RESULTS, markdown_table, read
 
+from accumbens.analysis.signals.audit import audit_named
+from accumbens.analysis.signals.words import fate, told
+from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS, task_entry
 from accumbens.training.config import format_value
@@ -71,7 +74,7 @@ def meanings(settings: type) -> dict[str, str]:
     return found
 
 
-def fits(experiment: str, *wanted: str) -> str:
+def results(experiment: str, *wanted: str) -> str:
     """The committed results of an experiment of fits, beside what its paper reports, and the command.
 
     Args:
@@ -82,19 +85,21 @@ def fits(experiment: str, *wanted: str) -> str:
     classifies = bool(rows[0]["test_accuracy"])
     published = any(row["published_test_error"] for row in rows)
     several = len({row["task"] for row in rows}) > 1
-    header = [*(["task"] if several else []), "rule", "variant", "seeds", "epochs"]
-    header += ["test accuracy, %", "training accuracy, %"] if classifies else ["test loss", "mean over training"]
-    header += [f"{what}, layer by layer" for what in wanted] + (["test accuracy, paper"] if published else [])
+    shown = ("test_accuracy", "train_accuracy") if classifies else ("test_loss", "over_training")
+    named = ("test accuracy, %", "training accuracy, %") if classifies else ("test loss", "mean over training")
+    if published:
+        shown, named = ("test_error", "train_error"), ("test error, %", "training error, %")
+    header = [*(["task"] if several else []), "rule", "variant", "seeds", "epochs", *named]
+    header += [f"{what}, layer by layer" for what in wanted] + (["test error in the paper, %"] if published else [])
     found = []
     for row in rows:
-        cells = [f"`{row['rule']}`", f"`{row['variant']}`", row["seeds"], f"{float(row['epochs']):,g}"]
-        shown = ("test_accuracy", "train_accuracy") if classifies else ("test_loss", "over_training")
+        cells = [f"`{row['task']}`"] if several else []
+        cells += [f"`{row['rule']}`", f"`{row['variant']}`", row["seeds"], f"{float(row['epochs']):,g}"]
         cells += [_score(row, column) for column in shown]
-        cells += [_layers(row[f"{what}_per_layer"]) for what in wanted]
+        cells += [_layers(row, what) for what in wanted]
         if published:
-            error = row["published_test_error"]
-            cells.append(f"{100 - float(error):.2f}" if error else "–")
-        found.append(tuple(([f"`{row['task']}`"] if several else []) + cells))
+            cells.append(row["published_test_error"] or "–")
+        found.append(tuple(cells))
     command = (RESULTS / experiment / "command.txt").read_text(encoding="utf-8").strip()
     return f"{markdown_table(tuple(header), found)}\n\nMade by\n\n```text\n{command}\n```\n"
 
@@ -105,11 +110,11 @@ def score(experiment: str, fit: str, column: str = "") -> str:
     Args:
         experiment: its name.
         fit: `rule/variant`.
-        column: of the summary; empty takes test accuracy, or test loss in regression.
+        column: of the summary, or `test_error`; empty takes test accuracy, or test loss in regression.
     """
     row = find(experiment, fit)
-    unit = " %" if (column or "test_accuracy").endswith("accuracy") and row["test_accuracy"] else ""
-    return _score(row, column or ("test_accuracy" if row["test_accuracy"] else "test_loss")) + unit
+    column = column or ("test_accuracy" if row["test_accuracy"] else "test_loss")
+    return _score(row, column) + (" %" if column.endswith(("_accuracy", "_error")) else "")
 
 
 def layers(experiment: str, fit: str, what: str) -> str:
@@ -120,7 +125,7 @@ def layers(experiment: str, fit: str, what: str) -> str:
         fit: `rule/variant`.
         what: `angle`, `sign_agreement`, `update_norm`, `entropy` or `sparsity`.
     """
-    return _layers(find(experiment, fit)[f"{what}_per_layer"])
+    return _layers(find(experiment, fit), what)
 
 
 def summary(experiment: str) -> list[dict[str, str]]:
@@ -141,15 +146,37 @@ def find(experiment: str, fit: str) -> dict[str, str]:
 
 
 def _score(row: dict[str, str], column: str) -> str:
-    if not row[column]:
+    """Mean and interval: accuracies and errors in %, losses as they are."""
+    wrong = column.endswith("_error")
+    source = column.replace("_error", "_accuracy")
+    if not row[source]:
         return "–"
-    percent = column.endswith("accuracy") or (column.startswith("over_training") and bool(row["test_accuracy"]))
-    factor, digits = (100, ".1f") if percent else (1, ".3f")
-    interval = f" ± {factor * float(row[f'{column}_interval']):{digits}}" if row[f"{column}_interval"] else ""
-    return f"{factor * float(row[column]):{digits}}{interval}"
+    percent = source.endswith("accuracy") or (source == "over_training" and bool(row["test_accuracy"]))
+    factor, digits = (100, ".2f" if wrong else ".1f") if percent else (1, ".3f")
+    interval = f" ± {factor * float(row[f'{source}_interval']):{digits}}" if row[f"{source}_interval"] else ""
+    value = factor * float(row[source])
+    return f"{100 - value if wrong else value:{digits}}{interval}"
 
 
-def _layers(values: str) -> str:
-    numbers = [float(value) for value in values.split()]
-    digits = 0 if any(abs(number) >= 10 for number in numbers) else 2
-    return ", ".join(f"{number:.{digits}f}" for number in numbers) or "–"
+def _layers(row: dict[str, str], what: str) -> str:
+    digits = 0 if what == "angle" else 2
+    return ", ".join(f"{float(value):.{digits}f}" for value in row[f"{what}_per_layer"].split()) or "–"
+
+
+AUDITED = TaskFacts("classification", inputs=64, outputs=10, image_shape=(1, 8, 8))
+
+
+def reads() -> str:
+    """What `accumbens audit` finds of every rule: what the updates of hidden layers read beside their own."""
+    rows = []
+    for name, entry in RULES.items():
+        audit = audit_named(name, entry.settings, AUDITED, measured=False)
+        hidden = audit.rows[:-1]
+        active = [layer for row in hidden for layer in row.activity if layer > row.layer]
+        weights = "yes" if audit.transport else "no"
+        read_by_hidden = [memory for memory in audit.memories if min(memory.read_by) < audit.num_layers]
+        memory = "; ".join(dict.fromkeys(fate(audit, found) for found in read_by_hidden)) or "–"
+        told_all = " or ".join(dict.fromkeys(told(row) for row in hidden))
+        rows.append((f"`{name}`", told_all, weights, "yes" if active else "no", memory))
+    header = ("rule", "told of the outcome", "weights of other layers", "activity of layers above", "memory")
+    return markdown_table(header, rows)
