@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from accumbens.credit.networks.coagent import CoagentNetwork
-from accumbens.credit.networks.coagent_units import DiscreteUnits, GaussianUnits
+from accumbens.credit.networks.coagent_discrete import DiscreteUnits
+from accumbens.credit.networks.coagent_gaussian import GaussianUnits
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.settings import CoagentActionValueSettings, CoagentNetworkSettings, CoagentPolicySettings
 

@@ -10,7 +10,9 @@ from jaxtyping import Array, Bool, Float, Num, PRNGKeyArray
 
 from accumbens.credit import marks
 from accumbens.credit.losses import losses
-from accumbens.credit.networks.coagent_units import DeterministicUnits, DiscreteUnits, GaussianUnits, Preferences, Units
+from accumbens.credit.networks.coagent_discrete import DiscreteUnits
+from accumbens.credit.networks.coagent_gaussian import GaussianUnits
+from accumbens.credit.networks.coagent_units import DeterministicUnits, Preferences, Units
 from accumbens.credit.protocol import Activity, Batch, Kind, Network, TaskFacts
 from accumbens.credit.settings import CoagentNetworkSettings, CoagentPolicySettings
 
