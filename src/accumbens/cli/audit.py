@@ -115,6 +115,7 @@ def _fit_config(target, rule, of_agents, data, changes):
     file = _file(target)
     if file is not None:
         if not is_fit(file):
+            _refuse(target, {"--data": data})
             return None
         _refuse(target, {"RULE": rule, **of_agents, "--data": data, "--set": changes})
         return read_fit(file)

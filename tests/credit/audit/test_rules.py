@@ -1,6 +1,7 @@
 """What the audit says of every registered rule: derived from its computation, compared with what its equations say."""
 
 import dataclasses
+import functools
 
 import pytest
 
@@ -25,9 +26,12 @@ EXPECTED = {
     "direct-feedback-alignment": BROADCAST,
     "gevb": BROADCAST,
     "coagent": SCALAR,
+    "coagent-action-value": SCALAR,
+    "coagent-actor-critic": ("critics", [(), (), ()], [(2, 3), (3,), ()], "scalar"),
 }
 
 
+@functools.cache
 def found(name, facts=IMAGES, layers=(64, 64, 64), **changes):
     settings = dataclasses.replace(RULES[name].settings, layers=layers, **changes)
     return audit_named(name, settings, facts, measured=False)
@@ -125,6 +129,30 @@ def test_variants_of_coagents_stay_local(changes):
     audit = found("coagent", **changes)
     assert audit.kind == "scalar"
     assert audit.transport == {}
+
+
+@pytest.mark.parametrize("critic", ["on-policy", "off-policy", "off-policy-max"])
+def test_critics_are_those_of_the_layers_above(critic):
+    """Layer l is told by the critic of layer l + 1, which has just learned from that above it; the last is told R."""
+    audit = found("coagent-actor-critic", critic=critic, critic_width=16)
+    assert audit.kind == "critics"
+    assert audit.transport == {}
+    critics = {memory.name: memory for memory in audit.memories if memory.name.startswith("critics.critics")}
+    assert {name: critic.read_by for name, critic in critics.items()} == {
+        "critics.critics[1]": (1,),
+        "critics.critics[2]": (1, 2),
+    }
+    assert critics["critics.critics[1]"].activity == (1, 2, 3)
+    assert critics["critics.critics[2]"].activity == (2, 3)
+    assert {critic.error for critic in critics.values()} == {"scalar"}
+    assert audit.rows[2].memory == ()
+
+
+def test_an_advantage_needs_the_own_critic_too():
+    audit = found("coagent-actor-critic", layers=(64, 64), policy_weight="advantage", critic_width=16)
+    assert audit.kind == "critics"
+    assert "critics.critics[0]" in audit.rows[0].memory
+    assert "critics.critics[1]" in audit.rows[1].memory
 
 
 def test_a_subset_of_units_is_drawn_by_a_fixed_key():
