@@ -148,6 +148,9 @@ def test_any_setting_of_rule_or_task_makes_groups(make_fit):
         compare(runs)
     with pytest.raises(AccumbensError, match="unknown setting to group by 'credit'"):
         compare(runs, ["credit"])
+    more = scores(make_fit("d", [0.5], rule="coagent", samples=5), make_fit("e", [0.5], rule="coagent", samples=5))
+    with pytest.raises(AccumbensError, match=r"by --by rule,baseline,samples,run$"):
+        compare([*runs, *more])
 
 
 def test_data_and_epochs_that_differ_are_named(make_fit):

@@ -1,7 +1,7 @@
 """Runs in groups: what counts as one method, and the scores of its seeds."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from accumbens.analysis import stats
@@ -57,6 +57,18 @@ def grouped(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunS
             raise UnknownNameError("setting to group by", key, list(known))
     if not by or len(set(by)) < len(by):
         raise AccumbensError(f"by={','.join(by)!r} cannot be used: expected different settings")
+    members = _members(runs, by)
+    clash = _clash(members)
+    if clash is not None:
+        name, seed, one, other = clash
+        raise AccumbensError(
+            f"seed {seed} of {one.task} would count twice in the group {name}: in {one.path} and in {other.path}; tell "
+            f"them apart, such as by --by {','.join(_telling(runs, by))}"
+        )
+    return members
+
+
+def _members(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunScores]]:
     members: dict[str, list[RunScores]] = {}
     for run in runs:
         values = {key: value_of(run, key) for key in by}
@@ -64,20 +76,26 @@ def grouped(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunS
             format_value(value) if key in _BARE else f"{key}={format_value(value)}" for key, value in values.items()
         ]
         members.setdefault("/".join(parts), []).append(run)
-    for name, group in members.items():
-        _require_once(name, group, by)
     return members
 
 
-def _require_once(name: str, group: Sequence[RunScores], by: Sequence[str]) -> None:
-    for one, other in itertools.combinations(group, 2):
-        twice = sorted(set(one.scores) & set(other.scores)) if one.task == other.task else []
-        if twice:
-            differs = [key for key in differences(one.config, other.config) if key not in by] or ["run"]
-            raise AccumbensError(
-                f"seed {twice[0]} of {one.task} would count twice in the group {name}: in {one.path} and in "
-                f"{other.path}; tell them apart, such as by --by {','.join([*by, differs[0]])}"
-            )
+def _clash(members: Mapping[str, Sequence[RunScores]]) -> tuple[str, int, RunScores, RunScores] | None:
+    """The first group with a seed that would count twice, the seed, and the runs that both have it."""
+    for name, group in members.items():
+        for one, other in itertools.combinations(group, 2):
+            twice = sorted(set(one.scores) & set(other.scores)) if one.task == other.task else []
+            if twice:
+                return name, twice[0], one, other
+    return None
+
+
+def _telling(runs: Sequence[RunScores], by: Sequence[str]) -> list[str]:
+    """Settings to group by, so that no seed counts twice."""
+    keys = list(by)
+    while (clash := _clash(_members(runs, keys))) is not None:
+        _, _, one, other = clash
+        keys.append(next((key for key in differences(one.config, other.config) if key not in keys), "run"))
+    return keys
 
 
 def by_seed(group: Sequence[RunScores], task: str) -> dict[int, tuple[RunScores, float]]:
