@@ -1,5 +1,7 @@
 """Vectorised networks: what they compute, from equations written out in NumPy, and how they start."""
 
+import functools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ MNIST = TaskFacts("classification", 784, 10, (1, 28, 28))
 ARCHITECTURES = ["dense", "convolutional", "locally-connected"]
 
 
+@functools.cache
 def created(quick_jit, facts=FACTS, seed=0, **settings):
     return quick_jit(lambda key: Vectorised.create(VectorisedSettings(**settings), facts, key))(jax.random.key(seed))
 
@@ -45,15 +48,16 @@ def expanded(x, components):
 
 
 def test_the_expansion_of_the_input_is_never_made_but_meant(quick_jit):
+    start = created(quick_jit, layers=(4, 6))
     with jax.enable_x64(True):
-        network = double(created(quick_jit, layers=(6, 4)))
+        network = double(start)
         x = images(FACTS)
         outputs = quick_jit(Vectorised.predict)(network, jnp.asarray(x))
         first, *others = network.layers
         W1 = np.concatenate(list(np.asarray(first.connection.weight)), axis=1)
         weights = [W1, *(np.asarray(layer.connection.weight) for layer in others)]
         biases = [np.asarray(layer.bias).T for layer in network.layers]
-        assert W1.shape == (6, 3 * 36)
+        assert W1.shape == (4, 3 * 36)
         for example, output in zip(x, outputs, strict=True):
             h = expanded(example, 3)
             for W, b, t in zip(weights[:-1], biases[:-1], network.gates, strict=True):
@@ -100,8 +104,8 @@ def test_on_and_off_units_start_balanced(architecture, quick_jit):
 
 
 def test_mixed_signs_start_without_pairs(quick_jit):
-    network = created(quick_jit, MNIST, layers=(64, 128), signs="mixed")
-    for layer, variance in zip(network.layers[:2], (1 / 784, 2 / 64), strict=True):
+    network = created(quick_jit, MNIST, layers=(256, 128), signs="mixed")
+    for layer, variance in zip(network.layers[:2], (1 / 784, 2 / 256), strict=True):
         weight = np.asarray(layer.connection.weight)
         np.testing.assert_allclose(weight.var(), variance, rtol=0.1)
         assert abs((weight < 0).mean() - 0.5) < 0.03
@@ -136,14 +140,14 @@ def test_angles_of_dense_networks_fall_with_width_as_derived(quick_jit):
     π - 1. The last hidden layer gets the output row itself: cos² = E[relu(M)]² / E[relu(M)²] = 1/π, at any width.
     """
     x = jnp.asarray(images(MNIST, 32), jnp.float32)
-    for widths in [(256, 128), (256, 512), (64, 2048)]:
+    for widths in [(64, 128), (64, 2048)]:
 
         def start(key, widths=widths):
             return angles_to_ones(Vectorised.create(VectorisedSettings(layers=widths), MNIST, key), x)
 
         below, last = quick_jit(jax.vmap(start))(jax.random.split(jax.random.key(0), 3)).mean(axis=0)
         derived = np.degrees(np.arccos((1 + 2 * np.pi * (np.pi - 1) / widths[1]) ** -0.5))
-        np.testing.assert_allclose(below, derived, rtol=0.1)  # 18°, 9°, 4.6°
+        np.testing.assert_allclose(below, derived, rtol=0.1)  # 18°, 4.6°
         np.testing.assert_allclose(last, np.degrees(np.arccos(np.pi**-0.5)), atol=2.5)  # 55.7°
 
 

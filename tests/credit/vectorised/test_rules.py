@@ -1,6 +1,7 @@
 """Backpropagation and GEVB in vectorised networks: exact gradients, the right signs, and the same way in the limit."""
 
 import dataclasses
+import functools
 
 import equinox as eqx
 import jax
@@ -10,12 +11,14 @@ import optax
 import pytest
 
 from accumbens.credit.diagnostics import angle, flat_layers
+from accumbens.credit.networks.vectorised import Vectorised
 from accumbens.credit.protocol import Batch, TaskFacts
 from accumbens.credit.registry import RULES
 
 FACTS = TaskFacts("classification", 36, 3, (1, 6, 6))
 NUMBERS = TaskFacts("regression", 36, 2, (1, 6, 6))
 NUMBER = TaskFacts("regression", 36, 1)
+LAYERS = (4, 6, 8)
 KEY = jax.random.key(1)
 
 
@@ -27,16 +30,21 @@ def some_batch(facts=FACTS, size=5):
     return Batch(jnp.asarray(x), jnp.asarray(y), jnp.zeros((), jnp.int32))
 
 
-def made(name, facts, quick_jit, seed=0, **settings):
-    """A rule, and a network in float64 whose numbers were moved a little."""
-    rule = RULES[name].make(dataclasses.replace(RULES[name].settings, **settings), facts)
-    network, _ = quick_jit(rule.init)(jax.random.key(seed))
-    rng = np.random.default_rng(seed)
+@functools.cache
+def network_of(facts, quick_jit, **settings):
+    """A network in float64 whose numbers were moved a little."""
+    rule = RULES["gevb"].make(dataclasses.replace(RULES["gevb"].settings, **settings), facts)
+    network, _ = quick_jit(rule.init)(jax.random.key(0))
+    rng = np.random.default_rng(0)
     moved = jax.tree.map(
         lambda x: jnp.asarray(np.asarray(x) + rng.normal(scale=0.05, size=x.shape)) if eqx.is_inexact_array(x) else x,
         network,
     )
-    return rule, moved.constrained()
+    return moved.constrained()
+
+
+def rule_of(name, facts):
+    return RULES[name].make(RULES[name].settings, facts)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +60,8 @@ def made(name, facts, quick_jit, seed=0, **settings):
 )
 def test_backprop_is_the_gradient(architecture, signs, facts, quick_jit):
     with jax.enable_x64(True):
-        rule, network = made(
-            "vectorised-backprop", facts, quick_jit, layers=(4, 6, 8), architecture=architecture, signs=signs
-        )
-        batch = some_batch(facts)
+        rule, batch = rule_of("vectorised-backprop", facts), some_batch(facts)
+        network = network_of(facts, quick_jit, layers=LAYERS, architecture=architecture, signs=signs)
 
         def both(network):
             return rule.update(network, (), batch, KEY), eqx.filter_value_and_grad(
@@ -75,33 +81,27 @@ def test_backprop_is_the_gradient(architecture, signs, facts, quick_jit):
 
 def test_gevb_written_out(quick_jit):
     with jax.enable_x64(True):
-        rule, network = made("gevb", FACTS, quick_jit, layers=(6, 4))
-        batch = some_batch()
+        network = network_of(FACTS, quick_jit, layers=LAYERS, architecture="dense", signs="nonnegative")
+        rule, batch = rule_of("gevb", FACTS), some_batch()
         update = quick_jit(rule.update)(network, (), batch, KEY)
-        trace = network.forward(batch.x)
-        x, h1, h2 = (np.asarray(h) for h in trace.inputs)
-        m1, m2 = (np.asarray(m) for m in trace.gates)
+        trace = quick_jit(Vectorised.forward)(network, batch.x)
+        inputs, gates = ([np.asarray(array) for array in arrays] for arrays in (trace.inputs, trace.gates))
         p = np.exp(np.asarray(trace.outputs))
         e = p / p.sum(axis=1, keepdims=True) - np.eye(3)[np.asarray(batch.y)]
-        dW1, dW2, dW3 = np.zeros((3, 6, 36)), np.zeros((4, 6)), np.zeros((1, 4))
-        db1, db2, db3 = np.zeros((3, 6)), np.zeros((3, 4)), np.zeros((3, 1))
-        for b in range(5):
-            dW1 += np.einsum("k,i,j->kij", e[b], m1[b], x[b]) / 5
-            dW2 += np.outer(m2[b], h1[b].T @ e[b]) / 5
-            dW3 += np.outer(np.ones(1), h2[b].T @ e[b]) / 5
-            db1 += np.outer(e[b], m1[b]) / 5
-            db2 += np.outer(e[b], m2[b]) / 5
-            db3 += np.outer(e[b], np.ones(1)) / 5
-        for layer, dW, db in zip(update.gradients.layers, (dW1, dW2, dW3), (db1, db2, db3), strict=True):
+        signals = [*gates, np.ones((5, 1))]
+        for index, (layer, h, g) in enumerate(zip(update.gradients.layers, inputs, signals, strict=True)):
+            dW, db = np.zeros(layer.connection.weight.shape), np.zeros(layer.bias.shape)
+            for b in range(5):
+                dW += np.einsum("k,i,j->kij", e[b], g[b], h[b]) / 5 if index == 0 else np.outer(g[b], h[b].T @ e[b]) / 5
+                db += np.outer(e[b], g[b]) / 5
             np.testing.assert_allclose(layer.connection.weight, dW, rtol=1e-10, atol=1e-14)
             np.testing.assert_allclose(layer.bias, db, rtol=1e-10, atol=1e-14)
 
 
 def of_every_example(facts, quick_jit, **settings):
     """Gradients of hidden layers by GEVB and by backpropagation, [examples, ...], as if every example were a batch."""
-    gevb, network = made("gevb", facts, quick_jit, **settings)
-    exact, _ = made("vectorised-backprop", facts, quick_jit, **settings)
-    batch = some_batch(facts, 12)
+    network, batch = network_of(facts, quick_jit, layers=LAYERS, **settings), some_batch(facts, 12)
+    gevb, exact = rule_of("gevb", facts), rule_of("vectorised-backprop", facts)
 
     def one(network, x, y):
         alone = Batch(x[None], y[None], batch.epoch)
@@ -111,10 +111,10 @@ def of_every_example(facts, quick_jit, **settings):
     return zip(*(map(np.asarray, jax.tree.leaves(gradients)) for gradients in found), strict=True)
 
 
-@pytest.mark.parametrize(("architecture", "facts"), [("dense", NUMBER), ("locally-connected", FACTS)])
+@pytest.mark.parametrize(("architecture", "facts"), [("dense", FACTS), ("locally-connected", NUMBERS)])
 def test_gevb_never_has_the_wrong_sign_in_a_nonnegative_network(architecture, facts, quick_jit):
     with jax.enable_x64(True):
-        for found, exact in of_every_example(facts, quick_jit, layers=(12, 8, 6), architecture=architecture):
+        for found, exact in of_every_example(facts, quick_jit, architecture=architecture, signs="nonnegative"):
             counted = np.abs(exact) > 1e-15
             assert counted.mean() > 0.02
             np.testing.assert_array_equal(np.sign(found[counted]), np.sign(exact[counted]))
@@ -122,7 +122,7 @@ def test_gevb_never_has_the_wrong_sign_in_a_nonnegative_network(architecture, fa
 
 def test_gevb_often_has_the_wrong_sign_in_a_mixed_network(quick_jit):
     with jax.enable_x64(True):
-        for found, exact in of_every_example(FACTS, quick_jit, layers=(12, 8, 6), signs="mixed"):
+        for found, exact in of_every_example(FACTS, quick_jit, architecture="locally-connected", signs="mixed"):
             counted = np.abs(exact) > 1e-15
             assert (np.sign(found) == np.sign(exact))[counted].mean() < 0.9
 
@@ -133,7 +133,7 @@ def test_gevb_becomes_backprop_as_layers_widen(quick_jit):
     The last hidden layer stays where its one output row leaves it, at the angle whose cosine is √(1/π).
     """
     batch, first = some_batch(FACTS, 32), []
-    for width in (64, 256, 1024):
+    for width in (64, 1024):
         settings = dataclasses.replace(RULES["gevb"].settings, layers=(32, width))
         gevb, exact = (RULES[name].make(settings, FACTS) for name in ("gevb", "vectorised-backprop"))
 
@@ -147,13 +147,12 @@ def test_gevb_becomes_backprop_as_layers_widen(quick_jit):
         assert last == pytest.approx(np.degrees(np.arccos(np.pi**-0.5)), abs=5)
         assert output == pytest.approx(0, abs=0.1)
     tangents = np.tan(np.radians(first))
-    np.testing.assert_allclose(tangents[:-1] / tangents[1:], 2, rtol=0.25)
+    np.testing.assert_allclose(tangents[0] / tangents[1], 4, rtol=0.25)
     assert first[-1] < 8
 
 
-@pytest.mark.parametrize("name", ["gevb", "vectorised-backprop"])
-def test_learns_and_stays_nonnegative(name, quick_jit):
-    rule = RULES[name].make(dataclasses.replace(RULES[name].settings, layers=(16, 8)), FACTS)
+def test_learns_and_stays_nonnegative(quick_jit):
+    rule = RULES["gevb"].make(dataclasses.replace(RULES["gevb"].settings, layers=(16, 8)), FACTS)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(96, 36))
     batch = Batch(

@@ -194,7 +194,7 @@ def angles_to_ones(network: Vectorised, x: Float[Array, "batch inputs"]) -> Floa
     """
     signals = [signal.reshape(len(x), -1) for signal in network.backward(network.forward(x))[:-1]]
     cosines = [signal.sum(axis=1) / (jnp.linalg.norm(signal, axis=1) * signal.shape[1] ** 0.5) for signal in signals]
-    return jnp.stack([jnp.degrees(jnp.arccos(jnp.clip(cosine, -1, 1))).mean() for cosine in cosines])
+    return jnp.asarray([jnp.degrees(jnp.arccos(jnp.clip(cosine, -1, 1))).mean() for cosine in cosines])
 
 
 def along(h: Float[Array, "batch components ..."], e: Float[Array, "batch components"]) -> Float[Array, "batch ..."]:
