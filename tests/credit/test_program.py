@@ -57,7 +57,7 @@ def recording(updates, size):
 
 
 def run(program, quick_jit, *pieces, seeds=SEEDS):
-    state, advance = program.init(jnp.asarray(seeds)), quick_jit(program.advance)
+    state, advance = quick_jit(program.init)(jnp.asarray(seeds)), quick_jit(program.advance)
     for piece in pieces:
         state = advance(state, program.data, jnp.int32(piece))
     return state
@@ -187,7 +187,7 @@ def test_scores(make_examples, quick_jit, kind, sizes):
     entry = RULES["backprop"]
     settings = type(entry.settings)(layers=(4,))
     program = make_program(task, entry.make(settings, task.facts), settings)
-    state = program.init(jnp.asarray(SEEDS))
+    state = quick_jit(program.init)(jnp.asarray(SEEDS))
     found = quick_jit(program.evaluate)(state, program.data)
     parts = {"train": Examples(*(array[:TRAIN_EXAMPLES] for array in task.train)), "valid": task.valid}
     for name, part in (parts | {"test": task.test}).items():
