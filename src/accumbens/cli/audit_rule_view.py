@@ -11,6 +11,8 @@ from accumbens.analysis.signals.reading import OUTPUTS, SCALAR
 from accumbens.analysis.signals.words import fate, told
 from accumbens.credit.config import FitConfig
 
+_WIDE = 200  # names of memory may be longer than a terminal; the table is only as wide as it has to be
+
 
 def print_contradictions(audit: Audit) -> None:
     """Print what is wrong, on standard error."""
@@ -27,12 +29,12 @@ def print_rule_audit(config: FitConfig, audit: Audit, json: bool) -> None:
     )
     console.print()
     console.print("what the update of each layer's parameters reads")
-    console.print(_rows(audit))
+    Console(stderr=json, highlight=False, width=_WIDE).print(_rows(audit))
     console.print()
     _print_matrix(console, audit)
     console.print()
     for name, text in _facts(audit).items():
-        console.print(f"[dim]{escape(name):<26}[/]{escape(text)}", soft_wrap=True)
+        console.print(f"[dim]{escape(name):<25}[/] {escape(text)}", soft_wrap=True)
     console.print()
     first, *rest = verdict(audit)
     mixed = audit.kind in ("weight-transport", "feedback", "unknown")
@@ -45,9 +47,8 @@ def print_rule_audit(config: FitConfig, audit: Audit, json: bool) -> None:
 def _rows(audit: Audit) -> Table:
     """One row per layer: what its update reads, column by column."""
     table = Table(box=None, pad_edge=False)
-    for column in ("the update of", "its input", "itself", "activity of", "weights of", "told"):
+    for column in ("the update of", "its input", "itself", "activity of", "weights of", "told", "memory"):
         table.add_column(column, no_wrap=True)
-    table.add_column("memory", overflow="fold")
     for row in audit.rows:
         table.add_row(
             audit.name(row.layer),
