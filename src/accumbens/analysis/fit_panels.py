@@ -1,5 +1,6 @@
 """The figure of an experiment of fits: a panel per task or setting, a curve per rule and variant."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,18 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from accumbens.analysis.fit_tables import Quote
+from accumbens.analysis.fit_tables import Quote, read_evaluations
 from accumbens.analysis.panels import FEW_SEEDS, draw_grid, looks
 from accumbens.analysis.tables import estimate
-from accumbens.training.runs import read_table
 
 _LEAST_WIDTH = 7.4
+_QUOTED = (0, (1, 2))
+_TICKS = {
+    2.5: [1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, *range(5, 10)],
+    12.0: [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0],
+    math.inf: [1.0, 2.0, 5.0],
+}
+"""Ticks within a decade, where the highest value is at most that many times the lowest."""
 
 
 class FitCurve(NamedTuple):
@@ -42,7 +49,7 @@ class FitCurve(NamedTuple):
 
 def read_fit_curve(metrics: Path, panel: str, label: str, published: Quote | None) -> FitCurve:
     """Read the curve of a run from its `metrics.csv`."""
-    rows = read_table(metrics)
+    rows = read_evaluations(metrics)
     seeds = list(dict.fromkeys(row["seed"] for row in rows))
     first = [row for row in rows if row["seed"] == seeds[0]]
     errors = "test_accuracy" in rows[0]
@@ -84,12 +91,12 @@ def _draw_panel(axes: Axes, panel: str, curves: Sequence[FitCurve], styles: dict
     for curve in curves:
         x = curve.updates if streams else curve.epochs
         axes.plot(x, curve.values.mean(axis=0), lw=1.5, label=curve.label, **styles[curve.label])
+    for curve in curves:
         if curve.published is not None:
             colour, label = styles[curve.label]["color"], f"published: {curve.published.source}"
-            axes.axhline(curve.published.test_error, color=colour, ls=(0, (1, 2)), lw=1.2)
-            axes.plot([], [], color="0.35", ls=(0, (1, 2)), lw=1.2, label=label)
+            axes.axhline(curve.published.test_error, color=colour, ls=_QUOTED, lw=1.2)
+            axes.plot([], [], color="0.35", ls=_QUOTED, lw=1.2, label=label)
     axes.set_yscale("log", nonpositive="clip")
-    limits = axes.get_ylim()  # of lines alone: the interval of two or three seeds can dwarf them
     for curve in curves:
         if len(curve.values) > 1:
             x = curve.updates if streams else curve.epochs
@@ -97,16 +104,27 @@ def _draw_panel(axes: Axes, panel: str, curves: Sequence[FitCurve], styles: dict
             axes.fill_between(x, mean - interval, mean + interval, color=styles[curve.label]["color"], alpha=0.15, lw=0)
     errors = curves[0].errors
     label = "test accuracy (%)" if errors else "test loss (mean squared error)"
-    axes.set(title=panel, xlabel="updates" if streams else "epochs", ylabel=label, ylim=limits)
+    axes.set(title=panel, xlabel="updates" if streams else "epochs", ylabel=label, ylim=_limits(curves))
     _mark(axes, errors)
     axes.grid(alpha=0.25, which="both")
+
+
+def _limits(curves: Sequence[FitCurve]) -> tuple[float, float]:
+    """The range of all lines after the first update; what was before, or the interval of two seeds, can dwarf them."""
+    lines = [curve.values.mean(axis=0)[1:] for curve in curves]
+    quotes = [curve.published.test_error for curve in curves if curve.published is not None]
+    values = np.concatenate([*lines, np.array(quotes)])
+    positive = values[np.isfinite(values) & (values > 0)]
+    low, high = (positive.min(), positive.max()) if positive.size else (1.0, 100.0)
+    margin = max(1.02, (high / low) ** 0.05)
+    return float(low / margin), float(high * margin)
 
 
 def _mark(axes: Axes, errors: bool) -> None:
     """Ticks on a logarithmic scale of any width; of errors, which are drawn upside down, the accuracies."""
     low, high = axes.get_ylim()
-    near = [1.0, 1.5, *range(2, 10)] if high / low < 5 else [1.0, 2.0, 5.0]
-    axes.yaxis.set_major_locator(LogLocator(subs=near))
+    ticks = next(ticks for most, ticks in _TICKS.items() if high / low <= most)
+    axes.yaxis.set_major_locator(LogLocator(subs=ticks))
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 - value if errors else value:.4g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_minor_locator(LogLocator(subs=[]))

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,7 +66,7 @@ def fit_row_of(
     Raises:
         AccumbensError: the run's files cannot be read.
     """
-    rows = read_table(run.metrics) if run.metrics.exists() else []
+    rows = read_evaluations(run.metrics) if run.metrics.exists() else []
     if not rows or int(rows[-1]["step"]) == 0:
         return None
     last = [row for row in rows if row["step"] == rows[-1]["step"]]
@@ -86,6 +87,13 @@ def fit_row_of(
         published=published,
         commit=run.read_meta().get("commit"),
     )
+
+
+def read_evaluations(metrics: Path) -> list[dict[str, str]]:
+    """Return the rows of a fit's `metrics.csv`, without an evaluation that is not there for all seeds yet."""
+    rows = read_table(metrics)
+    counts = Counter(row["step"] for row in rows)
+    return [row for row in rows if counts[row["step"]] == max(counts.values())]
 
 
 def _seeds(rows: Sequence[Mapping[str, str]]) -> list[str]:

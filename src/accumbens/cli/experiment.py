@@ -56,6 +56,8 @@ def experiment(
     asked = files.load(name, budget)
     if data is not None and not asked.of_fits:
         raise AccumbensError(f"data={data!r} cannot be used: {asked.name} is of agents, which need no data")
+    if data is not None and not Path(data).expanduser().is_dir():
+        raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
     runs = execute.select(asked.runs, only)
     folder = asked.folder(out)
     view = ExperimentView(runs, json, quiet)

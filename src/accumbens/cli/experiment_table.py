@@ -86,7 +86,7 @@ def _fit_cells(row: FitRow, sources: list[str]) -> list[str]:
     if row.published is not None:
         quote = f"{100 - row.published.test_error:.2f} [{sources.index(row.published.source) + 1}]"
     train = row.last.get(f"train_{row.score}", ())
-    epochs = f"{row.epochs:,.4g}" if row.epochs >= row.asked else f"{row.epochs:,.4g} of {row.asked:,}"
+    epochs = f"{row.asked:,}" if row.epochs >= row.asked else f"{row.epochs:,.1f} of {row.asked:,}"
     return [
         *(f"  {row.rule}/{row.variant}", str(len(row.over_training))),
         *(score_text(values, row.score) for values in (row.last[f"test_{row.score}"], row.over_training, train)),
