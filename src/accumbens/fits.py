@@ -132,7 +132,7 @@ class Fit:
 
 
 def fit(
-    task: str | Path,
+    task: str | Path = "digits",
     rule: str = "backprop",
     *,
     layers: Sequence[int] | None = None,

@@ -198,7 +198,8 @@ class FitSession:
         rows = [{"seed": seed} | row | place for seed, row in zip(self._fitting.seeds, rows, strict=True)]
         self._metrics.append(rows)
         if self._tracker:
-            numbers = {f"seed{row['seed']}/{key}": value for row in rows for key, value in row.items()}
+            columns = [*self._fitting.columns, "wall_seconds"]
+            numbers = {f"seed{row['seed']}/{column}": row[column] for row in rows for column in columns}
             self._tracker.log(int(state.update), numbers)
         self._report.evaluated(rows)
 
