@@ -117,15 +117,23 @@ def score(experiment: str, fit: str, column: str = "") -> str:
     return _score(row, column) + (" %" if column.endswith(("_accuracy", "_error")) else "")
 
 
-def layers(experiment: str, fit: str, what: str) -> str:
+def layers(experiment: str, fit: str, what: str, when: str = "last") -> str:
     """What the layers of a committed fit came to, for a sentence: means over seeds, from the first layer.
 
     Args:
         experiment: its name.
         fit: `rule/variant`.
         what: `angle`, `sign_agreement`, `update_norm`, `entropy` or `sparsity`.
+        when: `last`, or `first`: the evaluation before the first update.
     """
-    return _layers(find(experiment, fit), what)
+    row = find(experiment, fit)
+    if when == "last":
+        return _layers(row, what)
+    rows = read(RESULTS / experiment / f"{row['task']}-{row['rule']}-{row['variant']}.csv")
+    before = [found for found in rows if found["step"] == "0"]
+    columns = [column for column in before[0] if column.startswith(f"{what}_")]
+    means = [sum(float(found[column]) for found in before) / len(before) for column in columns]
+    return _layers({f"{what}_per_layer": " ".join(map(str, means))}, what)
 
 
 def summary(experiment: str) -> list[dict[str, str]]:
@@ -152,10 +160,11 @@ def _score(row: dict[str, str], column: str) -> str:
     if not row[source]:
         return "–"
     percent = source.endswith("accuracy") or (source == "over_training" and bool(row["test_accuracy"]))
-    factor, digits = (100, ".2f" if wrong else ".1f") if percent else (1, ".3f")
-    interval = f" ± {factor * float(row[f'{source}_interval']):{digits}}" if row[f"{source}_interval"] else ""
-    value = factor * float(row[source])
-    return f"{100 - value if wrong else value:{digits}}{interval}"
+    value = float(row[source]) * (100 if percent else 1)
+    digits = (2 if wrong else 1) if percent or value >= 10 else 3
+    interval = row[f"{source}_interval"]
+    shown = f" ± {float(interval) * (100 if percent else 1):.{digits}f}" if interval else ""
+    return f"{100 - value if wrong else value:.{digits}f}{shown}"
 
 
 def _layers(row: dict[str, str], what: str) -> str:

@@ -81,11 +81,11 @@ def test_numbers_of_pages_come_from_the_summary_or_stop_the_build(fits, tmp_path
     assert fits.score("made-up", "gevb/a", "test_error") == "3.24 ± 1.23 %"
     assert fits.score("made-up", "gevb/a", "train_accuracy") == "90.0 %"
     assert fits.layers("made-up", "gevb/a", "angle") == "8, 54, 0"
-    assert fits.score("regression", "coagent/b") == "27.100 ± 1.500"
+    assert fits.score("regression", "coagent/b") == "27.1 ± 1.5"
     table = fits.results("made-up", "angle")
     assert "| `gevb` | `a` | 3 | 4 | 3.24 ± 1.23 | 10.00 | 8, 54, 0 | 1.87 |" in table
     assert "accumbens experiment made-up" in table
-    assert "| `coagent` | `b` | 3 | 10,000 | 27.100 ± 1.500 | 40.200 |" in fits.results("regression")
+    assert "| `coagent` | `b` | 3 | 10,000 | 27.1 ± 1.5 | 40.2 |" in fits.results("regression")
     with pytest.raises(FileNotFoundError):
         fits.results("not-run")
     with pytest.raises(ValueError, match="0 rows gevb/b"):
