@@ -2,19 +2,16 @@
 
 import io
 import re
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from made_runs import SMALL, make_run, training_return
 from PIL import Image
 from playwright.sync_api import Page, expect
+from visits import PHONE, check_contrast, check_narrow, colour, luminance, rgb, scroll_through
 
 from accumbens.analysis.report import load_runs, render, write
 
-DESKTOP = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
 CHART = "#env-0-training"
 
 
@@ -30,72 +27,10 @@ def report(tmp_path_factory):
     return out / "report.html"
 
 
-class Visit(NamedTuple):
-    """An open page, and what happened to it that should not have."""
-
-    page: Page
-    complaints: list[str]
-    requests: list[str]
-
-
-@pytest.fixture
-def visit(browser, report):
-    """`visit(viewport=…, color_scheme=…) -> Visit`; afterwards, nothing may have been complained of or asked for."""
-    visits = []
-
-    def open_page(path: Path = report, **options) -> Visit:
-        context = browser.new_context(offline=True, **({"viewport": DESKTOP} | options))
-        page = context.new_page()
-        one = Visit(page, [], [])
-        page.on("console", lambda message: one.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: one.complaints.append(str(error)))
-        page.route("**/*", lambda route: (one.requests.append(route.request.url), route.continue_()))
-        page.on("request", lambda request: one.requests.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_function("document.documentElement.dataset.theme")
-        visits.append(one)
-        return one
-
-    yield open_page
-    for one in visits:
-        asked = {url for url in one.requests if not url.startswith(("data:", "blob:"))}
-        assert asked == {report.as_uri()}
-        assert one.complaints == []
-        one.page.context.close()
-
-
-def scroll_through(page: Page) -> None:
-    height = page.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, height, 600):
-        page.evaluate("top => scrollTo({ top, behavior: 'instant' })", top)
-        page.wait_for_timeout(50)
-
-
 def picture(page: Page, selector: str) -> np.ndarray:
     """The pixels of an element."""
     image = page.locator(selector).screenshot()
     return np.asarray(Image.open(io.BytesIO(image)).convert("RGB")).astype(int)
-
-
-def rgb(text: str) -> np.ndarray:
-    return np.array([float(part) for part in re.findall(r"[\d.]+", text)[:3]])
-
-
-def colour(page: Page, variable: str) -> np.ndarray:
-    text = page.evaluate("name => getComputedStyle(document.documentElement).getPropertyValue(name)", variable).strip()
-    return np.array([int(text[at : at + 2], 16) for at in (1, 3, 5)])
-
-
-def luminance(colours: np.ndarray) -> float:
-    """Relative luminance (WCAG 2.2)."""
-    part = np.asarray(colours) / 255
-    linear = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
-def contrast(one: np.ndarray, other: np.ndarray) -> float:
-    low, high = sorted([luminance(one), luminance(other)])
-    return (high + 0.05) / (low + 0.05)
 
 
 def test_all_charts_are_drawn_and_none_before_it_is_near(visit):
@@ -180,56 +115,9 @@ def test_text_and_lines_stand_out(visit):
         page.click("#theme")
 
 
-def check_contrast(page: Page) -> None:
-    """Compare every text that is shown with what is behind it, and the colours of curves with their paper."""
-    found = page.evaluate(
-        """() => {
-            const opaque = (element) => {
-                for (let at = element; at; at = at.parentElement) {
-                    const colour = getComputedStyle(at).backgroundColor;
-                    if (!/, 0\\)$/.test(colour)) return colour;
-                }
-                return "rgb(255, 255, 255)";
-            };
-            const texts = [];
-            const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-            while (walk.nextNode()) {
-                const parent = walk.currentNode.parentElement;
-                if (!walk.currentNode.textContent.trim() || !parent.getClientRects().length) continue;
-                const drawn = parent.closest("svg"), style = getComputedStyle(parent);
-                texts.push([walk.currentNode.textContent, drawn ? style.fill : style.color, opaque(parent)]);
-            }
-            return texts;
-        }"""
-    )
-    assert len(found) > 200
-    poor = [(text, contrast(rgb(ink), rgb(paper))) for text, ink, paper in found]
-    assert [pair for pair in poor if pair[1] < 4.5] == []
-    card = colour(page, "--card")
-    names = [*(f"--run-{number}" for number in range(7)), *(f"--cell-{number}" for number in range(3))]
-    assert {name: contrast(colour(page, name), card) for name in names if contrast(colour(page, name), card) < 3} == {}
-
-
 def test_a_phone_never_scrolls_sideways(visit):
     page = visit(viewport=PHONE, is_mobile=True, has_touch=True).page
-    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    scroll_through(page)
-    for width in (360, 320, 768):
-        page.set_viewport_size({"width": width, "height": 740})
-        page.wait_for_timeout(300)  # plotly draws anew
-        assert page.evaluate("document.documentElement.scrollWidth") == width
-        wide = page.evaluate(
-            """() => [...document.querySelectorAll("main *")].filter((element) => {
-                const box = element.getBoundingClientRect();
-                return box.width && box.right > innerWidth + 1 && !element.closest(".scroll, svg, .svg-container");
-            }).map((element) => element.outerHTML.slice(0, 120))"""
-        )
-        assert wide == []
-    small = page.evaluate(
-        "() => [...document.querySelectorAll('.key, .toggle, select')].filter((element) => "
-        "element.getClientRects().length && element.getBoundingClientRect().height < 24).length"
-    )
-    assert small == 0
+    check_narrow(page)
 
 
 def test_a_keyboard_reaches_everything(visit):

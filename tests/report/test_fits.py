@@ -62,6 +62,24 @@ def test_labels_are_rules_and_what_differs(tmp_path):
     assert [run.label for run in load_runs([tmp_path])] == ["backprop/b", "coagent/a", "coagent/again", "coagent/c"]
 
 
+def test_labels_are_as_short_as_their_task_allows(tmp_path):
+    for number in range(2):
+        make_fit(tmp_path, name=f"n{number}", changes={"batch_size": str(32 + number)})
+    make_fit(tmp_path, "diabetes")
+    assert [(run.task, run.label) for run in load_runs([tmp_path])] == [
+        ("diabetes", "backprop"),
+        ("digits", "backprop, batch_size=32"),
+        ("digits", "backprop, batch_size=33"),
+    ]
+
+
+def test_more_fits_than_colours_have_other_lines(tmp_path):
+    for number in range(9):
+        make_fit(tmp_path, name=f"n{number}", changes={"batch_size": str(32 + number)}, done=2, seeds=1)
+    curves = charts(render(load_runs([tmp_path])))["task-0-test_accuracy"]["curves"]
+    assert len({(tuple(curve["colour"]), curve["dash"]) for curve in curves}) == 9
+
+
 def test_the_same_task_with_other_settings_is_another(tmp_path):
     for name, difficulty in (("a", "0"), ("b", "0.95")):
         make_fit(tmp_path, "piecewise-random-walk", name=name, epochs=1, changes={"difficulty": difficulty})

@@ -10,7 +10,7 @@ from accumbens.analysis.report.markup import table
 from accumbens.analysis.report.series import Series
 
 COLOURS = 7
-"""Colours of the palette in `style.css`; more families than that begin again, with dots on their lines."""
+"""Colours of the palette in `style.css`; more families than that begin again, with another look of their lines."""
 
 _ROWS = 8
 
@@ -135,12 +135,7 @@ def overlaid(prefix: str, place: int, name: str, family: int) -> dict[str, Any]:
         name: of the run.
         family: number of its family among those of the report: its colour.
     """
-    return {
-        "key": f"{prefix}-run-{place}",
-        "name": name,
-        "colour": ("run", family % COLOURS),
-        "marked": family >= COLOURS,
-    }
+    return {"key": f"{prefix}-run-{place}", "name": name, "colour": ("run", family % COLOURS)}
 
 
 def stacked(key: str, names: Sequence[str], values: Sequence[Series], height: int | None = None) -> list[Curve]:

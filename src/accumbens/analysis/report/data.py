@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,16 +115,22 @@ def load_runs(paths: Sequence[Path], progress: Callable[[int, int], None] = lamb
         loaded.append(_load(files))
     progress(len(sources), len(sources))
     agents = _in_order([run for run in loaded if run.kind is AGENTS])
-    fits = [run for run in loaded if run.kind is not AGENTS]
-    named = zip(fits, task_names([fit_of(run) for run in fits]), strict=True)
-    fits = _in_order([run._replace(task=name) for run, name in named])
     places = [(agent_of(run), run.path, run.variant) for run in agents]
     agents = [run._replace(label=label) for run, label in zip(agents, labels(places), strict=True)]
-    own = [(fit_of(run), run.path, run.variant, run.task) for run in fits]
-    fits = [
-        run._replace(label=label, family=label) for run, label in zip(fits, fit_labels(own), strict=True)
-    ]  # fits have no twins
-    return [*_with_families(agents), *fits]
+    return [*_with_families(agents), *_named([run for run in loaded if run.kind is not AGENTS])]
+
+
+def _named(runs: list[Run]) -> list[Run]:
+    """Fits in their order, with the names of their tasks and their labels."""
+    named = zip(runs, task_names([fit_of(run) for run in runs]), strict=True)
+    runs = _in_order([run._replace(task=name) for run, name in named])
+    found: list[Run] = []
+    for _, members in groupby(runs, lambda run: run.task):
+        here = list(members)
+        texts = fit_labels([(fit_of(run), run.path, run.variant) for run in here])
+        # Fits have no twins.
+        found += [run._replace(label=text, family=text) for run, text in zip(here, texts, strict=True)]
+    return found
 
 
 def _in_order(runs: list[Run]) -> list[Run]:

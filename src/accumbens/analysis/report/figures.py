@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from accumbens.analysis.published import TABLES, Published
 from accumbens.analysis.report import series
-from accumbens.analysis.report.charts import Chart, Curve, overlaid, stacked
+from accumbens.analysis.report.charts import COLOURS, Chart, Curve, overlaid, stacked
 from accumbens.analysis.report.data import Run, agent_of
 from accumbens.analysis.report.series import Series
 
@@ -63,8 +63,9 @@ def overview(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> list[
     training = Chart(f"{prefix}-training", "Training return", "mean return of the last 100 episodes", [], quotes)
     greedy = Chart(f"{prefix}-greedy", "Greedy evaluation", "mean return of the full network, greedy", [])
     for place, run in enumerate(runs):
-        look = overlaid(prefix, place, run.label, families.index(run.family))
-        look["dash"] = DASHES[agent_of(run).settings.credit]
+        family = families.index(run.family)
+        look = overlaid(prefix, place, run.label, family)
+        look |= {"dash": DASHES[agent_of(run).settings.credit], "marked": family >= COLOURS}
         for chart, values in ((training, series.training_return(run)), (greedy, series.greedy_return(run))):
             if values.steps:
                 chart.curves.append(Curve(series=values, **look))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from accumbens.analysis.report import series
-from accumbens.analysis.report.charts import EPOCHS, UPDATES, Along, Chart, Curve, overlaid, stacked
+from accumbens.analysis.report.charts import COLOURS, EPOCHS, UPDATES, Along, Chart, Curve, overlaid, stacked
 from accumbens.analysis.report.data import Run, fit_of
 from accumbens.analysis.report.series import Series
 
@@ -18,6 +18,9 @@ OVERVIEW = {
     "learning_loss": "Loss while learning",
 }
 """Columns of `metrics.csv` that runs are laid over one another by, and the titles of their charts."""
+
+DASHES = ("solid", "dash", "dot", "longdash", "dashdot")
+"""Of the lines of the first runs, which have all colours, of those after them, and so on."""
 
 PER_LAYER = {
     "angle": ("Angle", "angle with the exact gradient, in degrees", (0.0, 90.0)),
@@ -69,7 +72,9 @@ def overview(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> list[
         for place, run in enumerate(runs):
             values = column(run, name, along)
             if values.steps:
-                curves.append(Curve(series=values, **overlaid(prefix, place, run.label, families.index(run.family))))
+                family = families.index(run.family)
+                look = overlaid(prefix, place, run.label, family)
+                curves.append(Curve(series=values, dash=DASHES[family // COLOURS % len(DASHES)], **look))
         form = ".2f" if accuracy else ".4g"
         charts.append(Chart(f"{prefix}-{name}", title, axis, curves, (), not accuracy, form, along))
     return [chart for chart in charts if chart.curves]

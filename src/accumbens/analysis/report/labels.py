@@ -24,24 +24,21 @@ def labels(runs: Sequence[tuple[RunConfig, Path, str]]) -> list[str]:
     return _first_that_tells([config.env for config, _, _ in runs], schemes)
 
 
-def fit_labels(runs: Sequence[tuple[FitConfig, Path, str, str]]) -> list[str]:
-    """Label fits by rule; where that is ambiguous, by rule and the few settings that differ, or as agents by folders.
+def fit_labels(runs: Sequence[tuple[FitConfig, Path, str]]) -> list[str]:
+    """Label the fits of one task by rule; where that is ambiguous, by rule and few settings, or by folders as agents.
 
     Args:
-        runs: configuration, path, name of the folder, and the task's name in the report.
+        runs: configuration, path and name of the folder.
     """
-    schemes = [[config.rule for config, _, _, _ in runs]]
-    beside: dict[tuple[str, str], list[FitConfig]] = defaultdict(list)
-    for config, _, _, task in runs:
-        beside[task, config.rule].append(config)
+    configs = [config for config, _, _ in runs]
+    schemes = [[config.rule for config in configs]]
     differing: dict[str, dict[str, None]] = defaultdict(dict)
-    for (_, rule), configs in beside.items():
-        for pair in combinations(configs, 2):
-            differing[rule] |= dict.fromkeys(differences(*pair))
+    for one, other in combinations(configs, 2):
+        if one.rule == other.rule:
+            differing[one.rule] |= dict.fromkeys(differences(one, other))
     if all(len(names) <= _MOST_SETTINGS for names in differing.values()):
-        schemes.append([", ".join([config.rule, *_chosen(config, differing[config.rule])]) for config, *_ in runs])
-    schemes += _by_place([(config, path, variant) for config, path, variant, _ in runs])
-    return _first_that_tells([task for *_, task in runs], schemes)
+        schemes.append([", ".join([config.rule, *_chosen(config, differing[config.rule])]) for config in configs])
+    return _first_that_tells([task_of(config) for config in configs], [*schemes, *_by_place(runs)])
 
 
 def _chosen(config: FitConfig, names: dict[str, None]) -> list[str]:
