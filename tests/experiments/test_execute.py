@@ -152,6 +152,14 @@ def test_sac_that_is_not_installed_is_found_before_training(document, write, tra
             execute(runs, tmp_path, Notes())
 
 
+def test_settings_that_do_not_fit_a_task_are_found_before_training(fits, write, tmp_path):
+    fits["variants"]["2-co"]["partition"] = "sds"
+    notes = Notes()
+    with pytest.raises(AccumbensError, match=r"(?s)coagent on digits: partition=sds cannot.*\n\(--only PATTERN"):
+        execute(load(str(write(fits)), "desk").runs, tmp_path, notes)
+    assert notes.seen == []
+
+
 def test_patterns(experiment):
     assert select(experiment.runs, None) == list(experiment.runs)
     assert [run.variant for run in select(experiment.runs, "*/ad_pqn/*a*")] == ["local", "backprop", "gain"]
