@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import math
 import textwrap
 from functools import cache
 from typing import Any
@@ -136,6 +137,15 @@ def layers(experiment: str, fit: str, what: str, when: str = "last") -> str:
     return _layers({f"{what}_per_layer": " ".join(map(str, means))}, what)
 
 
+def costs() -> str:
+    """Time of an update under every rule, beside backpropagation in a network of the same widths."""
+    rows = []
+    for row in read(RESULTS / "rule_speed.csv"):
+        sizes = (row["layers"], row["batch_size"], f"{int(row['parameters']):,}")
+        rows.append((f"`{row['rule']}`", *sizes, f"{float(row['ratio']):.1f}"))
+    return markdown_table(("rule", "hidden layers", "examples", "parameters", "time of an update, × backprop"), rows)
+
+
 def summary(experiment: str) -> list[dict[str, str]]:
     """The rows of a committed experiment's summary."""
     return read(RESULTS / experiment / "summary.csv")
@@ -168,8 +178,9 @@ def _score(row: dict[str, str], column: str) -> str:
 
 
 def _layers(row: dict[str, str], what: str) -> str:
+    numbers = [float(value) for value in row[f"{what}_per_layer"].split()]
     digits = 0 if what == "angle" else 2
-    return ", ".join(f"{float(value):.{digits}f}" for value in row[f"{what}_per_layer"].split()) or "–"
+    return ", ".join("none" if math.isnan(number) else f"{number:.{digits}f}" for number in numbers) or "–"
 
 
 AUDITED = TaskFacts("classification", inputs=64, outputs=10, image_shape=(1, 8, 8))

@@ -17,6 +17,7 @@ from mkdocs.structure.files import File, Files
 MACROS: dict[str, Callable[..., str]] = {
     "alignment": tables.alignment,
     "conditioning": tables.conditioning,
+    "costs": fits.costs,
     "defaults": tables.defaults,
     "fits": fits.results,
     "layers": fits.layers,
