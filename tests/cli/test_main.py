@@ -53,7 +53,7 @@ def test_help_of_a_command_shows_no_python(cli, command):
 
 
 ERRORS = {
-    "unknown command": (["trian"], "unknown command 'trian'; did you mean 'train'? Known: train, resume, evaluate, "),
+    "unknown command": (["trian"], "unknown command 'trian'; did you mean 'train'? Known: train, fit, resume, "),
     "unknown environment": (
         ["train", "CartPol-v1"],
         "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'? Run 'accumbens envs' to see all.",
