@@ -1,4 +1,4 @@
-"""One small run of two seeds, trained through Python, and what is exported of it."""
+"""A small run and a small fit of two seeds each, trained through Python, and what is exported of them."""
 
 import jax
 import numpy as np
@@ -7,6 +7,7 @@ from jax.experimental.compilation_cache import compilation_cache
 
 import accumbens
 from accumbens.share import export as sharing
+from accumbens.share.network_export import export_network
 
 TINY = {"net_arch": (6, 5), "num_envs": 4, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
 
@@ -43,6 +44,22 @@ def exported(tmp_path_factory, run):
     """The folder of its seed 4, without a video."""
     folder = tmp_path_factory.mktemp("exported") / "agent"
     sharing.export(run.path, folder, seed=4)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def fitted(tmp_path_factory, compile_quickly):
+    """A finished fit of the seeds 3 and 4: digits, whose pixels from 0 to 16 the network meets from -1 to 1."""
+    out = tmp_path_factory.mktemp("fits")
+    sizes = {"layers": (16,), "epochs": 3, "seed": 3, "seeds": 2}
+    return accumbens.fit("digits", out=out, name="a", progress=False, learning_rate=0.003, **sizes)
+
+
+@pytest.fixture(scope="package")
+def exported_network(tmp_path_factory, fitted):
+    """The folder of its seed 4."""
+    folder = tmp_path_factory.mktemp("exported") / "network"
+    export_network(fitted.path, folder, seed=4)
     return folder
 
 

@@ -65,6 +65,15 @@ def test_there_and_back(server, exported, capfd):
     assert fetched == {"agent.toml", "config.toml", "weights.safetensors"}  # no pictures
 
 
+def test_networks_there_and_back(server, exported_network):
+    hub.push(exported_network, "somebody/network")
+    assert server.commits == ["A network trained with accumbens"]
+    network, x = accumbens.load("hf://somebody/network"), np.ones((3, 64))
+    np.testing.assert_array_equal(network.predict(x), accumbens.load(exported_network).predict(x))
+    fetched = {line.rpartition("/")[2] for line in server.asked if "/resolve/" in line}
+    assert fetched == {"network.toml", "config.toml", "weights.safetensors"}
+
+
 def test_what_is_there_is_not_replaced_unasked(server, exported):
     server.repositories["somebody/agent"] = {".gitattributes": b"", "README.md": b"of another agent"}
     with pytest.raises(AccumbensError, match=r"somebody/agent holds 1 file\(s\) already, such as README.md: choose"):

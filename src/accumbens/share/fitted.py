@@ -62,9 +62,9 @@ class FittedNetwork:
             AccumbensError: the inputs are not the task's, or not finite.
         """
         rows = self._rows(x, self.facts.inputs, "inputs")
-        single, rows = rows.ndim == 1, np.atleast_2d(rows).astype(np.float32)
-        if not np.isfinite(rows).all():
+        if not (np.abs(rows) <= np.finfo(np.float32).max).all():
             raise AccumbensError("the inputs cannot be used: a number is not finite in 32 bits")
+        single, rows = rows.ndim == 1, np.atleast_2d(rows).astype(np.float32)
         pieces = [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
         outputs = np.concatenate([np.asarray(self._predict(self.network, piece)) for piece in pieces])
         return outputs[0] if single else outputs
