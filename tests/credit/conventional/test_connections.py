@@ -5,20 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.credit.networks.connections import Convolutional, Dense, LocallyConnected, arriving
+from accumbens.credit.networks.connections import Convolutional, Dense, LocallyConnected, arranged, arriving
 
 HEIGHT, WIDTH, INPUTS, OUTPUTS, BATCH = 4, 5, 2, 3, 6
 SIZES = {
     Dense: ((OUTPUTS, INPUTS), (INPUTS,)),
-    Convolutional: ((OUTPUTS, INPUTS, 3, 3), (INPUTS, HEIGHT, WIDTH)),
-    LocallyConnected: ((HEIGHT, WIDTH, OUTPUTS, INPUTS, 3, 3), (INPUTS, HEIGHT, WIDTH)),
+    Convolutional: ((3, 3, OUTPUTS, INPUTS), (HEIGHT, WIDTH, INPUTS)),
+    LocallyConnected: ((3, 3, HEIGHT, WIDTH, OUTPUTS, INPUTS), (HEIGHT, WIDTH, INPUTS)),
 }
 
 
 def some(connection, seed=0):
     rng = np.random.default_rng(seed)
     weight, h = SIZES[connection]
-    signal = (OUTPUTS, *h[1:])
+    signal = (*h[:-1], OUTPUTS)
     return connection(jnp.asarray(rng.normal(size=weight))), *(
         jnp.asarray(rng.normal(size=(BATCH, *size))) for size in (h, signal)
     )
@@ -27,12 +27,12 @@ def some(connection, seed=0):
 def written_out(connection, h):
     """W h, one product at a time."""
     weight, h = np.asarray(connection.weight), np.asarray(h)
-    z = np.zeros((OUTPUTS, HEIGHT, WIDTH))
+    z = np.zeros((HEIGHT, WIDTH, OUTPUTS))
     for o, y, x, i, dy, dx in np.ndindex(OUTPUTS, HEIGHT, WIDTH, INPUTS, 3, 3):
         row, column = y + dy - 1, x + dx - 1
         if 0 <= row < HEIGHT and 0 <= column < WIDTH:
-            here = weight[y, x] if isinstance(connection, LocallyConnected) else weight
-            z[o, y, x] += here[o, i, dy, dx] * h[i, row, column]
+            here = weight[:, :, y, x] if isinstance(connection, LocallyConnected) else weight
+            z[y, x, o] += here[dy, dx, o, i] * h[row, column, i]
     return z
 
 
@@ -46,7 +46,7 @@ def test_map_is_the_sum_over_neighbours(kind):
 def test_locally_connected_with_equal_weights_everywhere_is_convolutional():
     with jax.enable_x64(True):
         shared, h, _ = some(Convolutional)
-        local = LocallyConnected(jnp.broadcast_to(shared.weight, (HEIGHT, WIDTH, *shared.weight.shape)))
+        local = LocallyConnected(jnp.broadcast_to(shared.weight[:, :, None, None], SIZES[LocallyConnected][0]))
         np.testing.assert_allclose(jax.vmap(local)(h), jax.vmap(shared)(h), rtol=1e-12, atol=1e-12)
 
 
@@ -71,8 +71,18 @@ def test_transpose_and_weight_gradient(kind):
 def test_maps_arrive_averaged_and_pairs_stay_pairs():
     connection, h, _ = some(Convolutional)
     seen = arriving(h, connection)
-    assert seen.shape == (BATCH, INPUTS, 2, 2)
-    np.testing.assert_allclose(seen[0, 1, 1, 0], h[0, 1, 2:4, 0:2].mean(), rtol=1e-6)
-    row = arriving(h, Dense(jnp.zeros((1, INPUTS * 4))))
-    np.testing.assert_allclose(row.reshape(BATCH, 2, 2, INPUTS)[:, 1, 0], seen[:, :, 1, 0], rtol=1e-6)
-    np.testing.assert_array_equal(arriving(row, Dense(jnp.zeros((1, INPUTS * 4)))), row)
+    assert seen.shape == (BATCH, 2, 2, INPUTS)
+    np.testing.assert_allclose(seen[0, 1, 0, 1], h[0, 2:4, 0:2, 1].mean(), rtol=1e-6)
+    dense = Dense(jnp.zeros((1, INPUTS * 4)))
+    row = arriving(h, dense)
+    np.testing.assert_array_equal(row.reshape(seen.shape), seen)
+    np.testing.assert_array_equal(arriving(row, dense), row)
+
+
+def test_images_come_with_their_channels_first():
+    connection, _, _ = some(Convolutional)
+    x = jnp.arange(24.0).reshape(1, 24)
+    image = arranged(x, connection, (2, 3, 4))
+    assert image.shape == (1, 3, 4, 2)
+    assert image[0, 1, 2, 1] == x[0, 12 + 4 + 2]
+    np.testing.assert_array_equal(arranged(x, Dense(jnp.zeros((1, 24))), (2, 3, 4)), x)

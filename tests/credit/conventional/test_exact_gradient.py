@@ -11,7 +11,7 @@ import pytest
 from accumbens.credit.networks.conventional import Conventional
 from accumbens.credit.protocol import Batch, TaskFacts
 from accumbens.credit.registry import RULES
-from accumbens.credit.settings import ConventionalSettings
+from accumbens.credit.settings import ConventionalSettings, StraightThroughSettings
 from accumbens.errors import AccumbensError
 
 CLASSES = TaskFacts("classification", 36, 3, (1, 6, 6))
@@ -121,9 +121,9 @@ def test_on_off_pairs_start_as_negatives_of_one_another(architecture, quick_jit)
     trace = quick_jit(lambda net: net.forward(x))(net)
     for z, h in zip(trace.z, trace.h, strict=True):
         scale = float(jnp.abs(z).max())
-        np.testing.assert_allclose(z[:, 0::2], -z[:, 1::2], atol=1e-5 * scale)
+        np.testing.assert_allclose(z[..., 0::2], -z[..., 1::2], atol=1e-5 * scale)
         # OFF units are active where their ON units are: what both emit, sums to nothing.
-        np.testing.assert_allclose(h[:, 0::2], -h[:, 1::2], atol=1e-5 * scale)
+        np.testing.assert_allclose(h[..., 0::2], -h[..., 1::2], atol=1e-5 * scale)
     for layer in net.layers[1:]:
         assert (layer.connection.weight >= 0).all()
 
@@ -137,13 +137,11 @@ def test_initial_scales(architecture, quick_jit):
         net = created(settings, facts, quick_jit)
         for index, layer in enumerate(net.layers):
             weight = np.asarray(layer.connection.weight)
-            axes = (-4, -3) if weight.ndim > 2 else (-2, -1)
-            outputs, inputs = (weight.shape[axis] for axis in axes)
-            fan_in = inputs * (9 if weight.ndim > 2 else 1)
+            fan_in = weight.shape[-1] * (9 if weight.ndim > 2 else 1)
             if initialisation == "on-off" and index > 0:
                 # relu(M) - relu(-M) = M, with M ~ N(0, 4 / fan-in) of half the columns.
-                M = np.take(weight, range(0, inputs, 2), axes[1]) - np.take(weight, range(1, inputs, 2), axes[1])
-                even, odd = (np.take(M, range(start, outputs, 2), axes[0]) for start in (0, 1))
+                M = weight[..., 0::2] - weight[..., 1::2]
+                even, odd = M[..., 0::2, :], M[..., 1::2, :]
                 np.testing.assert_array_equal(even, -odd)
                 np.testing.assert_allclose(even.std(), 2 * fan_in**-0.5, rtol=4 * even.size**-0.5)
                 assert (weight == 0).mean() == 0.5
@@ -170,4 +168,4 @@ def test_what_cannot_be_used_is_refused():
         with pytest.raises(AccumbensError, match=words):
             make(ConventionalSettings(**settings), facts).init(jax.random.key(0))
     with pytest.raises(AccumbensError, match=r"units=relu .* bernoulli"):
-        RULES["straight-through"].make(ConventionalSettings(), CLASSES)
+        RULES["straight-through"].make(StraightThroughSettings(units="relu"), CLASSES)

@@ -131,8 +131,8 @@ def test_direct_feedback_of_maps(architecture, quick_jit):
         update = quick_jit(rule.update)(network, memory, batch, jax.random.key(1))
         trace = network.forward(batch.x)
         e = error(np.asarray(trace.outputs), np.asarray(batch.y))
-        delivered = (e @ np.asarray(memory)).reshape(BATCH, 4, 8, 8) * (np.asarray(trace.z[0]) > 0)
-        bias = delivered.sum(axis=0) if architecture == "locally-connected" else delivered.sum(axis=(0, 2, 3))
+        delivered = (e @ np.asarray(memory)).reshape(BATCH, 8, 8, 4) * (np.asarray(trace.z[0]) > 0)
+        bias = delivered.sum(axis=0) if architecture == "locally-connected" else delivered.sum(axis=(0, 1, 2))
         np.testing.assert_allclose(update.gradients.layers[0].bias.squeeze(), bias, rtol=1e-9, atol=1e-13)
         exact = jax.grad(lambda network: network.exact_loss(batch, jax.random.key(1)))(network)
         for ours, theirs in zip(*map(jax.tree.leaves, (update.gradients.layers[-1], exact.layers[-1])), strict=True):

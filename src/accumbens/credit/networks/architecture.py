@@ -50,7 +50,7 @@ class Shape(NamedTuple):
     @property
     def bias(self) -> tuple[int, ...]:
         """Shape of the biases: one for every weight vector, to be added to all units that share it."""
-        return (self.outputs, *(self.places or (1,) * len(self.side)))
+        return (*(self.places or (1,) * len(self.side)), self.outputs)
 
 
 def shapes_of(architecture: Architecture, layers: Sequence[int], facts: TaskFacts, outputs: int) -> list[Shape]:

@@ -13,7 +13,7 @@ from accumbens.agents.checks import require
 from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.architecture import shapes_of
-from accumbens.credit.networks.connections import Connection, Dense, arriving, clamped, summed_to
+from accumbens.credit.networks.connections import Connection, arranged, arriving, clamped, summed_to
 from accumbens.credit.networks.initialisation import initial_weight, require_pairs
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import ConventionalSettings
@@ -104,7 +104,7 @@ class Conventional(Network):
             key: decides what Bernoulli units emit, 1 with probability sigmoid(z); None: they emit the likelier number.
         """
         keys = [None] * len(self.layers) if key is None else list(jax.random.split(key, len(self.layers)))
-        inputs, all_z, all_h, slopes = [self._arranged(x)], [], [], []
+        inputs, all_z, all_h, slopes = [arranged(x, self.layers[0].connection, self.facts.image_shape)], [], [], []
         hidden = zip(self.layers[:-1], self.layers[1:], keys[:-1], strict=True)
         for place, (layer, above, layer_key) in enumerate(hidden):
             z = marks.activity(layer(inputs[-1]), place)
@@ -163,7 +163,7 @@ class Conventional(Network):
         """Return the mean loss of the batch; with Bernoulli units, that of the mean field: all emit sigmoid(z)."""
         if self.units != "bernoulli":
             return losses(self.predict(batch.x), batch.y, self.facts.kind).mean()
-        h = self._arranged(batch.x)
+        h = arranged(batch.x, self.layers[0].connection, self.facts.image_shape)
         for place, (layer, above) in enumerate(itertools.pairwise(self.layers)):
             z = marks.activity(layer(h), place)
             h = arriving(marks.activity(jax.nn.sigmoid(z), place), above.connection)
@@ -180,20 +180,12 @@ class Conventional(Network):
             return self
         return eqx.tree_at(lambda network: network.layers, self, clamped(self.layers))
 
-    def _arranged(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch ..."]:
-        """Return the examples as the first layer sees them."""
-        return x if isinstance(self.layers[0].connection, Dense) else x.reshape(-1, *(self.facts.image_shape or ()))
-
     def _emitted(self, z: Float[Array, "batch ..."], key: PRNGKeyArray | None) -> tuple[Array, Array]:
         """Return what units emit, and its derivative: of Bernoulli units, as if they emitted z (straight-through)."""
         if self.units == "bernoulli":
             on = z > 0 if key is None else jax.random.bernoulli(key, jax.nn.sigmoid(z))
             return on.astype(z.dtype), jnp.ones_like(z)
-        if self.units == "relu":
-            gate = z > 0
-        else:
-            even = (jnp.arange(z.shape[1]) % 2 == 0).reshape(-1, *(1,) * (z.ndim - 2))
-            gate = jnp.where(even, z <= 0, z >= 0)
+        gate = z > 0 if self.units == "relu" else jnp.where(jnp.arange(z.shape[-1]) % 2 == 0, z <= 0, z >= 0)
         return z * gate, gate.astype(z.dtype)
 
     def _entropy(self, z: Float[Array, "batch ..."]) -> Float[Array, "batch ..."]:

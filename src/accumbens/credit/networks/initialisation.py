@@ -13,7 +13,7 @@ Initialisation = Literal["uniform", "normal", "on-off"]
 
 
 def initial_weight(shape: Shape, initialisation: Initialisation, first: bool, key: PRNGKeyArray) -> Float[Array, "..."]:
-    """Return random weights, [*places, outputs, inputs, *kernel].
+    """Return random weights, [*kernel, *places, outputs, inputs].
 
     Args:
         shape: of the layer.
@@ -23,7 +23,7 @@ def initial_weight(shape: Shape, initialisation: Initialisation, first: bool, ke
         first: it is the first layer.
         key: decides.
     """
-    size = (*shape.places, shape.outputs, shape.inputs, *shape.kernel)
+    size = (*shape.kernel, *shape.places, shape.outputs, shape.inputs)
     if initialisation == "uniform":
         bound = shape.fan_in**-0.5
         return jax.random.uniform(key, size, minval=-bound, maxval=bound)
@@ -43,23 +43,22 @@ def _on_off(shape: Shape, first: bool, key: PRNGKeyArray) -> Float[Array, "..."]
     so that as long as OFF = -ON below, ON becomes M times the ON below, and OFF its negative. An odd number of outputs
     leaves the last pair without its OFF unit.
     """
-    outputs, inputs = len(shape.places), len(shape.places) + 1
-    half = (*shape.places, -(-shape.outputs // 2))
+    half = (*shape.kernel, *shape.places, -(-shape.outputs // 2))
     if first:
-        w = jax.random.normal(key, (*half, shape.inputs, *shape.kernel)) * shape.fan_in**-0.5
-        both = _interleaved(w, -w, outputs)
+        w = jax.random.normal(key, (*half, shape.inputs)) * shape.fan_in**-0.5
+        both = _interleaved(w, -w, axis=-2)
     else:
-        M = jax.random.normal(key, (*half, shape.inputs // 2, *shape.kernel)) * (4 / shape.fan_in) ** 0.5
+        M = jax.random.normal(key, (*half, shape.inputs // 2)) * (4 / shape.fan_in) ** 0.5
         same, crossed = jax.nn.relu(M), jax.nn.relu(-M)
-        both = _interleaved(_interleaved(same, crossed, inputs), _interleaved(crossed, same, inputs), outputs)
-    return jax.lax.slice_in_dim(both, 0, shape.outputs, axis=outputs)
+        both = _interleaved(_interleaved(same, crossed, axis=-1), _interleaved(crossed, same, axis=-1), axis=-2)
+    return both[..., : shape.outputs, :]
 
 
 def _interleaved(even: Float[Array, "..."], odd: Float[Array, "..."], axis: int) -> Float[Array, "..."]:
-    """Return even[0], odd[0], even[1], odd[1], … along an axis."""
+    """Return even[0], odd[0], even[1], odd[1], … along an axis, counted from the last."""
     size = list(even.shape)
     size[axis] *= 2
-    return jnp.stack([even, odd], axis=axis + 1).reshape(size)
+    return jnp.stack([even, odd], axis=even.ndim + axis + 1).reshape(size)
 
 
 def require_pairs(layers: tuple[int, ...], why: str) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int8, PRNGKeyArray
 from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.architecture import Shape, shapes_of
-from accumbens.credit.networks.connections import Connection, Dense, arriving, clamped, summed_to
+from accumbens.credit.networks.connections import Connection, arranged, arriving, clamped, summed_to
 from accumbens.credit.networks.initialisation import initial_weight, require_pairs
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import VectorisedSettings
@@ -123,14 +123,12 @@ class Vectorised(Network):
         gates = []
         for shape, key in zip(shapes[:-1], jax.random.split(gate_key, len(shapes) - 1), strict=True):
             t = jax.random.rademacher(key, (components, shape.outputs // 2), dtype=jnp.int8)
-            pairs = jnp.stack([t, -t], axis=-1).reshape(components, shape.outputs)
-            gates.append(pairs.reshape(*pairs.shape, *(1,) * len(shape.side)))
+            gates.append(jnp.stack([t, -t], axis=-1).reshape(components, *(1,) * len(shape.side), shape.outputs))
         return cls((InputLayer(first, biases[0]), *others), tuple(gates), facts, nonnegative)
 
     def forward(self, x: Float[Array, "batch inputs"]) -> VectorTrace:
         """Return what every layer does with a batch: h = z if t · z ≥ 0, else 0."""
-        dense = isinstance(self.layers[0].connection, Dense)
-        inputs, gates = [x if dense else x.reshape(-1, *(self.facts.image_shape or ()))], []
+        inputs, gates = [arranged(x, self.layers[0].connection, self.facts.image_shape)], []
         hidden = zip(self.layers[:-1], self.layers[1:], self.gates, strict=True)
         for place, (layer, above, t) in enumerate(hidden):
             z = marks.activity(layer(inputs[-1]), place)
