@@ -163,7 +163,7 @@ def test_angles_of_mixed_networks_start_near_90_degrees(quick_jit):
 def test_angles_of_maps_are_the_published_ones(architecture, layers, published, quick_jit):
     """The notebook on alignment in the code released with Clark et al., 2021: angles at the start, on MNIST.
 
-    That of the first layer, which a few dozen channels decide, was 11° to 17° over seeds on MNIST; the others move less.
+    That of the first layer, which a few dozen channels decide, was 11° to 17° over seeds on MNIST; others move less.
     """
     network = created(quick_jit, MNIST, architecture=architecture, layers=layers)
     angles = quick_jit(angles_to_ones)(network, jnp.asarray(images(MNIST, 2), jnp.float32))
