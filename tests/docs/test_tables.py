@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import importlib
 import re
+import sys
 
 import pytest
 from pages import PAGES, ROOT, shortened
@@ -21,6 +22,8 @@ COMMITTED = ROOT / "benchmarks" / "results"
 def fits(monkeypatch):
     """The module as the build imports it."""
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "generate"))
+    for name in ("fits", "tables"):  # tests have a module of that name too, which comes back afterwards
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return importlib.import_module("fits")
 
 
