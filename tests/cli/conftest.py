@@ -2,7 +2,9 @@
 
 import io
 import json
+import multiprocessing
 import os
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -15,6 +17,9 @@ from jax.experimental.compilation_cache import compilation_cache
 from accumbens.cli.main import main
 
 sys.path.append(str(Path(__file__).parent / "processes"))
+
+PATIENCE = 300
+"""Seconds after which a process is taken to hang; only a failing test waits so long."""
 
 # 128 blocks, so 128 chunks, of 64 and 16 environment steps.
 PARALLEL = ["CartPole-v1", "ad_pqn", "--total-timesteps", 8192, "--net-arch", "6,5", "--num-eval-episodes", 2]
@@ -101,6 +106,32 @@ def replay_run(tmp_path_factory, cli, compile_once):
     outcome = cli("train", *REPLAY, "--out", out, "--name", "a", "--checkpoint-seconds", 0)
     assert outcome.code == 0, outcome.err
     return Run(out / "CartPole-v1" / "ad_dqn" / "a", outcome)
+
+
+@pytest.fixture(scope="package")
+def run_apart(compile_once):
+    """`run_apart(words, at_sync, number)`: the exit code of `main_until` in a process forked from a prepared one.
+
+    That one has imported the most: not gymnax, which starts JAX's threads, and these do not survive a fork; but
+    seaborn, which gymnax imports and which takes the longest.
+    """
+    from stopping import main_until
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["accumbens.training.train", "seaborn"])
+
+    def call(words, at_sync=0, number=signal.SIGKILL):
+        process = context.Process(target=main_until, args=([str(word) for word in words], at_sync, number))
+        process.start()
+        try:
+            process.join(PATIENCE)
+            assert not process.is_alive(), "the run hangs"
+            return process.exitcode
+        finally:
+            process.kill()
+            process.join()
+
+    return call
 
 
 @pytest.fixture(autouse=True)

@@ -1,20 +1,15 @@
 """Runs that are stopped, killed or damaged, and then continued: they must end like one that was left alone."""
 
 import json
-import multiprocessing
 import os
 import random
 import shutil
 import signal
 
 import pytest
-from stopping import main_until
 
 from accumbens.cli.terminal import TerminalReport
 from accumbens.training.runs import RunDirectory, read_table
-
-PATIENCE = 300
-"""Seconds after which a process is taken to hang; only a failing test waits so long."""
 
 OPTIONS = {"parallel": ["--seeds", 2], "replay": []}
 both = pytest.mark.parametrize("learner", ["parallel", "replay"])
@@ -36,30 +31,6 @@ def command(learner, words, tmp_path):
 @pytest.fixture
 def path(whole, tmp_path):
     return tmp_path.joinpath(*whole.parts[-3:])
-
-
-@pytest.fixture(scope="module")
-def run_apart(compile_once):
-    """`run_apart(words, at_sync, number)`: the exit code of `main_until` in a process forked from a prepared one.
-
-    That one has imported the most: not gymnax, which starts JAX's threads, and these do not survive a fork; but
-    seaborn, which gymnax imports and which takes the longest.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["accumbens.training.train", "seaborn"])
-
-    def call(words, at_sync=0, number=signal.SIGKILL):
-        process = context.Process(target=main_until, args=([str(word) for word in words], at_sync, number))
-        process.start()
-        try:
-            process.join(PATIENCE)
-            assert not process.is_alive(), "the run hangs"
-            return process.exitcode
-        finally:
-            process.kill()
-            process.join()
-
-    return call
 
 
 def newest(path):
