@@ -121,7 +121,7 @@ class CoagentActionValueSettings(CoagentNetworkSettings):
 
     units: Literal["discrete"] = "discrete"
     """What a unit draws: one of a few numbers."""
-    target: Literal["monte-carlo", "sarsa", "q"] = "monte-carlo"
+    value_target: Literal["monte-carlo", "sarsa", "q"] = "monte-carlo"
     """What the value of the action taken learns towards: the reward; or the mean of the reward and the value, to the
     next unit of the layer, of what that one took (sarsa) or of its best action (q)."""
     epsilon: float = 0.1

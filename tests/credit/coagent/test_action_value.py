@@ -20,7 +20,7 @@ def make(**settings):
 
 @pytest.mark.parametrize("target", ["monte-carlo", "sarsa", "q"])
 def test_one_update_by_hand(batch_of, spread_out, quick_jit, played, target):
-    rule = make(layers=(4, 3), num_actions=3, target=target, epsilon=0.5)
+    rule = make(layers=(4, 3), num_actions=3, value_target=target, epsilon=0.5)
     network, memory = quick_jit(rule.init)(jax.random.key(0))
     network, batch, key = spread_out(network), batch_of(EXAMPLES, 3, 2), jax.random.key(1)
     found = quick_jit(rule.update)(network, memory, batch, key)
@@ -70,7 +70,7 @@ def test_action_values_learn(quick_jit, target):
     rng = np.random.default_rng(0)
     y = jnp.asarray(rng.integers(2, size=200), jnp.int32)
     x = jnp.asarray(np.where(np.asarray(y)[:, None] > 0, 1.0, -1.0) + 0.7 * rng.normal(size=(200, 3)), jnp.float32)
-    rule = make(layers=(8,), target=target, epsilon=0.3, epsilon_decay=0.001)
+    rule = make(layers=(8,), value_target=target, epsilon=0.3, epsilon_decay=0.001)
     optimiser = optax.rmsprop(2**-7, decay=0.99, eps=1e-8, eps_in_sqrt=False)
 
     def step(state, key):

@@ -41,9 +41,9 @@ def make_coagent_action_value(settings: CoagentActionValueSettings, facts: TaskF
 
     def targets(values: Preferences, rewards: Float[Array, "drawn batch"]) -> Float[Array, "drawn batch units"]:
         reward = jnp.broadcast_to(rewards[..., None], values.taken.shape)
-        if settings.target == "monte-carlo":
+        if settings.value_target == "monte-carlo":
             return reward
-        following = (values.taken if settings.target == "sarsa" else values.best)[..., 1:]
+        following = (values.taken if settings.value_target == "sarsa" else values.best)[..., 1:]
         return jnp.concatenate([(reward[..., 1:] + following) / 2, reward[..., -1:]], axis=-1)
 
     return Rule(init, update)
