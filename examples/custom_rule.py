@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import jax
 
-from accumbens.agents.checks import require
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.conventional import Conventional
 from accumbens.credit.protocol import Rule, Update
 from accumbens.credit.registry import register_rule
 from accumbens.credit.settings import ConventionalSettings
+from accumbens.errors import require
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from typing import Any
 
 
 class AccumbensError(Exception):
@@ -33,3 +34,13 @@ class UnknownNameError(AccumbensError):
         message = f"unknown {self.kind} {self.value!r}"
         message += f"; did you mean {folded[nearest[0]]!r}? " if nearest else ". "
         return message + (f"Run {self.command!r} to see all." if self.command else f"Known: {', '.join(self.allowed)}.")
+
+
+def require(name: str, value: Any, allowed: str, holds: object) -> None:
+    """Refuse a value unless it holds that it is allowed.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+    if not holds:
+        raise AccumbensError(f"{name}={value} cannot be used: it must be {allowed}")

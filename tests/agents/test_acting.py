@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from facts import facts
 
-from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network, reset_memory, stacks
+from accumbens.agents import network, stacks
+from accumbens.agents.factory import make_agent
+from accumbens.agents.protocol import Rollout, reset_memory
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 
 ENVS = 4
 SETTINGS = ParallelSettings(cell="mlp", net_arch=(3, 2), num_envs=ENVS, rollout_length=4, num_minibatches=2)

@@ -12,9 +12,12 @@ import pytest
 from facts import facts
 from family import FAMILY, GOODNESS, READOUTS
 
-from accumbens.agents import ParallelSettings, ReplaySettings, Rollout, make_agent, network, stacks
+from accumbens.agents import network, stacks
+from accumbens.agents.factory import make_agent
 from accumbens.agents.parallel_q import ParallelState
+from accumbens.agents.protocol import Rollout
 from accumbens.agents.replay_q import Networks, make_double_q_update
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.analysis.locality.measure import loss_jacobian
 from accumbens.replay.ring import Windows
 

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.agents import Rollout, network, stacks
+from accumbens.agents import network, stacks
+from accumbens.agents.protocol import Rollout
 from accumbens.analysis import alignment
 from accumbens.analysis.play import Mind, make_arena
 from accumbens.analysis.representation.recording import record

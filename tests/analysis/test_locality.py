@@ -10,8 +10,10 @@ import optax
 import pytest
 from facts import facts
 
-from accumbens.agents import ParallelSettings, ReplaySettings, make_agent, network, stacks
+from accumbens.agents import network, stacks
+from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.analysis.locality import audit_agent, audit_config, small, to_document
 from accumbens.cells import CellOutput, Stack
 from accumbens.errors import AccumbensError

@@ -11,7 +11,8 @@ import pytest
 from facts import facts
 from family import FAMILY
 
-from accumbens.agents import ParallelSettings, network, stacks
+from accumbens.agents import network, stacks
+from accumbens.agents.settings import ParallelSettings
 
 WIRINGS = {
     "all connections": {},

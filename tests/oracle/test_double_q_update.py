@@ -9,8 +9,9 @@ import numpy_agents as reference
 import pytest
 from facts import facts
 
-from accumbens.agents import ReplaySettings, network
+from accumbens.agents import network
 from accumbens.agents.replay_q import Networks, make_double_q_update
+from accumbens.agents.settings import ReplaySettings
 from accumbens.cells import AttentionCell, Stack
 from accumbens.replay.ring import Windows
 

@@ -9,7 +9,9 @@ import numpy_agents as reference
 import pytest
 from facts import facts
 
-from accumbens.agents import ParallelSettings, Rollout, make_agent
+from accumbens.agents.factory import make_agent
+from accumbens.agents.protocol import Rollout
+from accumbens.agents.settings import ParallelSettings
 
 TIME, ENVS, OBSERVATION, ACTIONS, NET_ARCH = 6, 3, 3, 2, (6, 5)
 SETTINGS = ParallelSettings(

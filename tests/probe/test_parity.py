@@ -8,7 +8,7 @@ the way depends on where it starts, for each cell follows its own error only.
 import numpy as np
 import tables
 
-from accumbens.agents import ParallelSettings
+from accumbens.agents.settings import ParallelSettings
 from training import make_training
 
 SETTINGS = ParallelSettings(

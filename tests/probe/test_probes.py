@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tables
 
-from accumbens.agents import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from training import assert_values, make_training
 
 DISCOUNT, TRACE_DECAY, EPSILON = 0.8, 0.5, 0.4

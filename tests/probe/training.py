@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from tables import environment
 
-from accumbens.agents import make_agent, reset_memory
+from accumbens.agents.factory import make_agent
+from accumbens.agents.protocol import reset_memory
 from accumbens.envs.wrappers import auto_reset
 from accumbens.training.device import make_device_loop
 

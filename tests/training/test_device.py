@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tables import environment, table
 
-from accumbens.agents import ParallelSettings, ReplaySettings, make_agent
+from accumbens.agents.factory import make_agent
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.health import NotFiniteError, require_finite
 

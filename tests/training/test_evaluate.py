@@ -10,8 +10,9 @@ import optax
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from accumbens.agents import ParallelSettings, network
+from accumbens.agents import network
 from accumbens.agents.protocol import Agent, Decision, Memory
+from accumbens.agents.settings import ParallelSettings
 from accumbens.envs.protocol import Environment, Step
 from accumbens.td.exploration import epsilon_greedy, no_repeat
 from accumbens.training import evaluate

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.agents import ParallelSettings, ReplaySettings
 from accumbens.agents.protocol import LearningMetrics
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.cells import MLPCell
 from accumbens.errors import AccumbensError
 from accumbens.training.episodes import no_episodes

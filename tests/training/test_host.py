@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from accumbens.agents import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.training.config import RunConfig
 from accumbens.training.host import HostLoop
 from accumbens.training.metrics import no_totals

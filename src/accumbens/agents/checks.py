@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, Settings
-from accumbens.errors import AccumbensError
+from accumbens.errors import require
 
 
 def check_settings(settings: AgentSettings) -> None:
@@ -84,16 +84,6 @@ def check_sac_settings(settings: SACSettings) -> None:
     each(["learning_starts"], ">= 0", lambda value: value >= 0)
     allowed = f"a multiple of num_envs = {settings.num_envs}"
     each(["train_every"], allowed, lambda value: value % settings.num_envs == 0)
-
-
-def require(name: str, value: Any, allowed: str, holds: object) -> None:
-    """Refuse a value unless it holds that it is allowed.
-
-    Raises:
-        AccumbensError: names the value and what is allowed.
-    """
-    if not holds:
-        raise AccumbensError(f"{name}={value} cannot be used: it must be {allowed}")
 
 
 def _require_each(settings: Settings, names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:

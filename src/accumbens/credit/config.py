@@ -12,12 +12,11 @@ from typing import Any
 
 import tomli_w
 
-from accumbens.agents.checks import require
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.registry import is_file, task_entry
 from accumbens.credit.tasks.settings import TaskSettings
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import AccumbensError, UnknownNameError, require
 from accumbens.training.config import format_value, parse_value
 
 FORMAT_VERSION = 1

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from accumbens.agents.checks import require
 from accumbens.credit.config import FitConfig
 from accumbens.credit.diagnostics import Diagnostics
 from accumbens.credit.program import Evaluation, FitState, make_program
 from accumbens.credit.protocol import Network
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.tasks.registry import make_task
+from accumbens.errors import require
 from accumbens.training.health import NotFiniteError
 from accumbens.training.interrupt import wait_for
 

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 import tomli_w
 
-from accumbens.agents.checks import check_sac_settings, check_settings, require
+from accumbens.agents.checks import check_sac_settings, check_settings
 from accumbens.agents.settings import SACSettings, Settings
 from accumbens.envs import registry
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import AccumbensError, UnknownNameError, require
 from accumbens.presets import resolve_preset
 from accumbens.registration import resolve_choice
 

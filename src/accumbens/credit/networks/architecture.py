@@ -5,9 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from accumbens.agents.checks import require
 from accumbens.credit.networks.connections import KERNEL, POOL, Connection, Convolutional, Dense, LocallyConnected
 from accumbens.credit.protocol import TaskFacts
+from accumbens.errors import require
 
 Architecture = Literal["dense", "convolutional", "locally-connected"]
 

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from accumbens.agents.checks import require
 from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.architecture import shapes_of
@@ -17,6 +16,7 @@ from accumbens.credit.networks.connections import Connection, arranged, arriving
 from accumbens.credit.networks.initialisation import initial_weight, require_pairs
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import ConventionalSettings
+from accumbens.errors import require
 
 
 class Layer(eqx.Module):

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from accumbens.agents.checks import require
 from accumbens.credit.networks.architecture import Shape
+from accumbens.errors import require
 
 Initialisation = Literal["uniform", "normal", "on-off"]
 

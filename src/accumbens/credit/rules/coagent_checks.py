@@ -4,7 +4,6 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from accumbens.agents.checks import require
 from accumbens.credit.settings import (
     CoagentActionValueSettings,
     CoagentActorCriticSettings,
@@ -12,6 +11,7 @@ from accumbens.credit.settings import (
     CoagentPolicySettings,
     CoagentSettings,
 )
+from accumbens.errors import require
 
 
 def check_network(settings: CoagentNetworkSettings) -> None:

@@ -5,11 +5,11 @@ from typing import Literal
 import jax
 from jaxtyping import PRNGKeyArray
 
-from accumbens.agents.checks import require
 from accumbens.credit.losses import losses, output_error
 from accumbens.credit.networks.conventional import Conventional
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
 from accumbens.credit.settings import StraightThroughSettings
+from accumbens.errors import require
 
 
 def make_straight_through(settings: StraightThroughSettings, facts: TaskFacts) -> Rule:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from accumbens.agents.checks import require
 from accumbens.credit.tasks.csv_files import Table, column_number, is_number, numbers, read_csv
 from accumbens.credit.tasks.protocol import Task
 from accumbens.credit.tasks.settings import FileSettings
 from accumbens.credit.tasks.tabular import make_classification, make_regression
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, require
 
 MOST_CLASSES = 20
 """Whole numbers of more different values than this are numbers to predict, unless `kind` says otherwise."""

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from accumbens.agents.checks import require
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.protocol import Examples, Stream, Task
 from accumbens.credit.tasks.settings import RandomWalkSettings
 from accumbens.credit.tasks.splits import check_seed
+from accumbens.errors import require
 
 BOUND = 1.0
 VARIANCE = (BOUND / 2) ** 2

@@ -5,9 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Num
 
-from accumbens.agents.checks import require
 from accumbens.credit.tasks.settings import SplitSettings
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, require
 
 VALID_SEED_STEP = 34
 """How much larger the seed of the second draw is: Gupta et al., 2021, used 50 and 84."""
