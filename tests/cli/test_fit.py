@@ -176,6 +176,7 @@ WRONG = {
     "diabetes backprop --set architecture=convolutional": "architecture=convolutional cannot be used",
     "nothing.csv": "nothing.csv does not exist, or is not a file",
     "mnist --data nowhere": "nowhere, given by --data, is not a folder",
+    "digits --data .": "cannot be used: it must be left out with digits, which reads no folder",
     "digits no_such_module:rule": "cannot import the module 'no_such_module' of rule 'no_such_module:rule'",
 }
 

@@ -193,3 +193,15 @@ def test_seeds_side_by_side_are_seeds_alone(name, quick_jit):
     alone = [quick_jit(one)(key) for key in keys]
     for both, *each in zip(jax.tree.leaves(together), *map(jax.tree.leaves, alone), strict=True):
         np.testing.assert_allclose(both, np.stack(each), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["feedback-alignment", "direct-feedback-alignment"])
+def test_random_feedback_and_backprop_of_one_seed_start_alike(name):
+    _, network, feedback = made(name)
+    _, exact, _ = made("backprop")
+    for mine, twin in zip(network.layers, exact.layers, strict=True):
+        np.testing.assert_array_equal(mine.connection.weight, twin.connection.weight)
+    if name == "feedback-alignment":  # and the feedback is like none of these weights
+        for backward, forward_ in zip(feedback, exact.layers[1:], strict=True):
+            correlation = np.corrcoef(backward.weight.ravel(), forward_.connection.weight.ravel())[0, 1]
+            assert abs(correlation) < 0.7

@@ -7,13 +7,29 @@ import pytest
 
 from accumbens.credit.tasks.protocol import Examples, Stream
 from accumbens.credit.tasks.registry import TASKS, make_task
+from accumbens.errors import AccumbensError
 
 BATCH = 8
 
 
+def made(name, data, settings=None):
+    """The task, from a folder if it reads one."""
+    entry = TASKS[name]
+    return make_task(name, settings or entry.settings, BATCH, data if entry.reads_folder else None)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_folder_that_would_not_be_read_is_refused(name, data, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    reason = "no .* in " if TASKS[name].reads_folder else f"data=.*empty cannot be used: .* left out with {name}"
+    with pytest.raises(AccumbensError, match=reason):
+        make_task(name, TASKS[name].settings, BATCH, empty)
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_is_what_its_facts_say(name, data):
-    task = make_task(name, TASKS[name].settings, BATCH, data)
+    task = made(name, data)
     facts = task.facts
 
     def check(x, y):
@@ -49,11 +65,11 @@ def test_a_task_is_what_its_facts_say(name, data):
 @pytest.mark.parametrize("name", TASKS)
 def test_the_digest_tells_the_data(name, data):
     settings = TASKS[name].settings
-    digest = make_task(name, settings, BATCH, data).digest
+    digest = made(name, data).digest
     assert len(digest) == 64
-    assert make_task(name, settings, BATCH, data).digest == digest
+    assert made(name, data).digest == digest
     other = type(settings)(**{**vars(settings), "split_seed": settings.split_seed + 1})
-    assert make_task(name, other, BATCH, data).digest != digest
+    assert made(name, data, other).digest != digest
 
 
 @pytest.mark.parametrize("name", TASKS)

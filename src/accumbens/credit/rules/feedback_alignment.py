@@ -12,6 +12,9 @@ from accumbens.credit.networks.conventional import Conventional, require_certain
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
 from accumbens.credit.settings import ConventionalSettings, DirectFeedbackSettings
 
+FEEDBACK = 2**32 - 1
+"""What the key of the random weights is folded with: a network of one seed is the same with and without them."""
+
 
 def make_feedback_alignment(settings: ConventionalSettings, facts: TaskFacts) -> Rule:
     """Return the rule: as backpropagation, but g_l = (B_{l+1}ᵀ g_{l+1}) · f'(z_l); Lillicrap et al., 2016.
@@ -24,10 +27,8 @@ def make_feedback_alignment(settings: ConventionalSettings, facts: TaskFacts) ->
     require_certain(settings)
 
     def init(key: PRNGKeyArray) -> tuple[Conventional, list[Connection]]:
-        network_key, feedback_key = jax.random.split(key)
-        feedback = Conventional.create(settings, facts, feedback_key)
-        network = Conventional.create(settings, facts, network_key)
-        return network, [layer.connection for layer in feedback.layers[1:]]
+        feedback = Conventional.create(settings, facts, jax.random.fold_in(key, FEEDBACK))
+        return Conventional.create(settings, facts, key), [layer.connection for layer in feedback.layers[1:]]
 
     def update(network: Conventional, feedback: list[Connection], batch: Batch, key: PRNGKeyArray) -> Update:
         trace = network.forward(batch.x)
@@ -50,11 +51,11 @@ def make_direct_feedback_alignment(settings: DirectFeedbackSettings, facts: Task
     require_certain(settings)
 
     def init(key: PRNGKeyArray) -> tuple[Conventional, Float[Array, "outputs units"]]:
-        network_key, feedback_key = jax.random.split(key)
-        network = Conventional.create(settings, facts, network_key)
+        network = Conventional.create(settings, facts, key)
         trace = jax.eval_shape(network.forward, jax.ShapeDtypeStruct((1, facts.inputs), jnp.float32))
         largest = max((math.prod(h.shape) for h in trace.h), default=0)
         least = 0.0 if settings.signs == "nonnegative" else -1.0
+        feedback_key = jax.random.fold_in(key, FEEDBACK)
         return network, jax.random.uniform(feedback_key, (facts.outputs, largest), minval=least, maxval=1.0)
 
     def update(

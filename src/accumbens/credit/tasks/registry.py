@@ -17,7 +17,7 @@ from accumbens.credit.tasks.settings import (
     TabularSettings,
     TaskSettings,
 )
-from accumbens.errors import UnknownNameError
+from accumbens.errors import UnknownNameError, require
 from accumbens.registration import Registered
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class TaskEntry(NamedTuple):
         settings: the default of every setting.
         home: `module:function` of `make(settings, batch_size, data) -> Task`, or that function.
         epochs: passes through the training data if nothing is asked for.
+        reads_folder: its data may lie in a folder that the user names.
     """
 
     summary: str
     settings: TaskSettings
     home: "str | Callable[[TaskSettings, int, Path | None], Task]"
     epochs: int
+    reads_folder: bool = False
 
     def make(self, settings: TaskSettings, batch_size: int, data: Path | None = None) -> "Task":
         """Return the task.
@@ -72,12 +74,14 @@ TASKS: dict[str, TaskEntry] = {
         TaskSettings(split_seed=50),
         "mnist:make_mnist",
         epochs=50,
+        reads_folder=True,
     ),
     "boston": TaskEntry(
         "median house values of 506 districts of Boston, as in the paper (its column B is ethically tainted)",
         BostonSettings(),
         "boston:make_boston",
         epochs=1000,
+        reads_folder=True,
     ),
     "diabetes": TaskEntry(
         "progression of diabetes in 442 patients, which comes with scikit-learn",
@@ -114,7 +118,8 @@ def register_task(
     Raises:
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
-    return _registered.add(name, TaskEntry(summary, settings or TaskSettings(), make, epochs), list(TASKS))
+    entry = TaskEntry(summary, settings or TaskSettings(), make, epochs, reads_folder=True)
+    return _registered.add(name, entry, list(TASKS))
 
 
 def task_entry(name: str) -> tuple[str, TaskEntry]:
@@ -146,8 +151,14 @@ def _make_from_file(path: Path, settings: Any, batch_size: int, data: Path | Non
 
 
 def make_task(name: str, settings: TaskSettings, batch_size: int, data: Path | None = None) -> "Task":
-    """Return the task of that name; arguments and errors are those of `task_entry` and `TaskEntry.make`."""
-    return task_entry(name)[1].make(settings, batch_size, data)
+    """Return the task of that name; arguments and errors are those of `task_entry` and `TaskEntry.make`.
+
+    Raises:
+        AccumbensError: `data` is given, and the task would not look there.
+    """
+    name, entry = task_entry(name)
+    require("data", data, f"left out with {name}, which reads no folder", data is None or entry.reads_folder)
+    return entry.make(settings, batch_size, data)
 
 
 def is_file(name: str) -> bool:
