@@ -1,4 +1,4 @@
-"""Switches on runtime shape checks, and lets tests import the reference code that lies in `oracle/` and `probe/`."""
+"""Switches on runtime shape checks, and lets tests import what lies in `oracle/`, `probe/`, `docs/` and `tools/`."""
 
 import functools
 import signal
@@ -14,7 +14,7 @@ jaxtyping.install_import_hook("accumbens", "beartype.beartype")
 # Some tests press Ctrl-C, which a shell that starts them in the background has told them to ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs")]
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs", "tools")]
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,16 @@
 import io
 import json
 import multiprocessing
-import os
 import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from accumbens.cli.main import main
+from compiling import shared_programs
 
 sys.path.append(str(Path(__file__).parent / "processes"))
 
@@ -71,22 +69,8 @@ def words():
 @pytest.fixture(scope="package", autouse=True)
 def compile_once(tmp_path_factory):
     """Share compiled programs between all runs of these tests, also those in other processes; compile them quickly."""
-    options = {
-        "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: jax.config.values[name] for name in options}
-    for name, value in options.items():
-        jax.config.update(name, value)
-        os.environ[name.upper()] = str(value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-        del os.environ[name.upper()]
-    compilation_cache.reset_cache()
+    with shared_programs(tmp_path_factory.mktemp("programs"), other_processes=True):
+        yield
 
 
 @pytest.fixture(scope="package")

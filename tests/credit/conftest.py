@@ -1,31 +1,18 @@
 """What the tests of the fit core share: quick compilation, small tasks, and a reporter that remembers."""
 
-import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.protocol import Examples, task_of_examples
+from compiling import shared_programs
 
 
 @pytest.fixture(scope="module")
 def compile_quickly(tmp_path_factory):
     """Share compiled programs between the tests of a file; compile them with few optimisations."""
-    options = {
-        "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: jax.config.values[name] for name in options}
-    for name, value in options.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
+    with shared_programs(tmp_path_factory.mktemp("programs")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 import runpy
 import sys
 
-import jax
 import pytest
+from compiling import shared_programs
 from pages import PAGES, ROOT, blocks, commands, shortened
 
 from accumbens.cli.main import COMMANDS, main
@@ -15,17 +15,8 @@ RUNNABLE = [page for page in PAGES if blocks(page)]
 @pytest.fixture(autouse=True, scope="module")
 def compile_once_and_quickly(tmp_path_factory):
     """Pages train the same small programs again and again, for a few steps each."""
-    changes = {
-        "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
-        "jax_persistent_cache_min_compile_time_secs": 0.3,
-    }
-    before = {name: jax.config.values[name] for name in changes}
-    for name, value in changes.items():
-        jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
+    with shared_programs(tmp_path_factory.mktemp("programs")):
+        yield
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))

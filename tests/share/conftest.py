@@ -1,13 +1,12 @@
 """A small run and a small fit of two seeds each, trained through Python, and what is exported of them."""
 
-import jax
 import numpy as np
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 import accumbens
 from accumbens.share import export as sharing
 from accumbens.share.network_export import export_network
+from compiling import shared_programs
 
 TINY = {"net_arch": (6, 5), "num_envs": 4, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
 
@@ -15,20 +14,8 @@ TINY = {"net_arch": (6, 5), "num_envs": 4, "rollout_length": 16, "num_minibatche
 @pytest.fixture(scope="package", autouse=True)
 def compile_quickly(tmp_path_factory):
     """Share compiled programs between all runs of these tests; compile them with few optimisations."""
-    options = {
-        "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: jax.config.values[name] for name in options}
-    for name, value in options.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
+    with shared_programs(tmp_path_factory.mktemp("programs")):
+        yield
 
 
 @pytest.fixture(scope="package")
