@@ -12,7 +12,6 @@ from accumbens.credit.settings import (
     CoagentActorCriticSettings,
     CoagentSettings,
     ConventionalSettings,
-    DirectFeedbackSettings,
     RuleSettings,
     StraightThroughSettings,
     VectorisedSettings,
@@ -72,7 +71,7 @@ RULES: dict[str, RuleEntry] = {
     ),
     "direct-feedback-alignment": RuleEntry(
         "the error of the output, through one fixed random matrix, straight to every layer",
-        DirectFeedbackSettings(),
+        ConventionalSettings(),
         "feedback_alignment:make_direct_feedback_alignment",
     ),
     "coagent": RuleEntry(

@@ -47,14 +47,6 @@ class StraightThroughSettings(ConventionalSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DirectFeedbackSettings(ConventionalSettings):
-    """Of direct feedback alignment."""
-
-    feedback_error: Literal["per-example", "batch-mean"] = "per-example"
-    """Which error a layer is told for an example: the example's own, or the mean over the batch."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class CoagentNetworkSettings(RuleSettings):
     """Of networks of reinforcement-learning units (Gupta et al., 2021), however these learn."""
 

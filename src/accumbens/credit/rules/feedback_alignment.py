@@ -10,7 +10,7 @@ from accumbens.credit.losses import losses, output_error
 from accumbens.credit.networks.connections import Connection
 from accumbens.credit.networks.conventional import Conventional, require_certain
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
-from accumbens.credit.settings import ConventionalSettings, DirectFeedbackSettings
+from accumbens.credit.settings import ConventionalSettings
 
 FEEDBACK = 2**32 - 1
 """What the key of the random weights is folded with: a network of one seed is the same with and without them."""
@@ -39,7 +39,7 @@ def make_feedback_alignment(settings: ConventionalSettings, facts: TaskFacts) ->
     return Rule(init, update)
 
 
-def make_direct_feedback_alignment(settings: DirectFeedbackSettings, facts: TaskFacts) -> Rule:
+def make_direct_feedback_alignment(settings: ConventionalSettings, facts: TaskFacts) -> Rule:
     """Return the rule: g_l = (Bᵀ e) · f'(z_l) for every hidden layer; Nøkland, 2016.
 
     One B serves all layers, as in Clark et al., 2021: [outputs, units of the largest hidden layer], of which a smaller
@@ -63,8 +63,7 @@ def make_direct_feedback_alignment(settings: DirectFeedbackSettings, facts: Task
     ) -> Update:
         trace = network.forward(batch.x)
         error = output_error(trace.outputs, batch.y, facts.kind) / batch.x.shape[0]
-        told = error if settings.feedback_error == "per-example" else jnp.broadcast_to(error.mean(axis=0), error.shape)
-        delivered = told @ feedback
+        delivered = error @ feedback
         signals = [delivered[:, : math.prod(slope.shape[1:])].reshape(slope.shape) * slope for slope in trace.slopes]
         loss = losses(trace.outputs, batch.y, facts.kind).mean()
         return Update(network.gradients(trace, [*signals, error]), feedback, loss)
