@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from accumbens.analysis.fit_tables import Quote, read_evaluations
 from accumbens.analysis.panels import FEW_SEEDS, draw_grid, looks
@@ -106,6 +106,9 @@ def _draw_panel(axes: Axes, panel: str, curves: Sequence[FitCurve], styles: dict
     label = "test accuracy (%)" if errors else "test loss (mean squared error)"
     axes.set(title=panel, xlabel="updates" if streams else "epochs", ylabel=label, ylim=_limits(curves))
     _mark(axes, errors)
+    if streams:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(lambda updates, _: f"{updates / 1000:g} k" if updates else "0")
     axes.grid(alpha=0.25, which="both")
 
 
