@@ -99,16 +99,19 @@ def test_the_target_may_be_any_column(target, tmp_path):
         (["a,b", "1,2", "", ",3"], {}, "line 4, column 'a' holds ''"),
         (["a,b", "1,2", "nan,3"], {}, "line 3, column 'a' holds 'nan'"),
         (["1,2", "inf,3"], {}, r"line 2, column 0 \(from 0\) holds 'inf'"),
-        (["1,2", "1e39,3"], {}, "holds '1e39': expected a finite number"),
+        (["1,2", "1e39,3"], {}, "holds '1e39': expected a number that is finite in 32 bits"),
         (["a,b,c", "1,x,3"], {}, "line 2, column 'b' holds 'x'"),
         (["a,b", "1,2", "2,"], {}, r"a\.csv: line 3, column 'b' is empty"),
-        (["a,b", "1,2", "2,oops"], {}, "line 3, column 'b' holds 'oops'"),
+        (["a,b", "1,2", "2,oops"], {}, "line 3, column 'b' holds 'oops', .*kind=classification"),
         (["a,b", "1,x", "2,y"], {"kind": "regression"}, "line 2, column 'b' holds 'x'"),
         (["1,2", "3,4"], {"target": "2"}, r"target=2 cannot be used: .* 0 to 1"),
         (["1,2", "3,4"], {"target": "-1"}, r"target=-1 cannot be used: columns of .*a\.csv"),
         (["a,a", "3,4"], {"target": "a"}, "2 columns 'a'"),
-        (["a,b", "1,2", "2,3"], {"kind": "classification"}, "cannot be split"),
-        (["a,b", *(f"{i},x" for i in range(9))], {}, "1 classes"),
+        (["a,b", "1,2", "2,3"], {"kind": "classification"}, r"the class 2 has 1 of the 2 examples: at least 3"),
+        (["a,b", *(f"{i},x" for i in range(9)), "9,fig"], {}, r"a\.csv: the class fig has 1 of the 10 examples"),
+        (["a,b", *(f"{i},{i // 3}" for i in range(9))], {}, r"a\.csv: .* examples cannot be split"),
+        (["a,b", *(f"{i},x" for i in range(9))], {}, "a single class"),
+        (["a,b", *(f"{i},1.5" for i in range(9))], {}, r"a\.csv: the target is 1\.5 in every example"),
         (["a,b", '"1,2'], {}, "cannot be read"),
     ],
 )
@@ -130,8 +133,13 @@ def test_missing_and_damaged_files(name, tmp_path):
     with pytest.raises(AccumbensError, match="does not exist"):
         make(path)
     path.write_bytes(b"\xff\xfe\x00PK\x03\x04")
-    with pytest.raises(AccumbensError, match="cannot be read"):
+    with pytest.raises(AccumbensError, match=r"cannot be read: (expected text in UTF-8|it is no NumPy file)"):
         make(path)
+
+
+def test_a_file_of_another_kind_is_named(tmp_path):
+    with pytest.raises(AccumbensError, match=r"a\.txt cannot be a task: its name must end in \.csv, \.npz, \.npy"):
+        task_entry(str(write(tmp_path / "a.txt", ["1,2"])))
 
 
 def test_columns_of_a_numpy_array(tmp_path):

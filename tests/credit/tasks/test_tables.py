@@ -52,7 +52,7 @@ def test_a_column_without_variance_is_only_shifted():
 
 
 def test_one_class_is_refused():
-    with pytest.raises(AccumbensError, match="1 classes"):
+    with pytest.raises(AccumbensError, match="a single class"):
         make_classification(np.zeros((20, 2)), np.zeros(20, np.int32), 1, TabularSettings())
 
 

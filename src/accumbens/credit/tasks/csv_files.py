@@ -60,7 +60,9 @@ def read_csv(path: Path, target: str) -> Table:
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
             found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise AccumbensError(f"{path} cannot be read: expected text in UTF-8 ({error})") from error
+    except (OSError, csv.Error) as error:
         raise AccumbensError(f"{path} cannot be read: {error}") from error
     found = [(line, row) for line, row in found if any(row)]
     if not found:
@@ -125,7 +127,8 @@ def numbers(table: Table, columns: Sequence[int]) -> Float64[np.ndarray, "rows c
     if bad.any():
         row, column = (int(axis[0]) for axis in bad.nonzero())
         raise AccumbensError(
-            f"{table.where(row, columns[column])} holds {cells[row][column]!r}: expected a finite number"
+            f"{table.where(row, columns[column])} holds {cells[row][column]!r}: expected a number that is finite in 32 "
+            "bits"
         )
     return found
 

@@ -11,6 +11,7 @@ from jaxtyping import Float64
 from accumbens.credit.tasks.csv_files import Table, column_number, is_number, numbers, read_csv
 from accumbens.credit.tasks.protocol import Task
 from accumbens.credit.tasks.settings import FileSettings
+from accumbens.credit.tasks.splits import Split
 from accumbens.credit.tasks.tabular import make_classification, make_regression
 from accumbens.errors import AccumbensError, require
 
@@ -46,8 +47,14 @@ def _from_table(table: Table, settings: FileSettings) -> Task:
     if missing is not None:
         raise AccumbensError(f"{table.where(missing, table.target)} is empty")
     numeric = [is_number(cell) for cell in cells]
-    # Under auto, numbers with some text between them are rather damaged numbers than classes.
-    text = {"auto": not any(numeric), "classification": not all(numeric), "regression": False}[settings.kind]
+    # Numbers with some text between them are rather damaged numbers than classes.
+    if settings.kind == "auto" and any(numeric) and not all(numeric):
+        row = numeric.index(False)
+        raise AccumbensError(
+            f"{table.where(row, table.target)} holds {cells[row]!r}, other lines numbers: correct it, or take all as "
+            "classes with kind=classification"
+        )
+    text = settings.kind != "regression" and not all(numeric)
     target = np.array(cells) if text else numbers(table, [table.target])[:, 0]
     features = [column for column in range(table.columns) if column != table.target]
     return _make(numbers(table, features), target, settings, str(table.path))
@@ -89,7 +96,9 @@ def _load(path: Path) -> Any:
             return found
         with found:
             return dict(found)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except ValueError as error:  # NumPy's message is about pickle, whatever the file is
+        raise AccumbensError(f"{path} cannot be read: it is no NumPy file, or holds objects, not numbers") from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise AccumbensError(f"{path} cannot be read: {error}") from error
 
 
@@ -105,7 +114,9 @@ def _finite(array: np.ndarray, source: str) -> Float64[np.ndarray, "..."]:
     bad = ~(np.abs(array) <= np.finfo(np.float32).max)
     if bad.any():
         place = tuple(int(axis[0]) for axis in bad.nonzero())
-        raise AccumbensError(f"{source} holds {array[place]} at index {place} (from 0): expected a finite number")
+        raise AccumbensError(
+            f"{source} holds {array[place]} at index {place} (from 0): expected a number that is finite in 32 bits"
+        )
     return array
 
 
@@ -127,8 +138,15 @@ def _make(
             return make_regression(x, target.reshape(len(x), -1), settings, (), image_shape)
         allowed = f"regression for {source}, whose target has several columns"
         require("kind", kind, allowed, target.ndim == 1)
-        classes, y = np.unique(target, return_inverse=True)
+        classes, y, counts = np.unique(target, return_inverse=True, return_counts=True)
         names = ", ".join(value if text else f"{value:g}" for value in classes[:MOST_CLASSES].tolist())
+        rarest = int(counts.argmin())
+        if len(classes) > 1 and counts[rarest] < len(Split._fields):
+            value = classes[rarest] if text else f"{classes[rarest]:g}"
+            raise AccumbensError(
+                f"the class {value} has {counts[rarest]} of the {len(y)} examples: at least 3 are needed, one to learn "
+                "from, one that validates and one that tests"
+            )
         more = ", …" if len(classes) > MOST_CLASSES else ""
         notes = (f"the target's {len(classes)} classes, from 0: {names}{more}",)
         return make_classification(x, y.astype(np.int32), len(classes), settings, notes, image_shape)

@@ -17,7 +17,7 @@ from accumbens.credit.tasks.settings import (
     TabularSettings,
     TaskSettings,
 )
-from accumbens.errors import UnknownNameError, require
+from accumbens.errors import AccumbensError, UnknownNameError, require
 from accumbens.registration import Registered
 
 if TYPE_CHECKING:
@@ -130,13 +130,15 @@ def task_entry(name: str) -> tuple[str, TaskEntry]:
 
     Raises:
         UnknownNameError: there is no such task.
-        AccumbensError: the module in `module:id` cannot be imported.
+        AccumbensError: the module in `module:id` cannot be imported, or it is a file of another kind.
     """
     if name in TASKS:
         return name, TASKS[name]
     if is_file(name):
         path = Path(name).expanduser().absolute()
         return str(path), TaskEntry(f"the file {path.name}", FileSettings(), partial(_make_from_file, path), epochs=100)
+    if Path(name).is_file():
+        raise AccumbensError(f"the file {name} cannot be a task: its name must end in {', '.join(FILE_SUFFIXES)}")
     full = _registered.resolve(name)
     entry = _registered.get(name)
     if full is None or entry is None:

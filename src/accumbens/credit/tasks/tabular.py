@@ -29,8 +29,10 @@ def make_regression(
         image_shape: of an example, if it is an image.
 
     Raises:
-        AccumbensError: a setting cannot be used, or there are too few examples.
+        AccumbensError: a setting cannot be used, there are too few examples, or all have the same target.
     """
+    if (y == y[0]).all():
+        raise AccumbensError(f"the target is {', '.join(f'{value:g}' for value in y[0])} in every example")
     parts = split(len(x), settings)
     scales: dict[str, Scale] = {}
     if settings.standardise:
@@ -68,7 +70,7 @@ def make_classification(
         AccumbensError: a setting cannot be used, there is a single class, or there are too few examples of one.
     """
     if classes < 2:
-        raise AccumbensError(f"the target has {classes} classes: at least 2 are needed")
+        raise AccumbensError("the target has a single class: at least 2 are needed")
     parts = split(len(x), settings, y)
     scales: dict[str, Scale] = {}
     if settings.standardise:
