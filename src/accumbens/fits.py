@@ -177,11 +177,10 @@ def fit(
     """
     track = checked_or_none("track", TRACKERS, track)
     checkpoint_seconds = checked("checkpoint_seconds", float, checkpoint_seconds)
-    sizes = () if layers is not None and not len(layers) else checked_or_none("layers", tuple[int, ...], layers)
     config = resolve_fit(
         str(task),
         as_text("rule", rule),
-        layers=sizes,
+        layers=checked_or_none("layers", tuple[int, ...], layers),
         epochs=checked_or_none("epochs", int, epochs),
         seed=checked("seed", int, seed),
         seeds=checked("seeds", int, seeds),

@@ -82,6 +82,7 @@ def test_no_setting_belongs_to_a_task_and_to_a_rule():
 def test_layers(layers, tmp_path):
     config = resolve_fit("digits", layers=layers)
     assert config.rule_settings.layers == layers
+    assert resolve_fit("digits", changes={"layers": format_value(layers)}) == config
     same_after_a_round_trip(config, tmp_path / "config.toml")
 
 
@@ -162,7 +163,7 @@ BAD = {
     "epochs": ({"epochs": 0}, "epochs=0 cannot be used: it must be >= 1"),
     "seeds": ({"seeds": 0}, "seeds=0 cannot be used: it must be >= 1"),
     "seed": ({"seed": -1}, "seed=-1 cannot be used: it must be from 0 to 4294967295"),
-    "last seed": ({"seed": 2**32 - 2, "seeds": 3}, "cannot be used: it must be from 0 to 4294967295"),
+    "last seed": ({"seed": 2**32 - 2, "seeds": 3}, "cannot be used: it must be from 0 to 4294967293"),
     "evaluations": ({"evaluations": 0}, "evaluations=0 cannot be used: it must be >= 1"),
     "layers": ({"layers": (4, 0)}, "layers=4,0 cannot be used: it must be numbers >= 1, such as 64,64"),
     "rate": ({"changes": {"learning_rate": "0"}}, "learning_rate=0.0 cannot be used: it must be > 0 and finite"),

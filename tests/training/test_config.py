@@ -200,6 +200,8 @@ def test_an_alias_is_resolved_and_ten_evaluations_are_the_default():
         (tuple[int, ...], "128,96", (128, 96)),
         (tuple[int, ...], "(128, 96)", (128, 96)),
         (tuple[int, ...], "[64,]", (64,)),
+        (tuple[int, ...], "none", ()),
+        (tuple[int, ...], "", ()),
         (typing.Literal["a", "b"], "b", "b"),
     ],
 )
@@ -207,6 +209,7 @@ def test_texts_become_values(kind, text, value):
     found = parse_value("key", kind, text)
     assert found == value
     assert type(found) is type(value)
+    assert parse_value("key", kind, format_value(value)) == value
 
 
 @pytest.mark.parametrize(
@@ -220,7 +223,6 @@ def test_texts_become_values(kind, text, value):
         (float | None, "fast", "key='fast' cannot be used: expected a number"),
         (bool, "1", "key='1' cannot be used: expected true or false"),
         (tuple[int, ...], "128;96", "key='128;96' cannot be used: expected numbers such as 128,96"),
-        (tuple[int, ...], "", "key='' cannot be used: expected numbers such as 128,96"),
         (tuple[int, ...], "1e999", "key='1e999' cannot be used: expected numbers such as 128,96"),
         (typing.Literal["radam"], "adamm", "unknown value of key 'adamm'; did you mean 'radam'? Known: radam."),
     ],

@@ -45,7 +45,7 @@ def fit(
     Args:
         task: task.
         rule: rule.
-        layers: Units of every hidden layer, such as 64,64.
+        layers: Units of every hidden layer, such as 64,64; none for no hidden layer.
         epochs: Passes through the training data.
         seed: The first seed.
         seeds: Independent seeds.

@@ -138,8 +138,8 @@ def check_fit(config: FitConfig) -> None:
     """
     for name in ("epochs", "seeds", "evaluations"):
         require(name, getattr(config, name), ">= 1", getattr(config, name) >= 1)
-    last_seed = config.seed + config.seeds - 1
-    require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
+    last = 2**32 - config.seeds
+    require("seed", config.seed, f"from 0 to {last}", 0 <= config.seed <= last)
     rule = config.rule_settings
     require(
         "layers", format_value(rule.layers), "numbers >= 1, such as 64,64", all(units >= 1 for units in rule.layers)
@@ -202,8 +202,7 @@ def read_fit(path: Path, with_task: bool = True) -> FitConfig:
         for key in ("epochs", "seed", "seeds", "evaluations"):
             fit[key] = parse_value(key, int, str(fit[key]))
         of_task, of_rule = ({key: _text(value) for key, value in table.items()} for table in tables.values())
-        layers = of_rule.pop("layers")
-        layers = parse_value("layers", tuple[int, ...], layers) if layers else ()
+        layers = parse_value("layers", tuple[int, ...], of_rule.pop("layers"))
         if not with_task and not _is_known(fit["task"]):
             return _resolved(_unknown_settings(tables["task"]), of_rule, layers, **fit)
         return resolve_fit(**fit, layers=layers, changes=of_task | of_rule)

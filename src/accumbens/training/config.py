@@ -139,6 +139,8 @@ def parse_value(key: str, kind: Any, text: str) -> Any:
         return parse_value(key, next(argument for argument in arguments if argument is not type(None)), text)
     try:
         if origin is tuple:
+            if text in ("", _NONE):
+                return ()
             return tuple(_whole_number(part) for part in text.strip("()[] ").rstrip(",").split(","))
         if kind is bool:
             return {"true": True, "on": True, "false": False, "off": False}[text.lower()]
@@ -151,7 +153,7 @@ def parse_value(key: str, kind: Any, text: str) -> Any:
 def format_value(value: Any) -> str:
     """Return a text that `parse_value` takes for this value."""
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(map(str, value)) or _NONE
     return _NONE if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -179,8 +181,8 @@ def check(config: RunConfig, with_env: bool = True) -> None:
     require("total_timesteps", config.total_timesteps, "from 1 to 2000000000", 1 <= config.total_timesteps <= 2 * 10**9)
     for name in ("seeds", "num_eval_episodes"):
         require(name, getattr(config, name), ">= 1", getattr(config, name) >= 1)
-    last_seed = config.seed + config.seeds - 1
-    require("seed", config.seed, "from 0 to 4294967295", config.seed >= 0 and last_seed < 2**32)
+    last = 2**32 - config.seeds
+    require("seed", config.seed, f"from 0 to {last}", 0 <= config.seed <= last)
     require("eval_frequency", config.eval_frequency, ">= 0", config.eval_frequency >= 0)
     if isinstance(config.settings, SACSettings):
         check_sac_settings(config.settings)

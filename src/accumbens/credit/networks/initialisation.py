@@ -71,4 +71,9 @@ def require_pairs(layers: tuple[int, ...], why: str) -> None:
     Raises:
         AccumbensError: names them.
     """
-    require("layers", layers, f"even numbers with {why}: units come in pairs", all(n % 2 == 0 for n in layers))
+    require(
+        "layers",
+        ",".join(map(str, layers)),
+        f"even numbers with {why}: units come in pairs",
+        all(n % 2 == 0 for n in layers),
+    )
