@@ -200,3 +200,14 @@ def test_exact_loss_of_a_gaussian_network_has_the_same_mean_gradient(one_unit, b
     error = found.std(axis=0) / np.sqrt(len(found))
     assert (np.abs(found.mean(axis=0) - exact) < SLACK * error + 1e-6).all()
     assert np.linalg.norm(error) < 0.05 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_exact_loss_of_a_gaussian_network_is_that_of_the_first_draw(coagent, batch_of, played, quick_jit, samples):
+    rule = coagent(3, 2, layers=(5, 4), units="gaussian", partition="sd", sigma=SIGMA)
+    network, _ = quick_jit(rule.init)(jax.random.key(0))
+    batch, key = batch_of(6, 3, 2), jax.random.key(7)
+    losses = np.asarray(played(network, batch, key, samples)[1])
+    exact = quick_jit(lambda network: network.exact_loss(batch, key))(network)
+    assert float(exact) == pytest.approx(losses[0].mean(), rel=1e-5)
+    assert len(set(losses[:, 0])) == samples

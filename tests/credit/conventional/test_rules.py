@@ -109,6 +109,13 @@ def test_direct_feedback_alignment():
         assert_learns_from(update, inputs, [*signals, e])
 
 
+def test_direct_feedback_of_mixed_signs_is_from_minus_one_to_one():
+    _, _, memory = made("direct-feedback-alignment", layers=(400, 4))
+    assert -1 <= memory.min() < -0.99
+    assert 0.99 < memory.max() <= 1
+    assert abs(memory.mean()) < 5 * (1 / 3 / memory.size) ** 0.5
+
+
 @pytest.mark.parametrize("architecture", ["convolutional", "locally-connected"])
 def test_direct_feedback_of_maps(architecture, quick_jit):
     facts = TaskFacts("classification", 64, 10, (1, 8, 8))

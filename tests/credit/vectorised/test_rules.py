@@ -98,6 +98,23 @@ def test_gevb_written_out(quick_jit):
             np.testing.assert_allclose(layer.bias, db, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize("architecture", ["convolutional", "locally-connected"])
+def test_gevb_of_maps_tells_every_place_the_same(architecture, quick_jit):
+    """As in the released code, a unit of a map is told 1 / B: not less for the average over squares behind it."""
+    with jax.enable_x64(True):
+        network = network_of(FACTS, quick_jit, layers=LAYERS, architecture=architecture, signs="nonnegative")
+        batch = some_batch()
+        update = quick_jit(rule_of("gevb", FACTS).update)(network, (), batch, KEY)
+        trace = quick_jit(Vectorised.forward)(network, batch.x)
+        e = np.exp(np.asarray(trace.outputs))
+        e = e / e.sum(axis=1, keepdims=True) - np.eye(3)[np.asarray(batch.y)]
+        for layer, gate in zip(update.gradients.layers, trace.gates, strict=False):
+            db = np.einsum("b...,bk->k...", gate, e) / 5
+            if architecture == "convolutional" and gate.ndim == 4:
+                db = db.sum(axis=(1, 2), keepdims=True)
+            np.testing.assert_allclose(layer.bias, db, rtol=1e-10, atol=1e-14)
+
+
 def of_every_example(facts, quick_jit, **settings):
     """Gradients of hidden layers by GEVB and by backpropagation, [examples, ...], as if every example were a batch."""
     network, batch = network_of(facts, quick_jit, layers=LAYERS, **settings), some_batch(facts, 12)
