@@ -87,6 +87,9 @@ class CoagentSettings(CoagentPolicySettings):
     stochastic_units: int | None = None
     """Units of every hidden layer, redrawn each epoch, that draw and learn while the others do what is likeliest; none
     for all."""
+    stage_epochs: int | None = None
+    """Epochs after which the first hidden layer stops: from then on it does what is likeliest, and has no gradient;
+    after twice as many the second, and so on; none for never."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,6 +99,7 @@ def test_action_values_learn(quick_jit, target):
         ({"epsilon_end": 0.2, "epsilon_decay": 0.1}, "from 0 to epsilon = 0.1"),
         ({"epsilon_end": 0.05}, "its default, unless epsilon_decay > 0"),
         ({"num_actions": 1}, ">= 2"),
+        ({"layers": (4,), "partition": "d", "value_target": "q"}, "monte-carlo, its default, unless a hidden layer"),
     ],
 )
 def test_refused(settings, message):

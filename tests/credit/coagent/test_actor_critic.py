@@ -120,6 +120,44 @@ def test_maximum_is_over_all_actions_if_they_are_few(started):
         np.testing.assert_allclose(theirs, mine, atol=1e-5)
 
 
+def test_without_candidates_the_maximum_is_over_the_action_taken_and_the_likeliest(started):
+    network, memory, update, (o, a, rewards) = started(layers=(8, 12), critic="off-policy-max", candidates=0)
+    found = update(memory).memory.critics.critics
+    critics = [NumPyCritic(each) for each in memory.critics.critics]
+    critics[1].step(o[1], a[1], rewards, 2 * ALPHA)
+    greedy = softmax_of(network.layers[1], o[1]).argmax(axis=1).astype(float)
+    values = np.stack([critics[1](o[1], a[1]), critics[1](o[1], greedy)])
+    assert (values[0] > values[1]).any()
+    assert (values[0] < values[1]).any()
+    critics[0].step(o[0], a[0], values.max(axis=0), 2 * ALPHA)
+    for mine, theirs in zip(critics[0].arrays, NumPyCritic(found[0]).arrays, strict=True):
+        np.testing.assert_allclose(theirs, mine, atol=1e-5)
+
+
+def test_a_coagent_of_two_layers_has_one_critic(started):
+    """The second coagent is the second and third layer: its likeliest action goes through both."""
+    network, memory, update, (o, a, rewards) = started(layers=(4, 3, 2), partition="sds")
+    critics = [NumPyCritic(each) for each in memory.critics.critics]
+    assert [[len(array.T) for array in critic.arrays[:2]] for critic in critics] == [[3, 4], [4, 2]]
+    found = update(memory).memory.critics.critics
+    critics[1].step(o[1], a[1], rewards, 2 * ALPHA)
+    below = network.layers[1]
+    h = np.maximum(o[1] @ np.asarray(below.connection.weight, np.float64).T + np.asarray(below.bias), 0)
+    greedy = softmax_of(network.layers[2], h).argmax(axis=1).astype(float)
+    critics[0].step(o[0], a[0], critics[1](o[1], greedy), 2 * ALPHA)
+    for mine, theirs in zip(critics[0].arrays, NumPyCritic(found[0]).arrays, strict=True):
+        np.testing.assert_allclose(theirs, mine, atol=1e-5)
+
+
+def test_critics_start_within_pytorchs_bounds(quick_jit):
+    _, memory = quick_jit(make(layers=(8, 8), critic_width=200).init)(jax.random.key(0))
+    for critic, inputs in zip(memory.critics.critics, (3 + 8, 8 + 8), strict=True):
+        observing, acting, bias, value, last = NumPyCritic(critic).arrays
+        for arrays, bound in (((observing, acting, bias), inputs**-0.5), ((value, last), 200**-0.5)):
+            largest = max(np.abs(array).max() for array in arrays)
+            assert 0.9 * bound < largest <= bound
+
+
 def test_advantage_is_the_critic_less_a_linear_value(started):
     network, memory, update, (o, a, _) = started(policy_weight="advantage")
     first = update(memory)
@@ -180,6 +218,10 @@ def test_actor_critic_learns(quick_jit):
         ({"critic": "off-policy-max", "candidates": -1}, ">= 0"),
         ({"candidates": 3}, "8, its default, unless critic=off-policy-max"),
         ({"partition": "s"}, "for each of 3 hidden layers"),
+        ({"layers": (4,), "critic_width": 1024, "critic": "on-policy"}, "unless two hidden layers draw"),
+        ({"layers": (4, 3), "partition": "ds"}, "critic_width=5 .* unless two hidden layers draw, or one with"),
+        ({"layers": (4,), "critic_width": 1024, "critic_rate": 1.0}, "2.0, its default, unless two hidden layers draw"),
+        ({"layers": (), "critic_width": 1024, "policy_weight": "advantage"}, "unless a layer draws"),
     ],
 )
 def test_refused(settings, message):

@@ -14,7 +14,12 @@ REFUSED = {
     "no draw": ({"samples": 0}, "samples=0 cannot be used: it must be >= 1"),
     "no unit": ({"stochastic_units": 0}, "from 1 to 3"),
     "too many units": ({"stochastic_units": 4}, "from 1 to 3, the units of a layer"),
-    "units of no layer": ({"partition": "dd", "stochastic_units": 1}, "none with no hidden layer that draws"),
+    "units of no layer": ({"partition": "dd", "stochastic_units": 1}, "None, its default, unless a hidden layer draws"),
+    "no epoch": ({"stage_epochs": 0}, ">= 1, or none"),
+    "stages of no layer": ({"partition": "dd", "stage_epochs": 1}, "unless a hidden layer draws"),
+    "actions of no layer": ({"partition": "dd", "num_actions": 3}, "unless a hidden layer draws"),
+    "baseline of no layer": ({"partition": "dd", "baseline": "none"}, "global, its default, unless a layer draws"),
+    "draws of no layer": ({"partition": "dd", "samples": 2}, "unless a layer draws"),
     "sigma of discrete units": ({"sigma": 1.0}, "4.0, its default, unless units=gaussian"),
     "schedule of discrete units": ({"sigma_schedule": "learned"}, "unless units=gaussian"),
     "actions of Gaussian units": ({"units": "gaussian", "num_actions": 3}, "2, its default, unless units=discrete"),
@@ -28,6 +33,10 @@ def test_refused(coagent, case):
     settings, message = REFUSED[case]
     with pytest.raises(AccumbensError, match=message):
         coagent(3, 2, layers=(4, 3), **settings)
+
+
+def test_a_gaussian_output_draws_where_no_hidden_layer_does(coagent):
+    coagent(3, 2, layers=(4, 3), units="gaussian", partition="dd", samples=2, baseline="none")
 
 
 def test_subset_is_measured_by_the_layers_that_draw(coagent):

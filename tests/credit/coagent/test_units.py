@@ -10,7 +10,13 @@ from accumbens.credit.networks.coagent import CoagentNetwork
 from accumbens.credit.networks.coagent_discrete import DiscreteUnits
 from accumbens.credit.networks.coagent_gaussian import GaussianUnits
 from accumbens.credit.protocol import TaskFacts
-from accumbens.credit.settings import CoagentActionValueSettings, CoagentNetworkSettings, CoagentPolicySettings
+from accumbens.credit.rules.coagent import chosen_units
+from accumbens.credit.settings import (
+    CoagentActionValueSettings,
+    CoagentNetworkSettings,
+    CoagentPolicySettings,
+    CoagentSettings,
+)
 
 
 def discrete(preferences, epsilon=None, **settings):
@@ -168,6 +174,43 @@ def test_units_that_are_not_chosen_are_greedy_and_do_not_learn(coagent, batch_of
     greedy = np.asarray(network.layers[0].greedy(x))
     np.testing.assert_allclose(step.action[0, :, 2:], greedy[:, 2:], rtol=1e-6)
     assert (np.asarray(step.action[0, :, :2]) != greedy[:, :2]).any()
+
+
+def test_layers_of_one_width_choose_for_themselves(coagent, quick_jit):
+    settings = CoagentSettings(layers=(6, 6), stochastic_units=3)
+    network, memory = quick_jit(coagent(3, 2, layers=(6, 6), stochastic_units=3).init)(jax.random.key(0))
+    chosen = quick_jit(jax.vmap(lambda epoch: chosen_units(network, settings, memory.key, epoch)[:2]))
+    first, second = chosen(jnp.arange(8))
+    assert (first.sum(axis=1) == 3).all()
+    assert (second.sum(axis=1) == 3).all()
+    assert (first != second).any(axis=1).sum() >= 5  # three of six are the same by chance once in twenty
+
+
+@pytest.mark.parametrize("extra", [{}, {"stochastic_units": 4}, {"units": "gaussian"}])
+def test_layers_stop_one_after_the_other(coagent, batch_of, quick_jit, extra):
+    rule = coagent(3, 2, layers=(6, 5), stage_epochs=2, **extra)
+    network, memory = quick_jit(rule.init)(jax.random.key(0))
+    update = quick_jit(rule.update)
+    learning = []
+    for epoch in range(6):
+        batch = batch_of(20, 3, 2, epoch=epoch)
+        found = update(network, memory, batch, jax.random.key(epoch))
+        learning.append([len(layer) for layer in learning_units(found.gradients)])
+    first, second = (4, 4) if "stochastic_units" in extra else (6, 5)
+    assert learning == [[first, second]] * 2 + [[0, second]] * 2 + [[0, 0]] * 2
+    if "units" not in extra:  # all do what is likeliest: the loss is that of a greedy network, and the output learns
+        exact = jax.nn.log_softmax(network.predict(batch.x))[jnp.arange(20), batch.y]
+        assert float(found.loss) == pytest.approx(-float(exact.mean()), rel=1e-5)
+        assert (np.asarray(found.gradients.layers[-1].bias) != 0).all()
+
+
+def test_stages_count_layers_that_draw(coagent, batch_of, quick_jit):
+    rule = coagent(3, 2, layers=(6, 5), partition="ds", stage_epochs=1)
+    network, memory = quick_jit(rule.init)(jax.random.key(0))
+    update = quick_jit(rule.update)
+    for epoch in (0, 1):
+        gradients = update(network, memory, batch_of(20, 3, 2, epoch=epoch), jax.random.key(0)).gradients
+        assert [bool(np.any(layer.bias)) for layer in gradients.layers] == [epoch == 0, epoch == 0, True]
 
 
 def test_seeds_side_by_side_are_the_seeds_alone(coagent, batch_of, flat, quick_jit):

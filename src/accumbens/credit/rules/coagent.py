@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from accumbens.credit.networks.coagent import Chosen, CoagentNetwork, Episode
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
@@ -43,7 +43,7 @@ def make_coagent(settings: CoagentSettings, facts: TaskFacts) -> Rule:
         return network, CoagentMemory(baseline.init(network), memory_key)
 
     def update(network: CoagentNetwork, memory: CoagentMemory, batch: Batch, key: PRNGKeyArray) -> Update:
-        chosen = chosen_units(network, settings.stochastic_units, memory.key, batch.epoch)
+        chosen = chosen_units(network, settings, memory.key, batch.epoch)
 
         def surrogate(network: CoagentNetwork) -> tuple[Float[Array, ""], tuple[Episode, Float[Array, "drawn batch"]]]:
             episode = network.play(batch.x, key, settings.samples, chosen)
@@ -62,22 +62,29 @@ def make_coagent(settings: CoagentSettings, facts: TaskFacts) -> Rule:
     return Rule(init, update)
 
 
-def chosen_units(network: CoagentNetwork, number: int | None, key: PRNGKeyArray, epoch: Int[Array, ""]) -> Chosen:
-    """Return for every layer which units draw: so many of each hidden layer that does, at random.
+def chosen_units(
+    network: CoagentNetwork, settings: CoagentSettings, key: PRNGKeyArray, epoch: Int[Array, ""]
+) -> Chosen:
+    """Return for every layer which units draw: `stochastic_units` of each at random, none of those whose stage is over.
 
     Args:
         network: with its layers.
-        number: of units; None for all.
+        settings: how many draw, and how long.
         key: of the choice.
         epoch: which pass through the data this is; each has a choice of its own.
     """
-    if number is None:
+    number, stage = settings.stochastic_units, settings.stage_epochs
+    if number is None and stage is None:
         return None
-    key = jax.random.fold_in(key, epoch)
-
-    def some(place: int, units: int) -> Bool[Array, " units"]:
-        rank = jax.random.uniform(jax.random.fold_in(key, place), (units,))
-        return rank <= jnp.sort(rank)[number - 1]
-
-    hidden = network.layers[:-1]
-    return (*(some(place, layer.units) if layer.draws else None for place, layer in enumerate(hidden)), None)
+    key, chosen, stages = jax.random.fold_in(key, epoch), [], 0
+    for place, layer in enumerate(network.layers[:-1]):
+        if not layer.draws:
+            chosen.append(None)
+            continue
+        stages += 1
+        draws = jnp.ones(layer.units, bool) if stage is None else jnp.full(layer.units, epoch < stages * stage)
+        if number is not None:
+            rank = jax.random.uniform(jax.random.fold_in(key, place), (layer.units,))
+            draws &= rank <= jnp.sort(rank)[number - 1]
+        chosen.append(draws)
+    return (*chosen, None)

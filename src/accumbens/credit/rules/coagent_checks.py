@@ -24,7 +24,15 @@ def check_network(settings: CoagentNetworkSettings) -> None:
     allowed = f"empty, or a letter s or d for each of {length} hidden layers"
     require("partition", partition, allowed, not partition or (len(partition) == length and set(partition) <= {*"sd"}))
     require("num_actions", settings.num_actions, ">= 2", settings.num_actions >= 2)
-    require_default(settings, ["num_actions", "emission"], "units=discrete", settings.units == "discrete")
+    discrete = ["num_actions", "emission"]
+    require_default(settings, discrete, "units=discrete", settings.units == "discrete")
+    require_default(settings, discrete, "a hidden layer draws", drawing_layers(settings))
+
+
+def drawing_layers(settings: CoagentNetworkSettings) -> list[int]:
+    """Return the units of every hidden layer that draws."""
+    letters = settings.partition or "s" * len(settings.layers)
+    return [units for units, letter in zip(settings.layers, letters, strict=True) if letter == "s"]
 
 
 def check_policy(settings: CoagentPolicySettings) -> None:
@@ -51,16 +59,14 @@ def check_coagent(settings: CoagentSettings) -> None:
     """
     check_policy(settings)
     require("samples", settings.samples, ">= 1", settings.samples >= 1)
-    number = settings.stochastic_units
-    drawing = [
-        units
-        for units, letter in zip(settings.layers, settings.partition or "s" * len(settings.layers), strict=True)
-        if letter == "s"
-    ]
+    drawing, number, stage = drawing_layers(settings), settings.stochastic_units, settings.stage_epochs
+    require_default(settings, ["stochastic_units", "stage_epochs"], "a hidden layer draws", drawing)
+    # A Gaussian output layer draws, too.
+    require_default(settings, ["baseline", "samples"], "a layer draws", drawing or settings.units == "gaussian")
     if number is not None:
-        require("stochastic_units", number, "none with no hidden layer that draws", drawing)
         allowed = f"from 1 to {min(drawing)}, the units of a layer, or none"
         require("stochastic_units", number, allowed, 1 <= number <= min(drawing))
+    require("stage_epochs", stage, ">= 1, or none", stage is None or stage >= 1)
 
 
 def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
@@ -75,6 +81,12 @@ def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
     require("critic_rate", settings.critic_rate, "> 0 and finite", 0 < settings.critic_rate < math.inf)
     require("candidates", settings.candidates, ">= 0", settings.candidates >= 0)
     require_default(settings, ["candidates"], "critic=off-policy-max", settings.critic == "off-policy-max")
+    # The last critic learns towards the reward, which is the weight of its coagent anyway.
+    drawing, advantage = len(drawing_layers(settings)), settings.policy_weight == "advantage"
+    require_default(settings, ["critic"], "two hidden layers draw", drawing >= 2)
+    when = "two hidden layers draw, or one with policy_weight=advantage"
+    require_default(settings, ["critic_width", "critic_rate"], when, drawing >= 2 or (drawing and advantage))
+    require_default(settings, ["policy_weight"], "a layer draws", drawing or settings.units == "gaussian")
 
 
 def check_action_value(settings: CoagentActionValueSettings) -> None:
@@ -84,6 +96,7 @@ def check_action_value(settings: CoagentActionValueSettings) -> None:
         AccumbensError: names the value and what is allowed.
     """
     check_network(settings)
+    require_default(settings, ["value_target", "epsilon"], "a hidden layer draws", drawing_layers(settings))
     require("epsilon", settings.epsilon, "from 0 to 1", 0 <= settings.epsilon <= 1)
     decays = settings.epsilon_decay
     require("epsilon_decay", decays, "from 0 to 1", 0 <= decays <= 1)
@@ -92,14 +105,14 @@ def check_action_value(settings: CoagentActionValueSettings) -> None:
     require("epsilon_end", settings.epsilon_end, allowed, not decays or 0 <= settings.epsilon_end <= settings.epsilon)
 
 
-def require_default(settings: CoagentNetworkSettings, names: Sequence[str], when: str, used: bool) -> None:
+def require_default(settings: CoagentNetworkSettings, names: Sequence[str], when: str, used: object) -> None:
     """Refuse settings that nothing would read.
 
     Args:
         settings: all of them.
         names: those that are read only sometimes.
         when: is that.
-        used: whether it is so.
+        used: whether it is so, by its truth.
     """
     defaults = {field.name: field.default for field in dataclasses.fields(settings)}
     for name in names:
