@@ -181,7 +181,7 @@ class CoagentNetwork(Network):
     def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
         """Return the mean loss of a network that can be differentiated through all layers.
 
-        Gaussian units draw what `play` draws with the same key, and the gradient goes through the drawn
+        Gaussian units draw what `play` draws first with the same key, and the gradient goes through the drawn
         pre-activations (reparametrised): its mean over draws is that of REINFORCE. Discrete units emit their mean over
         softmax(z): the mean-field network, whose gradient is near that of the expected loss, but not the same.
         """
