@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.datasets
+from sklearn.model_selection import train_test_split
 from sklearn.utils import Bunch
 
 from accumbens.credit.tasks.idx import read_idx
 from accumbens.credit.tasks.mnist import make_mnist
+from accumbens.credit.tasks.registry import TASKS
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError
 
@@ -38,6 +40,14 @@ def test_images_are_read_scaled_and_split_by_class(data):
     np.testing.assert_array_equal(corner(task.test.x), np.arange(30))
     scale = task.input_scale
     np.testing.assert_allclose((np.arange(30) - scale.shift) / scale.deviation, task.test.x[:, 0], atol=1e-6)
+
+
+def test_the_split_is_that_of_the_released_code_by_default(data):
+    task = make_mnist(TASKS["mnist"].settings, 32, data)
+    numbers = np.arange(120)
+    train, valid = train_test_split(numbers, test_size=1 / 6, random_state=50, stratify=numbers % 10)
+    np.testing.assert_array_equal(corner(task.train.x), train)
+    np.testing.assert_array_equal(corner(task.valid.x), valid)
 
 
 def test_files_may_be_compressed_or_lie_in_the_folder_itself(data, monkeypatch):
