@@ -36,7 +36,7 @@ def refused(name, kind, **changes):
 
 def settings_of(name, **changes):
     settings = RULES[name].settings
-    small = {"layers": LAYERS, "batch_size": EXAMPLES} | ({"critic_width": 16} if changes.get("layers", LAYERS) else {})
+    small = {"layers": LAYERS, "batch_size": EXAMPLES, "critic_width": 16}
     return dataclasses.replace(settings, **{key: small[key] for key in small if hasattr(settings, key)} | changes)
 
 

@@ -218,10 +218,9 @@ def test_actor_critic_learns(quick_jit):
         ({"critic": "off-policy-max", "candidates": -1}, ">= 0"),
         ({"candidates": 3}, "8, its default, unless critic=off-policy-max"),
         ({"partition": "s"}, "for each of 3 hidden layers"),
-        ({"layers": (4,), "critic_width": 1024, "critic": "on-policy"}, "unless two hidden layers draw"),
-        ({"layers": (4, 3), "partition": "ds"}, "critic_width=5 .* unless two hidden layers draw, or one with"),
-        ({"layers": (4,), "critic_width": 1024, "critic_rate": 1.0}, "2.0, its default, unless two hidden layers draw"),
-        ({"layers": (), "critic_width": 1024, "policy_weight": "advantage"}, "unless a layer draws"),
+        ({"layers": (4,), "critic": "on-policy"}, "off-policy, its default, unless two hidden layers draw"),
+        ({"layers": (4, 3), "partition": "ds", "critic": "on-policy"}, "unless two hidden layers draw"),
+        ({"layers": (), "policy_weight": "advantage"}, "unless a layer draws"),
     ],
 )
 def test_refused(settings, message):

@@ -82,10 +82,8 @@ def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
     require("candidates", settings.candidates, ">= 0", settings.candidates >= 0)
     require_default(settings, ["candidates"], "critic=off-policy-max", settings.critic == "off-policy-max")
     # The last critic learns towards the reward, which is the weight of its coagent anyway.
-    drawing, advantage = len(drawing_layers(settings)), settings.policy_weight == "advantage"
-    require_default(settings, ["critic"], "two hidden layers draw", drawing >= 2)
-    when = "two hidden layers draw, or one with policy_weight=advantage"
-    require_default(settings, ["critic_width", "critic_rate"], when, drawing >= 2 or (drawing and advantage))
+    drawing = drawing_layers(settings)
+    require_default(settings, ["critic"], "two hidden layers draw", len(drawing) >= 2)
     require_default(settings, ["policy_weight"], "a layer draws", drawing or settings.units == "gaussian")
 
 
