@@ -58,7 +58,7 @@ def analyze(
     folder = out or run / f"analysis_{trained.step}"
     representation.require_free(folder)
     console = Console(stderr=json or quiet, highlight=False)
-    with Progress(console=console, disable=quiet, transient=True) as progress:
+    with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task("playing and comparing", total=None)
         found = representation.study(
             run, request, lambda done, total: progress.update(task, completed=done, total=total)

@@ -67,7 +67,8 @@ def run_probe(request: ProbeRequest) -> dict[str, Any] | None:
     if path is None:
         return None
     console = Console(stderr=request.json or request.quiet, highlight=False)
-    with Progress(console=console, disable=request.quiet, transient=True) as progress:
+    hidden = request.quiet or not console.is_terminal
+    with Progress(console=console, disable=hidden, transient=True) as progress:
         task = progress.add_task("probe trials", total=None)
         study = conditioning.study_run(
             path, probe, lambda done, total: progress.update(task, completed=done, total=total)

@@ -48,7 +48,7 @@ def report(
     pages.require_replaceable(out, force)
     replaced = out.exists()
     console = Console(stderr=json or quiet, highlight=False)
-    with Progress(console=console, disable=quiet, transient=True) as progress:
+    with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task("reading runs", total=None)
         loaded = pages.load_runs(runs, lambda done, total: progress.update(task, completed=done, total=total))
         progress.update(task, description="writing the page")

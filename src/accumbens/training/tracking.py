@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,9 +36,10 @@ class TensorBoardTracker:
         )
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
-        """Log numbers at an environment step."""
+        """Log numbers at an environment step; what is no number yet is left out, as TensorBoard cannot show it."""
         for name, number in numbers.items():
-            self._writer.add_scalar(name, number, step)
+            if math.isfinite(number):
+                self._writer.add_scalar(name, number, step)
 
     def close(self) -> None:
         """Write out what is left."""
