@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from compiling import shared_programs
 
 from accumbens.cli.main import main
-from compiling import shared_programs
 
 sys.path.append(str(Path(__file__).parent / "processes"))
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from compiling import shared_programs
 
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.protocol import Examples, task_of_examples
-from compiling import shared_programs
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from compiling import shared_programs
 
 import accumbens
 from accumbens.share import export as sharing
 from accumbens.share.network_export import export_network
-from compiling import shared_programs
 
 TINY = {"net_arch": (6, 5), "num_envs": 4, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
 
