@@ -286,3 +286,34 @@ def test_an_unwritable_place_is_one_clear_line(cli, tmp_path):
     assert outcome.code == 2
     assert outcome.err.startswith("error: cannot make a run directory in file/CartPole-v1/ad_pqn: ")
     assert outcome.err.count("\n") == 1
+
+
+ENDS = """
+import atexit
+from accumbens.cli import main
+
+
+class TornDown:
+    def __del__(self):
+        print("the interpreter was taken down", flush=True)
+
+
+def stopped():
+    raise KeyboardInterrupt
+
+
+kept = TornDown()
+atexit.register(print, "called at the end", flush=True)
+main.COMMANDS["tasks"] = stopped
+main.run()
+"""
+
+
+@pytest.mark.parametrize(("command", "code", "taken_down"), [("tasks", 130, False), ("rule", 2, True)])
+def test_a_stopped_process_is_over_at_once(command, code, taken_down):
+    # Taking JAX down while it compiles crashes.
+    ended = subprocess.run([sys.executable, "-c", ENDS, command], capture_output=True, text=True, check=False)
+    assert ended.returncode == code
+    assert "called at the end" in ended.stdout
+    assert ("taken down" in ended.stdout) == taken_down
+    assert (ended.stderr == "stopped\n") == (code == 130)

@@ -1,5 +1,7 @@
 """The entry point: parses the command, turns bad input into one clear line and exit code 2."""
 
+import atexit
+import os
 import sys
 
 import tyro
@@ -37,6 +39,9 @@ COMMANDS = {
     "experiments": experiments,
 }
 
+_STOPPED = 130
+"""Exit code of a run that Ctrl-C stopped: 128 and the signal's number."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
@@ -59,9 +64,26 @@ def main(arguments: list[str] | None = None) -> None:
         code = 1 if isinstance(error, FloatingPointError | OSError) else 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        code = 130
+        code = _STOPPED
     sys.exit(code)
 
 
+def run() -> None:
+    """Run the command line as a process of its own, which is over when it was stopped.
+
+    Ctrl-C can reach JAX while it compiles; taking the interpreter down then ends in a segmentation fault. Nothing is
+    left to do there: files are closed, and what asked to be called at the end is called.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if end.code == _STOPPED:
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(_STOPPED)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    run()
