@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from accumbens.analysis.comparison.scale import REFERENCES
+from accumbens.comparison.scale import REFERENCES
 from accumbens.envs import registry
 from accumbens.envs.gymnasium import HostEnvironments
 

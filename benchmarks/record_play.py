@@ -18,7 +18,7 @@ import numpy as np
 from accumbens.agents.protocol import reset_memory
 from accumbens.envs import registry
 from accumbens.envs.wrappers import auto_reset
-from accumbens.training.runs import open_run
+from accumbens.runs.directory import open_run
 from accumbens.training.trainer import Trainer
 
 GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")

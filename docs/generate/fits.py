@@ -10,8 +10,8 @@ from typing import Any
 
 from tables import RESULTS, markdown_table, read
 
-from accumbens.analysis.signals.audit import audit_named
-from accumbens.analysis.signals.words import fate, told
+from accumbens.credit.audit.audit import audit_named
+from accumbens.credit.audit.words import fate, told
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS, task_entry

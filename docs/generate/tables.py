@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from accumbens.agents.settings import SACSettings
-from accumbens.analysis.tables import estimate
+from accumbens.experiments.tables import estimate
 from accumbens.presets import PRESETS, resolve_preset
 from accumbens.training.config import format_value, resolve_config
 
@@ -71,8 +71,8 @@ def _result(row: dict[str, str]) -> tuple[str, ...]:
 
 def signals(algo: str, credit: str | None = None) -> str:
     """What `accumbens audit --fast` prints of a preset on MinAtar."""
-    from accumbens.analysis.locality import audit_config
     from accumbens.cli.audit_view import print_audit
+    from accumbens.training.audit import audit_config
 
     config = resolve_config("minatar/breakout", algo, credit=credit)
     printed = io.StringIO()

@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from accumbens.api import Curve, Evaluations, Played, Run, open_run, train
     from accumbens.cells.checker import check_cell
     from accumbens.cells.registry import register_cell, register_readout
+    from accumbens.credit.fitted import FittedNetwork
     from accumbens.credit.registry import register_rule
     from accumbens.credit.tasks.registry import register_task
     from accumbens.envs.checker import check_environment
     from accumbens.envs.registry import register_environment
     from accumbens.envs.to_gymnasium import to_gymnasium
     from accumbens.fits import Fit, FitCurve, fit
-    from accumbens.share.acting import ActingAgent
-    from accumbens.share.fitted import FittedNetwork
     from accumbens.share.load import load
+    from accumbens.training.acting import ActingAgent
 
 __all__ = [
     "ActingAgent",

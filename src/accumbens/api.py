@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from accumbens.cli.terminal import TerminalReport
 from accumbens.credit.config import is_fit
 from accumbens.fits import Fit
-from accumbens.share.acting import ActingAgent
+from accumbens.runs import directory as runs
 from accumbens.share.load import agent_of_run
-from accumbens.training import runs
 from accumbens.training import train as training
+from accumbens.training.acting import ActingAgent
 from accumbens.training.config import resolve_config
 from accumbens.training.session import Result
 from accumbens.typed import TRACKERS, as_text, as_texts, checked, checked_or_none, is_shown

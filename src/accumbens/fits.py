@@ -10,11 +10,11 @@ from jaxtyping import Float, Int
 from accumbens.cli.fit_view import FitView
 from accumbens.credit import fit as fitting
 from accumbens.credit.config import resolve_fit
+from accumbens.credit.fitted import FittedNetwork
 from accumbens.credit.session import FitResult
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.share.fitted import FittedNetwork
+from accumbens.runs.directory import read_table
 from accumbens.share.load import network_of_fit
-from accumbens.training.runs import read_table
 from accumbens.typed import TRACKERS, as_text, as_texts, checked, checked_or_none, is_shown
 
 

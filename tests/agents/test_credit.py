@@ -18,8 +18,8 @@ from accumbens.agents.parallel_q import ParallelState
 from accumbens.agents.protocol import Rollout
 from accumbens.agents.replay_q import Networks, make_double_q_update
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
-from accumbens.analysis.locality.measure import loss_jacobian
 from accumbens.replay.ring import Windows
+from accumbens.training.audit.measure import loss_jacobian
 
 CREDITS = ("local", "backprop")
 NET_ARCH = (5, 4, 3)

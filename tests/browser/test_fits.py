@@ -6,7 +6,7 @@ from made_runs import make_run
 from playwright.sync_api import expect
 from visits import PHONE, check_contrast, check_narrow, scroll_through
 
-from accumbens.analysis.report import load_runs, render, write
+from accumbens.report import load_runs, render, write
 
 CHART = "#task-0-test_accuracy"
 

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from visits import PHONE, check_contrast, check_narrow, colour, luminance, rgb, scroll_through
 
-from accumbens.analysis.report import load_runs, render, write
+from accumbens.report import load_runs, render, write
 
 CHART = "#env-0-training"
 

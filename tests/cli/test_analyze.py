@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from accumbens.training.runs import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory, read_table
 from accumbens.training.snapshots import snapshot_steps
 
 FEW = ["--states", 24, "--steps", 12, "--transitions", 32]

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from accumbens.analysis.signals import measure
+from accumbens.credit.audit import measure
 from accumbens.credit.config import resolve_fit, write_fit
 from accumbens.credit.networks.vectorised import Vectorised
 from accumbens.credit.protocol import TaskFacts
@@ -135,7 +135,7 @@ def test_an_audit_that_contradicts_itself_fails(cli, monkeypatch):
         return found._replace(direct=found.direct + 1)
 
     right = measure.measure
-    monkeypatch.setattr("accumbens.analysis.signals.audit.measure", wrong)
+    monkeypatch.setattr("accumbens.credit.audit.audit.measure", wrong)
     outcome = cli("audit", "diabetes", "gevb", "--set", "layers=8", "--quiet")
     assert outcome.code == 1
     assert outcome.out == ""

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from accumbens.runs.directory import RunDirectory, read_table
 from accumbens.training.episode_files import episode_files, read_episodes
-from accumbens.training.runs import RunDirectory, read_table
 
 STEPS = {"parallel": 8192, "replay": 2048}
 

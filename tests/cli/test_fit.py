@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from accumbens.cli.fit_view import FitView
 from accumbens.credit.session import FitResult
-from accumbens.training.runs import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory, read_table
 from accumbens.training.snapshots import snapshot_steps
 
 # 33 updates an epoch; 8 evaluations, so 8 chunks.

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from accumbens.cli.terminal import TerminalReport
-from accumbens.training.runs import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory, read_table
 
 OPTIONS = {"parallel": ["--seeds", 2], "replay": []}
 both = pytest.mark.parametrize("learner", ["parallel", "replay"])

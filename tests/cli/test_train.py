@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from accumbens.training import tracking
-from accumbens.training.runs import open_run, read_table
+from accumbens.runs import tracking
+from accumbens.runs.directory import open_run, read_table
 from accumbens.training.trainer import Trainer
 
 

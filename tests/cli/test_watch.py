@@ -10,7 +10,7 @@ import sys
 import pytest
 from PIL import Image
 
-from accumbens.analysis import watch
+from accumbens import watch
 from accumbens.cli import watch_view
 
 

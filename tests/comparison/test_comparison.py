@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accumbens.analysis import stats
-from accumbens.analysis.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
-from accumbens.analysis.comparison.scale import RANDOM, REFERENCES, Scale, known_scale
-from accumbens.analysis.comparison.table import document
+from accumbens import stats
+from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
+from accumbens.comparison.scale import RANDOM, REFERENCES, Scale, known_scale
+from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory, read_table, to_json
 from accumbens.training.episode_files import write_episodes
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.runs import RunDirectory, read_table, to_json
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 

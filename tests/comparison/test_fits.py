@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from accumbens.analysis import stats
-from accumbens.analysis.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
-from accumbens.analysis.comparison.table import document
+from accumbens import stats
+from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
+from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
-from accumbens.training.runs import read_table, to_json
+from accumbens.runs.directory import read_table, to_json
 
 
 def silent(text):

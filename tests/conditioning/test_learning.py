@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from accumbens.analysis.conditioning import answers, conditioning_config, find_probe, run_name, study_run
 from accumbens.cli.terminal import TerminalReport
+from accumbens.conditioning import answers, conditioning_config, find_probe, run_name, study_run
 from accumbens.training.train import train
 
 

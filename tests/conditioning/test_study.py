@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from accumbens.analysis.conditioning import (
+from accumbens.conditioning import (
     PROBES,
     Study,
     answers,
@@ -19,11 +19,11 @@ from accumbens.analysis.conditioning import (
     run_name,
     write_study,
 )
-from accumbens.analysis.conditioning.trials import ALONE, OMITTED, PAIRED, TIMES, exact_td_errors
+from accumbens.conditioning.trials import ALONE, OMITTED, PAIRED, TIMES, exact_td_errors
 from accumbens.envs.conditioning import DELAY
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.runs.directory import create, read_table
 from accumbens.training.config import resolve_config
-from accumbens.training.runs import create, read_table
 
 STEPS = [0, 500, 1000, 5000, 10_000]
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.analysis.conditioning.trials import (
+from accumbens.conditioning.trials import (
     ALONE,
     EARLY,
     LATE,

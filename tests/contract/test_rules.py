@@ -14,7 +14,7 @@ from accumbens.credit.protocol import Batch, TaskFacts
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.protocol import Examples, task_of_examples
 from accumbens.errors import AccumbensError
-from accumbens.training.streams import Stream, stream_key
+from accumbens.runs.streams import Stream, stream_key
 
 LAYERS, EXAMPLES = (8, 6), 30
 SEEDS = np.array([3, 4, 8], np.uint32)

@@ -9,12 +9,12 @@ import pytest
 
 from accumbens.credit import fit as fitting
 from accumbens.credit.config import resolve_fit
-from accumbens.credit.fitting import Fitting
+from accumbens.credit.job import Fitting
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.settings import FileSettings
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory, read_table
 from accumbens.training.health import NotFiniteError
-from accumbens.training.runs import RunDirectory, read_table
 from accumbens.training.snapshots import snapshot_steps
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")

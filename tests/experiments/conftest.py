@@ -4,8 +4,8 @@ import pytest
 import tomli_w
 
 from accumbens.experiments.protocol import directory
+from accumbens.runs.directory import Table
 from accumbens.training.config import write_config
-from accumbens.training.runs import Table
 
 
 def small():

@@ -8,7 +8,7 @@ from accumbens.errors import AccumbensError
 from accumbens.experiments.execute import directory
 from accumbens.experiments.files import load
 from accumbens.experiments.kinds import AGENTS, FITS, kind_of
-from accumbens.experiments.panels import panels_of
+from accumbens.experiments.places import panels_of
 from accumbens.experiments.protocol import Kind
 
 

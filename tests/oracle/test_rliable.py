@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accumbens.analysis import stats
+from accumbens import stats
 
 SCRIPT = Path(__file__).with_name("rliable_oracle.py")
 DOCUMENT = json.loads(SCRIPT.with_name("rliable.json").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from made_runs import META
 from accumbens.credit.config import resolve_fit, write_fit
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.description import Description, to_table
-from accumbens.training.runs import RunDirectory
+from accumbens.runs.directory import RunDirectory
 
 FACTS = {
     "digits": TaskFacts("classification", 64, 10),

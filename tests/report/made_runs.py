@@ -4,9 +4,9 @@ import csv
 import math
 from pathlib import Path
 
+from accumbens.runs.directory import RunDirectory
 from accumbens.training.config import resolve_config, write_config
 from accumbens.training.plan import make_plan
-from accumbens.training.runs import RunDirectory
 
 SMALL = {"num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "net_arch": "6,5"}
 META = {

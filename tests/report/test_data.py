@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 from made_runs import SMALL, greedy_return, make_run, sizes, training_return
 
-from accumbens.analysis.report import find_runs, load_runs
-from accumbens.analysis.report.series import (
+from accumbens.errors import AccumbensError
+from accumbens.report import find_runs, load_runs
+from accumbens.report.series import (
     Series,
     cell_columns,
     learning,
     other_columns,
     prefixes,
 )
-from accumbens.analysis.report.series import (
+from accumbens.report.series import (
     greedy_return as greedy_series,
 )
-from accumbens.analysis.report.series import (
+from accumbens.report.series import (
     training_return as training_series,
 )
-from accumbens.errors import AccumbensError
 
 # Two-sided 95 % quantile of Student's t with two degrees of freedom, from a printed table.
 T_2 = 4.302653
@@ -167,7 +167,7 @@ def test_an_environment_that_cannot_be_made_costs_only_its_sizes(tmp_path, monke
     def missing(config):
         raise AccumbensError("needs an extra")
 
-    monkeypatch.setattr("accumbens.analysis.report.data.make_plan", missing)
+    monkeypatch.setattr("accumbens.report.data.make_plan", missing)
     (run,) = load_runs([make_run(tmp_path)])
     assert (run.parameters, run.asked) == ((), 5120)
 

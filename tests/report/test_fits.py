@@ -8,7 +8,7 @@ from made_fits import UPDATES, accuracy, angle, loss, make_fit
 from made_runs import make_run
 from read_page import Page, charts, rows
 
-from accumbens.analysis.report import load_runs, render
+from accumbens.report import load_runs, render
 
 T_2 = 4.302653  # two-sided 95 % quantile of Student's t with two degrees of freedom, from a printed table
 NOTE = "column X is tainted"

@@ -6,10 +6,10 @@ import pytest
 from made_runs import SMALL, greedy_return, make_run, training_return
 from read_page import Page, charts, rows
 
-from accumbens.analysis.published import TABLES
-from accumbens.analysis.report import figures, load_runs, render
-from accumbens.analysis.report.markup import Markup, join, table, tag
 from accumbens.presets import PRESETS
+from accumbens.report import figures, load_runs, render
+from accumbens.report.markup import Markup, join, table, tag
+from accumbens.training.published import TABLES
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from gymnasium.spaces import Discrete
 
 from accumbens.envs.bang_bang import BangBang
 from accumbens.errors import AccumbensError
-from accumbens.share.facts import Facts, facts_of, from_table, to_table
 from accumbens.training.config import resolve_config
+from accumbens.training.facts import Facts, facts_of, from_table, to_table
 
 
 class CountsFromOne(CartPoleEnv):

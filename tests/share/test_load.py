@@ -15,9 +15,9 @@ import pytest
 import safetensors.numpy
 
 import accumbens
-from accumbens.analysis.play import Mind
 from accumbens.errors import AccumbensError
 from accumbens.share.weights import named_arrays
+from accumbens.training.play import Mind
 from accumbens.training.snapshots import open_trained
 
 

@@ -17,9 +17,9 @@ from accumbens.cli.main import main
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import read_table
 from accumbens.share.network_export import export_network
 from accumbens.share.weights import named_arrays
-from accumbens.training.runs import read_table
 
 FILES = ["README.md", "config.toml", "curve.csv", "curve.png", "network.toml", "weights.safetensors"]
 SIZES = {"layers": (16,), "epochs": 3, "seed": 3, "seeds": 2, "progress": False}

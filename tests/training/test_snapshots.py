@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from accumbens.errors import AccumbensError
-from accumbens.training import checkpoints
+from accumbens.runs import checkpoints
+from accumbens.runs.directory import open_run
 from accumbens.training.config import read_config, resolve_config, write_config
-from accumbens.training.runs import open_run
 from accumbens.training.snapshots import open_trained, snapshot_steps
 from accumbens.training.train import make_trainer, resume, train
 

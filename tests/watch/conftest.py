@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.analysis.play import Moment
-from accumbens.analysis.watch import Episode, Instant
 from accumbens.training.config import resolve_config
 from accumbens.training.plan import environment_facts, make_agent_and_plan
+from accumbens.training.play import Moment
 from accumbens.training.snapshots import Trained
+from accumbens.watch import Episode, Instant
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accumbens.analysis.play import DeviceArena, play
-from accumbens.analysis.watch.episode import instants, record, watched
-from accumbens.analysis.watch.stage import make_stage
 from accumbens.errors import AccumbensError
+from accumbens.training.play import DeviceArena, play
+from accumbens.watch.episode import instants, record, watched
+from accumbens.watch.stage import make_stage
 
 
 @pytest.mark.parametrize("truncated", [False, True])
@@ -76,7 +76,7 @@ def test_what_is_watched_is_what_is_played(untrained, monkeypatch):
             played.append(moment)
             yield moment
 
-    monkeypatch.setattr("accumbens.analysis.watch.episode.play", remembered)
+    monkeypatch.setattr("accumbens.watch.episode.play", remembered)
     trained = untrained("CartPole-v1")
     episode = record(watched(trained, make_stage(trained, 3, (100, 100)), seed=1, epsilon=0.2), 6)
     assert asked == [{"seed": 1, "epsilon": 0.2}]

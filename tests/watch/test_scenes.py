@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accumbens.analysis.watch import make_scene, make_stage
-from accumbens.analysis.watch.classic import BODY, CLASSIC, LIMB
-from accumbens.analysis.watch.episode import Instant
-from accumbens.analysis.watch.palettes import ACTIONS, GAMES, action_name, unnamed
-from accumbens.analysis.watch.scenes import BOX, Bars, Board, Drawn, Film, Photograph, Trial
-from accumbens.analysis.watch.style import rgb
-from accumbens.analysis.watch.trial import CUE, REWARD
 from accumbens.envs import registry
 from accumbens.envs.conditioning import LINE
+from accumbens.watch import make_scene, make_stage
+from accumbens.watch.classic import BODY, CLASSIC, LIMB
+from accumbens.watch.episode import Instant
+from accumbens.watch.palettes import ACTIONS, GAMES, action_name, unnamed
+from accumbens.watch.scenes import BOX, Bars, Board, Drawn, Film, Photograph, Trial
+from accumbens.watch.style import rgb
+from accumbens.watch.trial import CUE, REWARD
 
 
 def seen(observation, reward=0.0, picture=None):

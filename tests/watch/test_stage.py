@@ -6,12 +6,12 @@ import pytest
 from gymnasium.spaces import Box, Discrete
 from PIL import Image
 
-from accumbens.analysis.play import DeviceArena, HostArena
-from accumbens.analysis.watch import make_scene, make_stage
-from accumbens.analysis.watch.scenes import BOX, Bars, Film
-from accumbens.analysis.watch.stage import FilmArena
 from accumbens.envs.control_suite import ControlSuiteEnvironment
 from accumbens.errors import AccumbensError
+from accumbens.training.play import DeviceArena, HostArena
+from accumbens.watch import make_scene, make_stage
+from accumbens.watch.scenes import BOX, Bars, Film
+from accumbens.watch.stage import FilmArena
 
 CONTINUOUS = "MountainCarContinuous-v0"
 

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from accumbens.analysis.watch.classic import CLASSIC
-from accumbens.analysis.watch.episode import Instant
-from accumbens.analysis.watch.frames import Heading
-from accumbens.analysis.watch.palettes import GAMES
-from accumbens.analysis.watch.scenes import Board, Drawn
-from accumbens.analysis.watch.style import rgb
-from accumbens.analysis.watch.terminal import TerminalScreen, balance, board, half_blocks
+from accumbens.watch.classic import CLASSIC
+from accumbens.watch.episode import Instant
+from accumbens.watch.frames import Heading
+from accumbens.watch.palettes import GAMES
+from accumbens.watch.scenes import Board, Drawn
+from accumbens.watch.style import rgb
+from accumbens.watch.terminal import TerminalScreen, balance, board, half_blocks
 
 GAME = Board(10, 10, GAMES["minatar/breakout"])
 HEADING = Heading("minatar/breakout", "a title", "a subtitle")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accumbens.analysis.watch.style import PANEL, cell_colour, rgb
-from accumbens.analysis.watch.traces import (
+from accumbens.watch.style import PANEL, cell_colour, rgb
+from accumbens.watch.traces import (
     PITCH,
     Range,
     Strip,

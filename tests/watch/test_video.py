@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accumbens.analysis.watch import Filmstrip, require_writable, write_video
-from accumbens.analysis.watch.frames import WIDTH, Heading, plain
-from accumbens.analysis.watch.palettes import GAMES
-from accumbens.analysis.watch.scenes import Board
-from accumbens.analysis.watch.style import CELLS, rgb
-from accumbens.analysis.watch.video import find_ffmpeg
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.watch import Filmstrip, require_writable, write_video
+from accumbens.watch.frames import WIDTH, Heading, plain
+from accumbens.watch.palettes import GAMES
+from accumbens.watch.scenes import Board
+from accumbens.watch.style import CELLS, rgb
+from accumbens.watch.video import find_ffmpeg
 
 STEPS = 12
 

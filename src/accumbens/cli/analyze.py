@@ -45,7 +45,7 @@ def analyze(
     from rich.console import Console
     from rich.progress import Progress
 
-    from accumbens.analysis import representation
+    from accumbens import representation
     from accumbens.cli import analyze_view
     from accumbens.cli.terminal import print_json
     from accumbens.training.snapshots import open_trained

@@ -5,8 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from accumbens.analysis.representation import Study
 from accumbens.cli.terminal import title
+from accumbens.representation import Study
 
 _VECTORS = {
     "goodness": "y(s,a), whose goodness is the value",

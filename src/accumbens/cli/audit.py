@@ -61,7 +61,7 @@ def audit(
         if not quiet:
             audit_view.print_sac(config, json)
     else:
-        from accumbens.analysis.locality import audit_config, to_document
+        from accumbens.training.audit import audit_config, to_document
 
         found = audit_config(config, measure=not fast)
         document = title | to_document(found)
@@ -155,9 +155,9 @@ def _among_both(error, target):
 
 def _audit_rule(config, fast: bool, json: bool, quiet: bool) -> int:
     """Audit the rule of a fit, and print it."""
-    from accumbens.analysis.signals import audit_named, to_document
     from accumbens.cli import audit_rule_view
     from accumbens.cli.terminal import print_json
+    from accumbens.credit.audit import audit_named, to_document
     from accumbens.credit.tasks.registry import make_task
 
     data = Path(config.data) if config.data else None

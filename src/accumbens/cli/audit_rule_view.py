@@ -5,10 +5,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.analysis.signals import Audit, verdict
-from accumbens.analysis.signals.program import weights
-from accumbens.analysis.signals.reading import OUTPUTS, SCALAR
-from accumbens.analysis.signals.words import fate, told
+from accumbens.credit.audit import Audit, verdict
+from accumbens.credit.audit.program import weights
+from accumbens.credit.audit.reading import OUTPUTS, SCALAR
+from accumbens.credit.audit.words import fate, told
 from accumbens.credit.config import FitConfig
 
 _WIDE = 200  # names of memory may be longer than a terminal; the table is only as wide as it has to be

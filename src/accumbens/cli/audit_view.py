@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.analysis.locality import Audit
-from accumbens.analysis.locality.dependencies import DATA
-from accumbens.analysis.locality.verdict import cells_named, numbers_in
+from accumbens.training.audit import Audit
+from accumbens.training.audit.dependencies import DATA
+from accumbens.training.audit.verdict import cells_named, numbers_in
 from accumbens.training.config import RunConfig
 
 SAC = {

@@ -52,7 +52,7 @@ def compare(
     """
     from rich.console import Console
 
-    from accumbens.analysis import comparison as analysis
+    from accumbens import comparison as analysis
     from accumbens.cli.compare_view import CompareView
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError

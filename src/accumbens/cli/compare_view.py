@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.analysis.comparison import PAIRED, Comparison
-from accumbens.analysis.comparison.table import intervals
-from accumbens.analysis.run_files import AGENTS
-from accumbens.analysis.stats import Interval
+from accumbens.comparison import PAIRED, Comparison
+from accumbens.comparison.table import intervals
+from accumbens.runs.find import AGENTS
+from accumbens.stats import Interval
 
 _TITLES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "gap"}
 

@@ -45,8 +45,8 @@ def evaluate(
     """
     from accumbens.cli.evaluation_view import EvaluationView
     from accumbens.cli.terminal import print_json
+    from accumbens.runs.directory import open_run
     from accumbens.training.episode_files import write_episodes
-    from accumbens.training.runs import open_run
     from accumbens.training.session import evaluation_rows
     from accumbens.training.train import evaluate_run, require_evaluation
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.analysis.fit_tables import FitRow, score_text
-from accumbens.analysis.tables import Row, estimate
+from accumbens.experiments.fit_tables import FitRow, score_text
+from accumbens.experiments.tables import Row, estimate
 
 
 class EndTable(NamedTuple):

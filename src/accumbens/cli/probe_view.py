@@ -9,13 +9,13 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from accumbens.analysis import conditioning
-from accumbens.analysis.conditioning import Answer, Study
+from accumbens import conditioning
 from accumbens.cli.terminal import TerminalReport, title
+from accumbens.conditioning import Answer, Study
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import open_run
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.runs import open_run
 from accumbens.training.train import train_or_resume
 
 SEEDS, FEW_SEEDS = 10, 5

@@ -38,10 +38,10 @@ def report(
     from rich.console import Console
     from rich.progress import Progress
 
-    from accumbens.analysis import report as pages
-    from accumbens.analysis.run_files import AGENTS, FITS
+    from accumbens import report as pages
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError
+    from accumbens.runs.find import AGENTS, FITS
 
     if not runs:
         raise AccumbensError("give at least one run: its directory, or a folder of runs")

@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from accumbens.runs.directory import to_json
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.runs import to_json
 from accumbens.training.session import Result
 
 FASTER = {

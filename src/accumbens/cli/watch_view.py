@@ -12,13 +12,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from accumbens.analysis.watch import Filmstrip, Instant, make_scene, make_stage, record, require_writable, write_video
-from accumbens.analysis.watch.episode import watched
-from accumbens.analysis.watch.frames import Heading, plain
-from accumbens.analysis.watch.scenes import BOX
-from accumbens.analysis.watch.terminal import TerminalScreen
 from accumbens.errors import AccumbensError
 from accumbens.training.snapshots import Trained, open_trained
+from accumbens.watch import Filmstrip, Instant, make_scene, make_stage, record, require_writable, write_video
+from accumbens.watch.episode import watched
+from accumbens.watch.frames import Heading, plain
+from accumbens.watch.scenes import BOX
+from accumbens.watch.terminal import TerminalScreen
 
 
 class Request(NamedTuple):

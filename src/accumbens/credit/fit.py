@@ -3,17 +3,17 @@
 from pathlib import Path
 
 from accumbens.credit.config import FitConfig, read_fit, write_fit
-from accumbens.credit.fitting import Fitting
+from accumbens.credit.job import Fitting
 from accumbens.credit.session import FitReporter, FitResult, FitSession
 from accumbens.credit.tasks.registry import folder_name
 from accumbens.errors import AccumbensError
-from accumbens.training.config import every_setting
-from accumbens.training.runs import (
+from accumbens.runs.directory import (
     RunDirectory,
     make_directory,
     require_same,
 )
-from accumbens.training.tracking import require_usable
+from accumbens.runs.tracking import require_usable
+from accumbens.training.config import every_setting
 
 
 def fit(

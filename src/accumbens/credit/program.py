@@ -18,8 +18,8 @@ from accumbens.credit.losses import correct, losses
 from accumbens.credit.protocol import Batch, Network, Rule
 from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.protocol import Examples, Stream, Task
-from accumbens.training.streams import Stream as RandomStream
-from accumbens.training.streams import stream_key
+from accumbens.runs.streams import Stream as RandomStream
+from accumbens.runs.streams import stream_key
 
 TRAIN_EXAMPLES = 10_000
 """Training examples that an evaluation looks at, at most: the first."""

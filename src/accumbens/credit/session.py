@@ -9,14 +9,12 @@ import numpy as np
 
 from accumbens.credit.config import FitConfig, to_document
 from accumbens.credit.curves import draw_fit
-from accumbens.credit.fitting import Fitting
+from accumbens.credit.job import Fitting
 from accumbens.credit.program import FitState
 from accumbens.credit.tasks.description import describe, to_table
 from accumbens.errors import AccumbensError
-from accumbens.training import checkpoints
-from accumbens.training.health import NotFiniteError
-from accumbens.training.interrupt import run_chunks
-from accumbens.training.runs import (
+from accumbens.runs import checkpoints
+from accumbens.runs.directory import (
     RunDirectory,
     Table,
     command_line,
@@ -25,8 +23,10 @@ from accumbens.training.runs import (
     read_table,
     restore_newest,
 )
+from accumbens.runs.interrupt import run_chunks
+from accumbens.runs.tracking import Tracker, make_tracker
+from accumbens.training.health import NotFiniteError
 from accumbens.training.snapshots import forget_snapshots_after, save_snapshot
-from accumbens.training.tracking import Tracker, make_tracker
 
 CHUNK_SECONDS = 1.0
 """About how long a chunk takes, which Ctrl-C waits for and after which the bar moves."""

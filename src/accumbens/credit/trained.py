@@ -12,7 +12,7 @@ from accumbens.credit.protocol import Network, TaskFacts
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.tasks.description import Description, from_table
 from accumbens.errors import AccumbensError
-from accumbens.training import checkpoints
+from accumbens.runs import checkpoints
 from accumbens.training.snapshots import network_of_seed, snapshot_step
 
 

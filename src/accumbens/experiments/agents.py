@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 
 from accumbens.agents.settings import SACSettings
-from accumbens.analysis.panels import draw_experiment, read_curve
-from accumbens.analysis.published import Published, find
-from accumbens.analysis.tables import Row, document, estimate, quoted, row_of, write_summary
+from accumbens.experiments.panels import draw_experiment, read_curve
 from accumbens.experiments.plan import Experiment
 from accumbens.experiments.protocol import ExperimentReporter, Words, directory
+from accumbens.experiments.tables import Row, document, estimate, quoted, row_of, write_summary
+from accumbens.runs.directory import RunDirectory, open_run
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.plan import make_plan
-from accumbens.training.runs import RunDirectory, open_run
+from accumbens.training.published import Published, find
 from accumbens.training.sac_learner import require_sac
 from accumbens.training.session import Result
 from accumbens.training.train import recorded_result, train_or_resume

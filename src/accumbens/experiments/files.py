@@ -18,7 +18,7 @@
     seeds = 1                                       (its `settings` are laid over the file's)
 
     [published]                                     optional: what the results stand beside
-    tables = ["arq-minatar"]                        of `accumbens.analysis.published`
+    tables = ["arq-minatar"]                        of `accumbens.training.published`
     rows = { AD = ["ad_pqn/local"] }                the paper's name of the agent = the runs it is comparable with
 
 A file of fits has tasks and rules in place of environments and agents, and numbers of its own:

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accumbens.analysis.fit_panels import FitCurve, draw_fits, read_fit_curve
-from accumbens.analysis.fit_tables import FitRow, Quote, document, fit_row_of, score_text, write_fit_summary
 from accumbens.credit.config import FitConfig
 from accumbens.credit.fit import fit_or_resume, open_fit, recorded_fit
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.session import FitResult
 from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError
-from accumbens.experiments.panels import panels_of
+from accumbens.experiments.fit_panels import FitCurve, draw_fits, read_fit_curve
+from accumbens.experiments.fit_tables import FitRow, Quote, document, fit_row_of, score_text, write_fit_summary
+from accumbens.experiments.places import panels_of
 from accumbens.experiments.plan import Experiment
 from accumbens.experiments.protocol import ExperimentReporter, Words, directory
-from accumbens.training.runs import RunDirectory
+from accumbens.runs.directory import RunDirectory
 
 
 class Fits:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from accumbens.credit.session import FitResult
 from accumbens.experiments.plan import Experiment, PlannedRun
-from accumbens.training.runs import RunDirectory
+from accumbens.runs.directory import RunDirectory
 from accumbens.training.session import Result
 
 C = TypeVar("C")

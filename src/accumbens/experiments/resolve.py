@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from accumbens.analysis.published import TABLES
 from accumbens.credit.config import FitConfig, resolve_fit
 from accumbens.credit.tasks.registry import folder_name
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import Experiment, PlannedRun
 from accumbens.training.config import RunConfig, every_setting, format_value, resolve_config
+from accumbens.training.published import TABLES
 
 _KINDS = {int: "a whole number", float: "a number", str: "text", list: "a list of texts", dict: "a table"}
 

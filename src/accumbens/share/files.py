@@ -14,7 +14,6 @@ from accumbens.agents import stacks
 from accumbens.agents.settings import SACSettings
 from accumbens.cells import Stack
 from accumbens.errors import AccumbensError
-from accumbens.share.facts import Facts, from_table, to_table
 from accumbens.share.weights import (
     CONFIG,
     WEIGHTS,
@@ -26,6 +25,7 @@ from accumbens.share.weights import (
     write_weights,
 )
 from accumbens.training.config import RunConfig, read_config
+from accumbens.training.facts import Facts, from_table, to_table
 
 FORMAT_VERSION = 1
 AGENT = "agent.toml"

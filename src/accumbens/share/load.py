@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.credit.config import is_fit
+from accumbens.credit.fitted import FittedNetwork
 from accumbens.credit.trained import open_fitted
 from accumbens.errors import AccumbensError
-from accumbens.share.acting import ActingAgent
-from accumbens.share.facts import facts_of
 from accumbens.share.files import AGENT, read_agent
-from accumbens.share.fitted import FittedNetwork
 from accumbens.share.network_files import NETWORK, read_network
 from accumbens.share.weights import CONFIG
+from accumbens.training.acting import ActingAgent
+from accumbens.training.facts import facts_of
 from accumbens.training.snapshots import open_trained
 
 

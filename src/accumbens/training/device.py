@@ -15,9 +15,9 @@ from jaxtyping import Array, Int, Integer
 from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
+from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.episodes import Episodes, no_episodes, record
 from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
-from accumbens.training.streams import Stream, stream_key
 
 
 class SeedState(NamedTuple):

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory
 from accumbens.training.evaluate import Evaluation
-from accumbens.training.runs import RunDirectory
 
 COLUMNS = ("step", "seed", "epsilon", "cells", "episode", "return", "length")
 _NAME = re.compile(r"(?P<step>\d{12})_epsilon(?P<epsilon>[^_]+)_(?P<episodes>\d+)(-(?P<number>\d+))?\.csv")

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from accumbens.agents.protocol import Agent, Memory
 from accumbens.envs.protocol import Environment
-from accumbens.training.streams import Stream, stream_key
+from accumbens.runs.streams import Stream, stream_key
 
 LONGEST_EPISODE = 10_000
 """Steps after which an evaluation episode is cut where the environment has no time limit."""

@@ -13,10 +13,10 @@ from accumbens.agents.protocol import Agent, Decision, Memory, Rollout, reset_me
 from accumbens.cells import Carry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
+from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.device import RunState, SeedState, absorb
 from accumbens.training.episodes import no_episodes
 from accumbens.training.metrics import ChunkMetrics, Totals, add_block, healthy, no_totals, summarise
-from accumbens.training.streams import Stream, stream_key
 
 
 class Block(NamedTuple):

@@ -10,9 +10,9 @@ from jaxtyping import Array, Float
 from accumbens.agents.protocol import Agent, reset_memory
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.runs.streams import Stream, stream_key
 from accumbens.training import evaluate
 from accumbens.training.evaluate import EVALUATION_SEED, Evaluation, forget_repeats, prefix_weights
-from accumbens.training.streams import Stream, stream_key
 
 
 class HostEvaluation:

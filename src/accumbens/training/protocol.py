@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from accumbens.runs.directory import RunDirectory
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.plan import Plan
-from accumbens.training.runs import RunDirectory
 
 
 @runtime_checkable

@@ -10,11 +10,11 @@ import numpy as np
 
 from accumbens.agents.settings import SACSettings
 from accumbens.envs.continuous import make_continuous
+from accumbens.runs.directory import RunDirectory, restore_newest
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import EVALUATION_SEED, LONGEST_EPISODE, Evaluation
 from accumbens.training.health import NotFiniteError
 from accumbens.training.plan import make_sac_plan
-from accumbens.training.runs import RunDirectory, restore_newest
 from accumbens.training.sac_learner import SACLearner, SACSeed, require_sac
 
 _MEASURED_BLOCKS = 20

@@ -6,16 +6,16 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from accumbens.analysis.curves import draw_curve
-from accumbens.training import checkpoints
+from accumbens.runs import checkpoints
+from accumbens.runs.directory import RunDirectory, Table, command_line, describe_machine, has_checkpoint, read_table
+from accumbens.runs.interrupt import run_chunks
+from accumbens.runs.tracking import Tracker, make_tracker
 from accumbens.training.config import RunConfig, to_document
+from accumbens.training.curves import draw_curve
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.health import NotFiniteError
-from accumbens.training.interrupt import run_chunks
 from accumbens.training.protocol import RunTrainer
-from accumbens.training.runs import RunDirectory, Table, command_line, describe_machine, has_checkpoint, read_table
 from accumbens.training.snapshots import forget_snapshots_after, save_snapshot
-from accumbens.training.tracking import Tracker, make_tracker
 
 
 @runtime_checkable

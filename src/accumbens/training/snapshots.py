@@ -14,10 +14,10 @@ from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings, SACSettings
 from accumbens.cells import Stack
 from accumbens.errors import AccumbensError
-from accumbens.training import checkpoints
+from accumbens.runs import checkpoints
+from accumbens.runs.directory import RunDirectory, open_run
 from accumbens.training.config import RunConfig
 from accumbens.training.plan import environment_facts, make_agent_and_plan
-from accumbens.training.runs import RunDirectory, open_run
 
 
 class Trained(NamedTuple):

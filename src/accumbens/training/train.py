@@ -8,12 +8,12 @@ from pathlib import Path
 
 from accumbens.agents.settings import SACSettings
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory, create, open_run, require_same
+from accumbens.runs.tracking import require_usable
 from accumbens.training.config import RunConfig, every_setting
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.protocol import RunTrainer
-from accumbens.training.runs import RunDirectory, create, open_run, require_same
 from accumbens.training.session import Reporter, Result, Session
-from accumbens.training.tracking import require_usable
 from accumbens.training.trainer import Trainer
 
 

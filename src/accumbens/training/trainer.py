@@ -11,16 +11,16 @@ import numpy as np
 from accumbens.agents.settings import AgentSettings
 from accumbens.cells import Stack
 from accumbens.envs import registry
+from accumbens.runs.directory import RunDirectory, restore_newest
+from accumbens.runs.interrupt import wait_for
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
 from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
-from accumbens.training.interrupt import wait_for
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan
-from accumbens.training.runs import RunDirectory, restore_newest
 
 
 class Trainer:

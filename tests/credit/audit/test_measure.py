@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.analysis.signals import audit_rule, measure, small_facts, small_settings
-from accumbens.analysis.signals.program import trace
-from accumbens.analysis.signals.replay import has_marks_in_loops, replay
+from accumbens.credit.audit import audit_rule, measure, small_facts, small_settings
+from accumbens.credit.audit.program import trace
+from accumbens.credit.audit.replay import has_marks_in_loops, replay
 from accumbens.credit.losses import losses, output_error
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
 from accumbens.credit.registry import RULES

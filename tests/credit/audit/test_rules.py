@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from accumbens.analysis.signals import audit_named, to_document, verdict
+from accumbens.credit.audit import audit_named, to_document, verdict
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES
 

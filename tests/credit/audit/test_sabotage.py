@@ -9,9 +9,9 @@ import numpy as np
 import optax
 import pytest
 
-from accumbens.analysis.signals import audit_rule, small_facts, small_settings, to_document, verdict
-from accumbens.analysis.signals.optimiser import crossings
 from accumbens.credit import marks
+from accumbens.credit.audit import audit_rule, small_facts, small_settings, to_document, verdict
+from accumbens.credit.audit.optimiser import crossings
 from accumbens.credit.losses import losses, output_error
 from accumbens.credit.networks.conventional import Conventional
 from accumbens.credit.networks.vectorised import Vectorised

@@ -1,1 +1,0 @@
-"""Looking at runs: curves and statistics."""

@@ -1,7 +1,0 @@
-"""One self-contained page about some runs: curves, tables, settings, and how every run came about."""
-
-from accumbens.analysis.report.data import Run, load_runs
-from accumbens.analysis.report.page import is_report, render, require_replaceable, write
-from accumbens.analysis.run_files import find_runs
-
-__all__ = ["Run", "find_runs", "is_report", "load_runs", "render", "require_replaceable", "write"]

@@ -1,0 +1,89 @@
+"""A comparison as plain values: one document, and rows of a CSV file."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from accumbens.comparison.comparison import Comparison
+from accumbens.comparison.groups import Group
+from accumbens.comparison.scores import RunScores
+from accumbens.errors import AccumbensError
+from accumbens.stats import Interval, Summary
+
+PICTURES = (".png", ".svg", ".pdf")
+
+STATISTICS = ("iqm", "median", "mean", "optimality_gap")
+
+
+def intervals(summary: Summary) -> dict[str, Interval]:
+    """Return the statistics that a group has, by name."""
+    found = {name: getattr(summary, name) for name in STATISTICS}
+    return {name: interval for name, interval in found.items() if interval is not None}
+
+
+def document(comparison: Comparison) -> dict[str, Any]:
+    """Return the comparison as JSON has it; intervals are [point, low, high]."""
+    return {
+        "groups": [_group(group) for group in comparison.groups],
+        "pairs": [pair._asdict() for pair in comparison.pairs],
+        "scales": {task: scale._asdict() for task, scale in comparison.scales.items()},
+        "notes": comparison.notes,
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "group": group.name,
+        "seeds": group.summary.seeds,
+        "runs": [_run(run) for run in group.runs],
+        "scores": group.scores,
+        **intervals(group.summary),
+    }
+
+
+def _run(run: RunScores) -> dict[str, Any]:
+    if run.epoch is None:
+        return {"run": str(run.path), "env": run.task, "step": run.step, "returns": run.scores}
+    return {"run": str(run.path), "task": run.task, "step": run.step, "epoch": run.epoch, "scores": run.scores}
+
+
+def require_writable(path: Path, force: bool, picture: bool) -> None:
+    """Refuse a file that exists, is in no folder, or is a picture of no known format.
+
+    Raises:
+        AccumbensError: says what to do.
+    """
+    if picture and path.suffix not in PICTURES:
+        raise AccumbensError(f"{path} cannot be drawn: expected a name that ends in {', '.join(PICTURES)}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise AccumbensError(f"{path} cannot be written: expected a file in a folder that exists")
+    if path.exists() and not force:
+        raise AccumbensError(f"{path} exists: choose another name, or write over it with --force")
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Write a row per group and statistic, and two per pair; what does not apply is empty."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        columns = ["group", "other", "statistic", "point", "low", "high", "seeds", _tasks(comparison)]
+        writer = csv.DictWriter(file, [*columns, "normalised", "paired"], lineterminator="\n")
+        writer.writeheader()
+        for row in _rows(comparison):
+            known = {key: value for key, value in row.items() if value == value}  # NaN: there is no interval
+            writer.writerow(known | {"normalised": bool(comparison.scales)})
+
+
+def _tasks(comparison: Comparison) -> str:
+    """The column that counts tasks: environments, or tasks."""
+    return f"{comparison.kind.task}s"
+
+
+def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for group in comparison.groups:
+        sizes = {"seeds": group.summary.seeds, _tasks(comparison): len(group.scores)}
+        for name, interval in intervals(group.summary).items():
+            yield {"group": group.name, "statistic": name} | interval._asdict() | sizes
+    for pair in comparison.pairs:
+        names = {"group": pair.x, "other": pair.y, "paired": pair.paired}
+        yield names | {"statistic": "probability_of_improvement"} | pair.improvement._asdict()
+        yield names | {"statistic": "iqm_difference"} | pair.difference._asdict()

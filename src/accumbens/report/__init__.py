@@ -1,0 +1,7 @@
+"""One self-contained page about some runs: curves, tables, settings, and how every run came about."""
+
+from accumbens.report.data import Run, load_runs
+from accumbens.report.page import is_report, render, require_replaceable, write
+from accumbens.runs.find import find_runs
+
+__all__ = ["Run", "find_runs", "is_report", "load_runs", "render", "require_replaceable", "write"]

@@ -1,0 +1,142 @@
+"""The page: one file with everything in it, which a browser opens without any network."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from string import Template
+
+from accumbens.errors import AccumbensError
+from accumbens.report.chapter import CHAPTERS, Chapter
+from accumbens.report.charts import Chart
+from accumbens.report.data import Run
+from accumbens.report.markup import Markup, escape, join, tag
+from accumbens.report.provenance import provenance
+from accumbens.runs.directory import to_json
+from accumbens.runs.find import method_of
+from accumbens.stats import FEW_SEEDS
+
+GENERATOR = "accumbens report"
+_HEAD = 4096  # bytes in which a report says what it is
+
+
+def render(runs: Sequence[Run], title: str | None = None) -> str:
+    """Return the report of these runs as HTML; the same runs make the same page.
+
+    Args:
+        runs: at least one; those of a task follow one another.
+        title: of the page; says what was run if there is none.
+    """
+    from plotly.offline import get_plotlyjs  # heavy
+
+    charts: list[Chart] = []
+    results, across, sections, noted = [], [], [], few_seeds(runs)
+    chapters = [(chapter, chapter.own(runs)) for chapter in CHAPTERS if chapter.own(runs)]
+    for chapter, own in chapters:
+        results.append(chapter.results(own))
+        noted += chapter.notes(own)
+        across += [(f"across-{chapter.prefix}s", f"Across {chapter.kind.task}s", chapter.across(own))]
+        families = list(dict.fromkeys(run.family for run in own))
+        for number, name in enumerate(_tasks(own)):
+            key = f"{chapter.prefix}-{number}"
+            content, drawn = chapter.task([run for run in own if run.task == name], key, families)
+            charts += drawn
+            sections.append((f"{key}-section", name, content))
+    notes = tag("div", join([tag("p", line) for line in noted]), class_="note", role="note") if noted else ""
+    sections = [
+        ("results", "Results", Markup(notes + join(results))),
+        *(section for section in across if section[-1]),
+        *sections,
+        ("runs", "Runs", provenance(runs)),
+        ("reading", "How to read this", _reading([chapter for chapter, _ in chapters])),
+    ]
+    seeds = sorted({run.config.seeds for run in runs})
+    count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    tasks = [_plural(len(_tasks(own)), chapter.kind.task) for chapter, own in chapters]
+    subtitle = ", ".join([_plural(len(runs), "run"), *tasks, f"{count} seed{'s' * (seeds != [1])} each"])
+    plotly, script = get_plotlyjs(), _resource("page.js")
+    contents = [tag("li", tag("a", name, href=f"#{key}")) for key, name, _ in sections]
+    body = [
+        tag("section", Markup(tag("h2", name, id=f"{key}-title") + content), id=key, aria_labelledby=f"{key}-title")
+        for key, name, content in sections
+    ]
+    # A script that somebody smuggled into a name would not run: only these two may.
+    return Template(_resource("page.html")).substitute(
+        hashes=" ".join(_hash(text) for text in (plotly, script)),
+        generator=GENERATOR,
+        title=escape(title or " and ".join(_title(own) for _, own in chapters)),
+        subtitle=subtitle,
+        style=_resource("style.css"),
+        contents=tag("ul", join(contents)),
+        body=join(body),
+        version=version("accumbens"),
+        charts=to_json({chart.name: chart.document() for chart in charts}).replace("<", "\\u003c"),
+        plotly=plotly,
+        script=script,
+    )
+
+
+def is_report(path: Path) -> bool:
+    """Return whether a file is a report that accumbens wrote."""
+    with path.open("rb") as file:
+        return f'<meta name="generator" content="{GENERATOR}">'.encode() in file.read(_HEAD)
+
+
+def require_replaceable(path: Path, force: bool) -> None:
+    """Refuse to write over anything but an earlier report.
+
+    Raises:
+        AccumbensError: there is another file, and `force` is not given; or a folder.
+    """
+    if path.is_dir():
+        raise AccumbensError(f"{path} is a folder: -o takes the file to write")
+    if path.exists() and not force and not is_report(path):
+        raise AccumbensError(f"{path} exists and is not a report: choose another -o, or write over it with --force")
+
+
+def write(page: str, path: Path) -> None:
+    """Write the page, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(page, encoding="utf-8", newline="\n")
+    partial.replace(path)
+
+
+def few_seeds(runs: Sequence[Run]) -> list[str]:
+    """Say that there are few seeds, if there are."""
+    fewest = min(run.config.seeds for run in runs)
+    if fewest >= FEW_SEEDS:
+        return []
+    seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
+    return [f"Fewer than {FEW_SEEDS} seeds (here as few as {seeds}): differences between runs are rough."]
+
+
+def _reading(chapters: Sequence[Chapter]) -> Markup:
+    texts: dict[str, str] = {}
+    for chapter in chapters:
+        texts |= chapter.reading
+    return tag("dl", join([Markup(tag("dt", name) + tag("dd", text)) for name, text in texts.items()]))
+
+
+def _tasks(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.task for run in runs))
+
+
+def _title(runs: Sequence[Run]) -> str:
+    methods, tasks = list(dict.fromkeys(method_of(run.config) for run in runs)), _tasks(runs)
+    named = ", ".join(methods[:4]) + (" …" if len(methods) > 4 else "")
+    return f"{named} on {tasks[0] if len(tasks) == 1 else _plural(len(tasks), runs[0].kind.task)}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _resource(name: str) -> str:
+    return resources.files("accumbens.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

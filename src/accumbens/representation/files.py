@@ -1,0 +1,173 @@
+"""What a study leaves: a folder of figures and of the numbers behind them.
+
+pca.csv         a row per cell and point: state, action, whether it is the greedy one, value, pc1, pc2
+norms.csv       a row per snapshot, seed, cell and quantity: mean, standard deviation and percentiles over states
+scenarios.csv   a row per cell, unit and scenario: states of the scenario, mean activity, score
+alignment.csv   a row per snapshot, seed, cell, reference and kind of parameters; empty where not defined
+summary.json    what the terminal shows
+"""
+
+import csv
+import math
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from accumbens.errors import AccumbensError
+from accumbens.representation.alignment import PARAMETERS, REFERENCES, Comparison
+from accumbens.representation.figures import draw_all, series
+from accumbens.representation.study import PERCENTILES, Study, early
+from accumbens.runs.directory import to_json
+
+
+def require_free(folder: Path) -> None:
+    """Refuse a folder that exists, before minutes of work.
+
+    Raises:
+        AccumbensError: it exists.
+    """
+    if folder.exists():
+        raise AccumbensError(f"{folder} exists already, and nothing is written over: choose another folder with -o DIR")
+
+
+def write_study(study: Study, folder: Path) -> list[Path]:
+    """Write figures and tables into a new folder, which is there completely or not at all; return its files.
+
+    Raises:
+        AccumbensError: the folder exists.
+    """
+    require_free(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = folder.parent / f".{uuid.uuid4().hex}"
+    staging.mkdir()
+    try:
+        draw_all(study, staging)
+        _write(staging / "pca.csv", ("step", "seed", "cell", *_POINT), _pca_rows(study))
+        _write(staging / "norms.csv", ("step", "seed", "cell", *_NORM), _norm_rows(study))
+        _write(staging / "scenarios.csv", ("step", "seed", "cell", *_UNIT), _scenario_rows(study))
+        _write(staging / "alignment.csv", ("step", "seed", *Comparison._fields), _alignment_rows(study))
+        (staging / "summary.json").write_text(to_json(summary(study), indent=2) + "\n", encoding="utf-8")
+        require_free(folder)
+        staging.rename(folder)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return sorted(folder.iterdir())
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """Return what was found, as plain values."""
+    config = study.trained.config
+    return {
+        "env": config.env,
+        "algo": config.algo,
+        "credit": study.trained.settings.credit,
+        "step": study.trained.step,
+        "seed": study.seed,
+        "seeds": study.trained.seeds,
+        "snapshots": study.steps,
+        **{name: getattr(study.request, name) for name in ("states", "steps", "transitions", "epsilon")},
+        "pca": [
+            {
+                "cell": picture.cell,
+                "vector": picture.kind,
+                "width": picture.width,
+                "explained": picture.components.explained.tolist(),
+                "correlation_with_value": picture.components.correlation.tolist(),
+                "variance_by_action": picture.shares and picture.shares.action,
+                "variance_by_state": picture.shares and picture.shares.state,
+                "silent_units": int(study.responses[picture.cell - 1].silent.sum()) if study.responses else None,
+            }
+            for picture in study.pictures
+        ],
+        "scenarios": {scenario.name: float(scenario.member.mean()) for scenario in study.scenarios},
+        "norms": _medians(study),
+        "alignment": _alignments(study),
+    }
+
+
+def _medians(study: Study) -> list[dict[str, Any]]:
+    found = []
+    for step in early(study.steps):
+        for picture in study.pictures:
+            mine = [norms for norms in study.norms if (norms.step, norms.cell) == (step, picture.cell)]
+            values = {name: [norms.values for norms in mine if norms.quantity == name] for name in _quantities(mine)}
+            medians = {name: float(np.median(np.concatenate(parts))) for name, parts in values.items()}
+            found.append({"step": step, "cell": picture.cell} | medians)
+    return found
+
+
+def _quantities(norms: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(each.quantity for each in norms))
+
+
+def _alignments(study: Study) -> list[dict[str, Any]]:
+    """Means over seeds, at the first step, early and at the last."""
+    places = [(step, study.steps.index(step)) for step in early(study.steps)]
+    found = []
+    for reference in REFERENCES:
+        for parameters in PARAMETERS:
+            for picture in study.pictures:
+                of = (study, picture.cell, reference, parameters)
+                cosine, sign = (series(*of, measure).mean(axis=0) for measure in ("cosine", "sign_agreement"))
+                found += [
+                    {
+                        "reference": reference,
+                        "parameters": parameters,
+                        "cell": picture.cell,
+                        "step": step,
+                        "cosine": float(cosine[place]),
+                        "sign_agreement": float(sign[place]),
+                    }
+                    for step, place in places
+                ]
+    return found
+
+
+_POINT = ("vector", "state", "action", "greedy", "value", "pc1", "pc2")
+_NORM = ("quantity", "mean", "std", *(f"p{percentile}" for percentile in PERCENTILES))
+_UNIT = ("unit", "scenario", "states", "mean", "score")
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_text(value) for value in row] for row in rows)
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
+
+
+def _pca_rows(study: Study) -> Iterable[Sequence[Any]]:
+    for picture in study.pictures:
+        head = (study.trained.step, study.seed, picture.cell, picture.kind)
+        points = zip(picture.state, picture.action, picture.greedy, picture.value, strict=True)
+        for point, scores in zip(points, picture.components.scores, strict=True):
+            state, action, greedy, value = point
+            yield (*head, state, action, int(greedy), value, *scores)
+
+
+def _norm_rows(study: Study) -> Iterable[Sequence[Any]]:
+    for step, seed, cell, quantity, values in study.norms:
+        yield (step, seed, cell, quantity, values.mean(), values.std(), *np.percentile(values, PERCENTILES))
+
+
+def _scenario_rows(study: Study) -> Iterable[Sequence[Any]]:
+    for cell, responses in enumerate(study.responses, 1):
+        for (unit, place), mean in np.ndenumerate(responses.mean):
+            scenario = study.scenarios[place]
+            head = (study.trained.step, study.seed, cell, unit, scenario.name, int(scenario.member.sum()))
+            yield (*head, mean, responses.score[unit, place])
+
+
+def _alignment_rows(study: Study) -> Iterable[Sequence[Any]]:
+    for step, seed, comparison in study.aligned:
+        yield (step, seed, *comparison)

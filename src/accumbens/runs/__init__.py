@@ -1,0 +1,1 @@
+"""The spine: what is true of every run, whatever its kind."""

@@ -1,0 +1,296 @@
+"""The run directory: `config.toml`, `meta.json`, `metrics.csv`, `evaluations.csv`, `curve.png`, and two folders.
+
+`checkpoints/` holds what the run needs to go on, `snapshots/` its networks along training.
+
+A run is never overwritten: a directory that exists is only ever continued, and by one process at a time.
+"""
+
+import csv
+import json
+import math
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TextIO
+
+from accumbens.errors import AccumbensError
+from accumbens.training.config import RunConfig, read_config, write_config
+
+PACKAGES = ("accumbens", "jax", "jaxlib", "equinox", "optax", "gymnasium", "gymnax", "numpy")
+
+
+class RunDirectory:
+    """The files of one run."""
+
+    def __init__(self, path: Path):
+        """Point at a directory; `create` makes a new one, `open_run` checks an old one."""
+        self.path = path
+        self.config = path / "config.toml"
+        self.meta = path / "meta.json"
+        self.metrics = path / "metrics.csv"
+        self.evaluations = path / "evaluations.csv"
+        self.curve = path / "curve.png"
+        self.checkpoints = path / "checkpoints"
+        self.snapshots = path / "snapshots"
+
+    def __fspath__(self) -> str:
+        """Return the path."""
+        return str(self.path)
+
+    def read_meta(self) -> dict[str, Any]:
+        """Return what `meta.json` holds.
+
+        Raises:
+            AccumbensError: the file is missing or is not JSON.
+        """
+        try:
+            return json.loads(self.meta.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise AccumbensError(f"{self.meta} cannot be read: {error}") from error
+
+    def write_meta(self, **changes: Any) -> None:
+        """Add to `meta.json`, atomically."""
+        meta = self.read_meta() if self.meta.exists() else {}
+        _write_atomically(self.meta, to_json(meta | changes, indent=2) + "\n")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from continuing the run; the lock ends with the process, however that ends.
+
+        Raises:
+            AccumbensError: another process is at it.
+        """
+        with (self.path / ".lock").open("w") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise AccumbensError(f"the run {self.path} is being trained by another process") from None
+            yield
+
+
+def create(config: RunConfig, out: Path, name: str | None) -> RunDirectory:
+    """Make `out/<env>/<algo>/<name>`; without a name, one from date and time.
+
+    Raises:
+        AccumbensError: a run of that name exists already.
+    """
+    return make_directory(out / config.env / config.algo, name, lambda path: write_config(config, path))
+
+
+def make_directory(parent: Path, name: str | None, write: Callable[[Path], None]) -> RunDirectory:
+    """Make `parent/<name>`; without a name, one from date and time.
+
+    Args:
+        parent: such as `runs/CartPole-v1/ad_pqn`.
+        name: of the run.
+        write: writes the configuration to the file it is given.
+
+    Raises:
+        AccumbensError: a run of that name exists already.
+    """
+    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
+        raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
+    stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}" if name is None else name
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        staging = parent / f".{uuid.uuid4().hex}"  # complete before it gets its name
+        staging.mkdir()
+        try:
+            run = RunDirectory(staging)
+            run.checkpoints.mkdir()
+            run.snapshots.mkdir()
+            write(run.config)
+            run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0)
+            return RunDirectory(_move(staging, parent / stem, numbered=name is None))
+        except BaseException:
+            shutil.rmtree(staging)
+            raise
+    except OSError as error:
+        raise AccumbensError(f"cannot make a run directory in {parent}: {error}") from error
+
+
+def _move(staging: Path, path: Path, numbered: bool) -> Path:
+    """Give the directory its name; of two processes that want the same one, one gets it."""
+    attempt = 1
+    while True:
+        target = path if attempt == 1 else path.with_name(f"{path.name}-{attempt}")
+        try:
+            return staging.rename(target)
+        except OSError:
+            if not target.exists():
+                raise
+            if not numbered:
+                raise AccumbensError(
+                    f"the run {path} exists already; choose another --name, or continue it with "
+                    f"'accumbens resume {path}'"
+                ) from None
+        attempt += 1
+
+
+def open_run(path: Path) -> tuple[RunDirectory, RunConfig]:
+    """Return an existing run and its configuration.
+
+    Raises:
+        AccumbensError: there is no run at `path`.
+    """
+    if not path.is_dir():
+        raise AccumbensError(f"there is no run at {path}")
+    run = RunDirectory(path)
+    return run, read_config(run.config)
+
+
+def has_checkpoint(run: RunDirectory) -> bool:
+    """Return whether a run has a checkpoint, good or damaged."""
+    return any(run.checkpoints.glob("*.ckpt"))
+
+
+def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None]) -> Any:
+    """Return the tree of the newest good checkpoint; see `checkpoints.restore`.
+
+    Args:
+        run: the run.
+        like: a tree of the same structure, shapes and dtypes.
+        warn: is told of damaged checkpoints.
+
+    Raises:
+        AccumbensError: there is none, or it does not fit `like`.
+    """
+    from accumbens.runs import checkpoints
+
+    if not has_checkpoint(run):
+        raise AccumbensError(f"{run.path} has no checkpoint yet")
+    tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like)
+    for warning in warnings:
+        warn(warning)
+    return tree
+
+
+def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> None:
+    """Refuse to continue the run at `path` with other settings than it was started with.
+
+    Args:
+        asked: every setting and number of the run that is asked for.
+        found: those of the run that is there.
+        path: of that run.
+
+    Raises:
+        AccumbensError: names every difference.
+    """
+    differences = [
+        f"{key}: {found.get(key, 'absent')} there, {asked.get(key, 'absent')} asked"
+        for key in {**found, **asked}
+        if found.get(key, "absent") != asked.get(key, "absent")
+    ]
+    if differences:
+        raise AccumbensError(f"the run {path} was started with other settings ({'; '.join(differences)})")
+
+
+def command_line() -> str:
+    """Return the command of this process, as a user would type it."""
+    program = Path(sys.argv[0])
+    name = "accumbens" if program.parts[-3:] == ("accumbens", "cli", "main.py") else program.name  # python -m
+    return shlex.join([name, *sys.argv[1:]])
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return versions, commit and hardware."""
+    import jax
+
+    return {
+        "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
+        "commit": _commit(),
+        "hardware": {
+            "devices": [device.device_kind for device in jax.devices()],
+            "backend": jax.default_backend(),
+            "cpu_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "machine": platform.machine(),
+            "system": platform.platform(),
+        },
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the source this runs from; None if it was installed from a package."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        # Only a checkout of accumbens itself counts, not a repository it happens to be installed in.
+        tracked = subprocess.run([*command[:3], "ls-files", "--error-unmatch", __file__], capture_output=True)
+        described = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return None
+    return described.stdout.strip() if tracked.returncode == 0 and described.returncode == 0 else None
+
+
+class Table:
+    """A CSV file that rows are appended to; every batch of rows is on the disk before `append` returns."""
+
+    def __init__(self, path: Path, columns: list[str]):
+        """Open or begin the file.
+
+        Raises:
+            AccumbensError: it exists with other columns.
+        """
+        self.path, self._columns = path, columns
+        header = ",".join(columns) + "\n"
+        if not path.exists():
+            _write_atomically(path, header)
+        elif not path.read_text(encoding="utf-8").startswith(header):
+            raise AccumbensError(f"{path} has other columns than this accumbens writes")
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows."""
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+            _sync(file)
+
+    def forget_after(self, step: int) -> None:
+        """Drop rows later than `step` and a last line cut short; a resumed run writes them again."""
+        header, *lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= step]
+        _write_atomically(self.path, "".join([header, *kept]))
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def to_json(document: Any, indent: int | None = None) -> str:
+    """Return JSON that any reader takes: a number that is not finite becomes null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(document), indent=indent)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        file.write(text)
+        _sync(file)
+    os.replace(partial, path)
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,101 @@
+"""What is in the figure of an experiment, looked at through matplotlib's own objects and the files."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+from accumbens.experiments.panels import Curve, caption, draw_experiment, read_curve
+from accumbens.training.published import Published
+
+QUOTE = Published("AD", "A", 30.0, None, 300, "a paper", ((100, 10.0), (200, 20.0)))
+
+
+@pytest.fixture
+def figure(monkeypatch, tmp_path):
+    """`figure(curves, quotes) -> Figure`: draw, and keep what was drawn."""
+    drawn = []
+    save = Figure.savefig
+
+    def keep(self, *words, **options):
+        drawn.append(self)
+        save(self, *words, **options)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+
+    def call(curves, quotes=()):
+        pictures = [tmp_path / "c.png", tmp_path / "c.svg"]
+        draw_experiment("title", curves, quotes, pictures)
+        assert imread(pictures[0]).shape[2] == 4
+        assert pictures[1].read_text().startswith("<?xml")
+        return drawn[-1]
+
+    return call
+
+
+def curve(env, label, returns):
+    returns = np.array(returns, float)
+    return Curve(env, label, [100 * step for step in range(1, returns.shape[1] + 1)], returns)
+
+
+def test_curves_are_read_where_every_seed_has_ended_an_episode(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,seed,mean_return\n64,1,nan\n64,0,1\n128,1,2\n128,0,3\n192,1,4\n192,0,5\n256,1,6\n")
+    read = read_curve(path, "A", "x")
+    assert read.steps == [128, 192]
+    np.testing.assert_array_equal(read.returns, [[3, 5], [2, 4]])
+
+
+def test_a_run_without_episodes_has_an_empty_curve(tmp_path):
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,seed,mean_return\n64,0,nan\n64,1,nan\n")
+    assert read_curve(path, "A", "x").returns.shape == (2, 0)
+
+
+def test_a_panel_per_environment_and_a_colour_per_agent(figure):
+    curves = [curve(env, label, [[1, 2], [3, 4]]) for env in "ABCD" for label in ("x", "y")]
+    drawn = figure(curves)
+    panels = [axes for axes in drawn.axes if axes.axison]
+    assert [axes.get_title() for axes in panels] == list("ABCD")
+    colours = [[line.get_color() for line in axes.lines] for axes in panels]
+    assert all(pair == colours[0] for pair in colours)
+    assert colours[0][0] != colours[0][1]
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["x", "y"]
+
+
+def test_the_line_is_the_mean_and_the_band_the_interval(figure):
+    axes = figure([curve("A", "x", [[1, 2], [3, 6]])]).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [2, 4])
+    band = axes.collections[0].get_paths()[0].vertices
+    # Student's t for one degree of freedom is 12.706; the standard errors are 1 and 2.
+    assert band[:, 1].max() == pytest.approx(4 + 2 * 12.706, rel=1e-3)
+    assert axes.get_ylim()[1] < 5  # so wide a band must not hide the curves
+
+
+def test_one_seed_has_no_band(figure):
+    assert not figure([curve("A", "x", [[1, 2]])]).axes[0].collections
+
+
+def test_published_numbers_are_lines_and_points_up_to_the_end_of_the_curves(figure):
+    axes = figure([curve("A", "x", [[1.0]]), curve("B", "x", [[1.0]])], [QUOTE]).axes
+    line, points = axes[0].lines[1:]
+    assert list(line.get_ydata()) == [30.0, 30.0]
+    assert list(points.get_xdata()) == [100]
+    assert len(axes[1].lines) == 1
+
+
+def test_nothing_was_run(figure):
+    assert "nothing was run yet" in figure([]).get_suptitle()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"),
+    [
+        ([1], "1 seed (fewer than 5: rough)"),
+        ([3, 3], "3 seeds, mean and 95 % t-interval (fewer than 5: rough)"),
+        ([3, 5], "3 to 5 seeds, mean and 95 % t-interval (fewer than 5: rough)"),
+        ([5, 5], "5 seeds, mean and 95 % t-interval"),
+    ],
+)
+def test_the_caption_says_how_many_seeds(seeds, text):
+    assert caption(seeds).endswith(f"; {text}")

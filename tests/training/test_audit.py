@@ -1,0 +1,365 @@
+"""Audits of every preset, and of agents that were sabotaged: each must be caught, and named."""
+
+import itertools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from facts import facts
+
+from accumbens.agents import network, stacks
+from accumbens.agents.factory import make_agent
+from accumbens.agents.protocol import LearningMetrics
+from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.cells import CellOutput, Stack
+from accumbens.errors import AccumbensError
+from accumbens.presets import PRESETS
+from accumbens.training.audit import audit_agent, audit_config, small, to_document
+from accumbens.training.config import resolve_config
+
+LOCAL = "Local: every cell learns from its own TD error alone; no gradient crosses a cell or a time step."
+CREDITS = ("local", "backprop")
+
+
+def configuration(algo, credit=None, env="CartPole-v1", **changes):
+    return resolve_config(env, algo, credit=credit, changes={key: str(value) for key, value in changes.items()})
+
+
+def kinds(audit):
+    """What was found, as (kind, source, reached)."""
+    return {finding[:3] for finding in audit.findings}
+
+
+@pytest.mark.parametrize(
+    ("algo", "credit"), list(itertools.product([algo for algo in PRESETS if algo != "sac"], CREDITS))
+)
+def test_every_preset(algo, credit):
+    config = configuration(algo, credit, "minatar/breakout" if algo.endswith("conv") else "CartPole-v1")
+    audit = audit_config(config, measure=False)
+    found, cells = audit.dependencies, len(config.settings.net_arch)
+    predicting = range(cells) if config.settings.every_cell_predicts else [cells - 1]
+    diagonal = np.eye(cells, dtype=bool)
+    own = np.zeros_like(diagonal)
+    own[predicting] = diagonal[predicting]
+    reach = own if credit == "local" else np.tri(cells, dtype=bool) & own.any(axis=1)[:, None]
+    learning = np.diag(reach.any(axis=0))
+
+    np.testing.assert_array_equal(found.gradients, reach)
+    np.testing.assert_array_equal(found.td_errors(), reach)
+    for matrix, expected in zip(found[:2], (own, own), strict=True):
+        np.testing.assert_array_equal(matrix, expected)
+    np.testing.assert_array_equal(found.updates, learning)
+    np.testing.assert_array_equal(found.memories, learning)
+    assert not found.time.any()
+    assert not found.bypasses.any()
+    assert found.predicting == found.acting == tuple(predicting)
+    replays = isinstance(config.settings, ReplaySettings)
+    assert bool(found.replay) == bool(found.target_network) == replays
+    assert {"reward", "terminated", "action"} < set(found.error_data[cells - 1])
+
+    assert audit.holds
+    assert audit.is_local == (credit == "local" or cells == 1)
+    assert kinds(audit) == {("gradient", i + 1, j + 1) for i, j in np.argwhere(reach & ~diagonal)}
+    first = audit.verdict()[0]
+    assert first.startswith("One cell" if cells == 1 else "Local" if credit == "local" else "Backprop, as it says")
+
+
+@pytest.mark.parametrize(("algo", "credit"), [("arq", "local"), ("ad_qr_pqn", "backprop")])
+def test_numbers_agree_with_the_walk(algo, credit):
+    audit = audit_config(configuration(algo, credit))
+    assert audit.contradictions == []
+    assert audit.holds
+    reach = np.eye(2, dtype=bool) if credit == "local" else np.tri(2, dtype=bool)
+    np.testing.assert_array_equal(audit.jacobian != 0, reach)
+    np.testing.assert_array_equal(audit.disturbed, reach)
+
+
+def test_contradiction_is_a_failure():
+    audit = audit_config(configuration("ad_pqn"), measure=False)
+    object.__setattr__(audit, "jacobian", np.ones((2, 2)))
+    assert not audit.holds
+    assert "contradicts itself" in audit.verdict()[0]
+
+
+@pytest.mark.parametrize("algo", ["ad_pqn", "ad_dqn"])
+def test_a_mean_target_is_a_shared_number_and_no_gradient(algo):
+    audit = audit_config(configuration(algo, bootstrap="mean"), measure=False)
+    found = audit.dependencies
+    assert found.bootstraps.all()
+    for matrix in (found.predictions, found.gradients, found.td_errors()):
+        np.testing.assert_array_equal(matrix, np.eye(2))
+    assert audit.holds
+    assert audit.verdict()[0] == LOCAL
+    assert "TD targets" in audit.verdict()[1]
+
+
+def test_cells_without_an_error_learn_nothing():
+    audit = audit_config(configuration("ad_pqn", every_cell_predicts=False), measure=False)
+    assert audit.is_local
+    assert audit.verdict()[1:] == ["Only cell 2 predicts.", "No error reaches cell 1: nothing is learned there."]
+    assert not audit.dependencies.updates[:, 0].any()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"stored_carry": True}, {"context_length": 0}, {"recurrent_gain": 0.5, "act_on": "top"}]
+)
+def test_other_ways_to_keep_the_carry(changes):
+    audit = audit_config(configuration("ad_dqn", **changes), measure=False)
+    assert audit.is_local
+    assert audit.dependencies.acting == ((1,) if "act_on" in changes else (0, 1))
+    assert any("carry" in name for name in audit.dependencies.replay) == ("stored_carry" in changes)
+
+
+def test_continuous_actions_on_the_host():
+    audit = audit_config(configuration("ad_pqn", env="Pendulum-v1", discretisation="factored"), measure=False)
+    assert audit.verdict()[0] == LOCAL
+
+
+def test_cells_that_are_alike_are_told_apart_by_their_place():
+    """At full size, several updates of several minibatches, cells 2 and 3 of the same shapes."""
+    settings = ParallelSettings(net_arch=(6, 6, 6, 6), rank=2, num_envs=2, rollout_length=8, num_minibatches=2)
+    audit = audit_agent(make_agent(settings, facts(), 1000, None), facts(), "local", truncates=False, measure=False)
+    assert audit.verdict() == [LOCAL]
+    np.testing.assert_array_equal(audit.dependencies.td_errors(), np.eye(4))
+
+
+class Ring(eqx.Module):
+    """A cell of somebody else: every unit also listens to its neighbour; values are read by a fixed random matrix."""
+
+    W: jax.Array
+    gain: jax.Array
+    readout: np.ndarray = eqx.field(static=True)
+
+    def hidden(self, x):
+        h = jnp.tanh(x @ self.W)
+        return h + self.gain * jnp.roll(h, 1)
+
+    def __call__(self, x, candidates=None):
+        h = self.hidden(x)
+        return CellOutput(hidden=h, value=h @ self.readout)
+
+
+class HashableArray(tuple):
+    """A constant matrix that may be a static field."""
+
+    def __rmatmul__(self, h):
+        return h @ jnp.asarray(self)
+
+
+def make_ring(inputs, hidden, actions, *, key, **options):
+    readout = HashableArray(map(tuple, np.random.default_rng(hidden).normal(size=(hidden, actions)).tolist()))
+    return Ring(0.5 * jax.random.normal(key, (inputs, hidden)), jnp.asarray(0.3), readout)
+
+
+@pytest.mark.parametrize("credit", CREDITS)
+def test_a_cell_of_somebody_else(credit, monkeypatch):
+    monkeypatch.setitem(stacks.CELLS, "mlp", make_ring)
+    audit = audit_config(configuration("ad_pqn", credit, cell="mlp"), measure=credit == "backprop")
+    assert audit.names == (("W", "gain"), ("W", "gain"))
+    assert audit.is_local == (credit == "local")
+    assert audit.holds
+    if credit == "backprop":
+        np.testing.assert_array_equal(audit.disturbed, np.tri(2, dtype=bool))
+
+
+def test_what_is_not_made_of_cells_cannot_be_audited():
+    agent = make_agent(small(ParallelSettings()), facts(), 1000, None)
+    plain = agent._replace(network=lambda state: state.stack.cells, act=lambda network, *rest: agent.act(None, *rest))
+    with pytest.raises(AccumbensError, match="a network of the kind tuple is not made of cells"):
+        audit_agent(plain, facts(), "local", truncates=False, measure=False)
+    with pytest.raises(AccumbensError, match="sac is not made of cells"):
+        audit_config(resolve_config("Pendulum-v1", "sac"))
+
+
+# --- sabotage: each of these claims to be local ---
+
+ORIGINAL_CALL, ORIGINAL_LOSSES = Stack.__call__, network.make_losses
+
+
+def without_stops(self, observation, carry, credit="local", candidates=None):
+    return ORIGINAL_CALL(self, observation, carry, "backprop", candidates)
+
+
+def through_time(self, observation, carry, credit="local", candidates=None):
+    """The stack as it is, but the carry is differentiated through."""
+    below, values, activities = observation, [], []
+    for index, cell in enumerate(self.cells):
+        below = jax.lax.stop_gradient(below) if index else below
+        below, value = cell(self._inputs(index, observation, below, carry), candidates)
+        activities.append(below)
+        values.append(value)
+    return jnp.stack(values), tuple(activities)
+
+
+def advance_through_time(self, observation, carry):
+    below, activities = observation, []
+    for index, cell in enumerate(self.cells):
+        below = cell.hidden(self._inputs(index, observation, below, carry))
+        activities.append(below)
+    return tuple(activities)
+
+
+def losses_over_two_steps(settings, env):
+    """The losses, of a carry that was computed within them."""
+    losses = ORIGINAL_LOSSES(settings, env)
+
+    def unrolled(stack, observation, carry, action, targets):
+        return losses(stack, observation, jax.vmap(stack.advance)(observation, carry), action, targets)
+
+    return unrolled
+
+
+def losses_of_another(settings, env):
+    """Cell 2 learns from the TD error of cell 1."""
+    q_function = network.value_function(settings, env)
+
+    def losses(stack, observation, carry, action, targets):
+        values = q_function.taken(stack, observation, carry, action)
+        td_error = targets - values
+        second = -values[:, 1] * jax.lax.stop_gradient(td_error[:, 0])
+        loss = jnp.stack([jnp.square(td_error[:, 0]), second], axis=1)
+        return loss.mean(axis=0), (jnp.abs(td_error).mean(axis=0), values.mean(axis=0))
+
+    return losses
+
+
+def make_update(before=lambda gradients: gradients, after=lambda cells, states, td_error: (cells, states)):
+    """The update of the library with something done to all cells' gradients before, or to their states after."""
+
+    def make(settings, env, optimiser):
+        losses = network.make_losses(settings, env)
+
+        def summed(stack, *batch):
+            loss, statistics = losses(stack, *batch)
+            return loss.sum(), (loss, *statistics)
+
+        def update(stack, optimiser_states, *batch):
+            gradients, (loss, td_error, value) = jax.grad(summed, has_aux=True)(stack, *batch)
+            cells, states = [], []
+            for cell, state, gradient in zip(stack.cells, optimiser_states, before(gradients.cells), strict=True):
+                changes, state = optimiser.update(gradient, state)
+                cells.append(eqx.apply_updates(cell, changes))
+                states.append(state)
+            cells, states = after(cells, states, td_error)
+            metrics = LearningMetrics(loss, td_error, value, loss, jnp.ones((), jnp.int32))
+            return eqx.tree_at(lambda s: s.cells, stack, tuple(cells)), tuple(states), metrics
+
+        return update
+
+    return make
+
+
+def clip_of_all(norm):
+    return make_update(before=lambda gradients: optax.clip_by_global_norm(norm).update(gradients, None)[0])
+
+
+def share_second_moment(cells, states, td_error):
+    """Every cell divides by a second moment that all cells' gradients have gone into."""
+    adam = [state[1] for state in states]
+    shared = sum(optax.tree.norm(moments.nu) for moments in adam)
+    adam = [moments._replace(nu=jax.tree.map(lambda nu: nu + shared, moments.nu)) for moments in adam]
+    return cells, [(state[0], moments, *state[2:]) for state, moments in zip(states, adam, strict=True)]
+
+
+def tell_the_error(cells, states, td_error):
+    """Cell 2 is moved by the TD error of cell 1, without any gradient."""
+    return [cells[0], jax.tree.map(lambda leaf: leaf + td_error[0], cells[1])], states
+
+
+SABOTAGE = {
+    "no stop at the cells": (
+        "ad_pqn",
+        {(Stack, "__call__"): without_stops},
+        {("gradient", 2, 1)},
+        "A gradient crosses cells: from the error of cell 2 to the parameters of cell 1.",
+    ),
+    "a clip over all cells": (
+        "ad_pqn",
+        {(network, "make_update"): clip_of_all(1.0)},
+        {("update", 1, 2), ("update", 2, 1), ("memory", 1, 2), ("memory", 2, 1)},
+        "The update of cell 2 reads the gradient of cell 1: a clip or a statistic over several cells.",
+    ),
+    "a clip over all cells that never clips": (
+        "ad_dqn",
+        {(network, "make_update"): clip_of_all(1e30)},
+        {("update", 1, 2), ("update", 2, 1), ("memory", 1, 2), ("memory", 2, 1)},
+        "The update of cell 1 reads the gradient of cell 2: a clip or a statistic over several cells.",
+    ),
+    "a shared second moment": (
+        "ad_dqn",
+        {(network, "make_update"): make_update(after=share_second_moment)},
+        {("memory", 1, 2), ("memory", 2, 1)},
+        "The update of cell 2 reads what an optimiser remembers of the gradient of cell 1.",
+    ),
+    "the error of another": (
+        "ad_pqn",
+        {(network, "make_losses"): losses_of_another},
+        {("error", 1, 2)},
+        "The error of cell 2 is made of the predicted value of cell 1: it learns from the TD error of another.",
+    ),
+    "a broadcast error": (
+        "ad_pqn",
+        {(network, "make_update"): make_update(after=tell_the_error)},
+        {("bypass", 1, 2)},
+        "The update of cell 2 reads the error of cell 1 by another way than through a gradient.",
+    ),
+    "a gradient through the carry": (
+        "ad_pqn",
+        {(Stack, "__call__"): through_time},
+        {("time", 1, 1), ("time", 1, 2), ("time", 2, 2)},
+        "A gradient crosses a time step: from the error of cell 1 to the activity of cell 2 one step ago.",
+    ),
+    "a gradient through a replayed step": (
+        "ad_dqn",
+        {
+            (Stack, "__call__"): through_time,
+            (Stack, "advance"): advance_through_time,
+            (network, "make_losses"): losses_over_two_steps,
+        },
+        {("time", 1, 1), ("time", 1, 2), ("time", 2, 2), ("gradient", 1, 2), ("gradient", 2, 1)},
+        "A gradient crosses a time step: from the error of cell 2 to the activity of cell 2 one step ago.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SABOTAGE)
+def test_sabotage_is_caught_and_named(name, monkeypatch):
+    algo, patches, findings, sentence = SABOTAGE[name]
+    for (owner, attribute), value in patches.items():
+        monkeypatch.setattr(owner, attribute, value)
+    audit = audit_config(configuration(algo, recurrent_gain=1.0), measure=False)
+    assert findings <= kinds(audit)
+    if name != "a gradient through a replayed step":
+        assert kinds(audit) == findings
+    assert not audit.holds
+    assert not audit.is_local
+    assert audit.verdict()[0] == "NOT local, although it claims to be."
+    assert sentence in audit.verdict()
+    assert not to_document(audit)["holds"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("a clip over all cells", np.ones((2, 2))), ("a broadcast error", np.eye(2))],
+)
+def test_numbers_show_the_sabotage_too(name, changed, monkeypatch):
+    """A clip over all cells is active and seen; a TD error told aside is not the error signal that is disturbed."""
+    algo, patches, _, _ = SABOTAGE[name]
+    for (owner, attribute), value in patches.items():
+        monkeypatch.setattr(owner, attribute, value)
+    audit = audit_config(configuration(algo))
+    np.testing.assert_array_equal(audit.disturbed, changed.astype(bool))
+    assert audit.contradictions == []
+    assert not audit.holds
+
+
+def test_document_is_plain():
+    document = to_document(audit_config(configuration("ad_dqn"), measure=False))
+    assert document["groups"][1]["td_errors_of"] == [2]
+    assert document["groups"][0]["parameters"][0] == "activity.W_h"
+    assert document["matrices"]["gradients"] == [[1, 0], [0, 1]]
+    assert document["jacobian"] is None
+    assert document["holds"] is True
