@@ -18,7 +18,7 @@ import numpy as np
 from accumbens.agents.protocol import reset_memory
 from accumbens.envs import registry
 from accumbens.envs.wrappers import auto_reset
-from accumbens.runs.directory import open_run
+from accumbens.training.kind import AGENTS
 from accumbens.training.trainer import Trainer
 
 GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
@@ -27,7 +27,7 @@ PLAY = Path(__file__).parents[1] / "tests" / "oracle" / "play"
 
 def record(run_path: Path, seed: int, num_steps: int) -> np.ndarray:
     """Return the actions of the run's newest checkpoint over `num_steps` steps."""
-    run, config = open_run(run_path)
+    run, config = AGENTS.open(run_path)
     trainer = Trainer(config)
     state = trainer.restore(run, print)
     env, agent, key = registry.make(config.env), trainer.agent, jax.random.key(seed)

@@ -15,7 +15,7 @@ from accumbens.credit.audit.words import fate, told
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS, task_entry
-from accumbens.training.config import format_value
+from accumbens.runs.settings import format_value
 
 
 def tasks() -> str:

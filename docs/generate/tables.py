@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 from accumbens.agents.settings import SACSettings
-from accumbens.experiments.tables import estimate
 from accumbens.presets import PRESETS, resolve_preset
-from accumbens.training.config import format_value, resolve_config
+from accumbens.runs.settings import format_value
+from accumbens.stats import estimate
+from accumbens.training.config import resolve_config
 
 ASSETS = Path(__file__).parents[1] / "assets"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"

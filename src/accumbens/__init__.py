@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accumbens.api import Curve, Evaluations, Played, Run, open_run, train
+    from accumbens.api import Curve, Evaluations, Played, Run, fit, open_run, train
     from accumbens.cells.checker import check_cell
     from accumbens.cells.registry import register_cell, register_readout
     from accumbens.credit.fitted import FittedNetwork
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from accumbens.envs.checker import check_environment
     from accumbens.envs.registry import register_environment
     from accumbens.envs.to_gymnasium import to_gymnasium
-    from accumbens.fits import Fit, FitCurve, fit
     from accumbens.share.load import load
     from accumbens.training.acting import ActingAgent
 
@@ -22,8 +21,6 @@ __all__ = [
     "ActingAgent",
     "Curve",
     "Evaluations",
-    "Fit",
-    "FitCurve",
     "FittedNetwork",
     "Played",
     "Run",
@@ -44,17 +41,15 @@ __all__ = [
 __version__ = version("accumbens")
 
 _HOMES = {
-    "ActingAgent": "share.acting",
+    "ActingAgent": "training.acting",
     "Curve": "api",
     "Evaluations": "api",
-    "Fit": "fits",
-    "FitCurve": "fits",
-    "FittedNetwork": "share.fitted",
+    "FittedNetwork": "credit.fitted",
     "Played": "api",
     "Run": "api",
     "check_cell": "cells.checker",
     "check_environment": "envs.checker",
-    "fit": "fits",
+    "fit": "api",
     "load": "share.load",
     "open_run": "api",
     "register_cell": "cells.registry",

@@ -9,11 +9,13 @@ the 97.5th percentile. With few seeds it is too narrow: of normally distributed 
 the mean holds the true one in 74 % of all cases with 3 seeds, 84 % with 5 and 90 % with 10, as a test finds.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import stats as distributions
 from scipy.stats import trim_mean
 
 from accumbens.errors import AccumbensError
@@ -259,3 +261,28 @@ def _interval(point: Value, drawn: np.ndarray | float, fewest: int) -> Interval:
         return Interval(float(point), np.nan, np.nan)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Interval(float(point), float(low), float(high))
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds, and half its 95 % t-interval: NaN with fewer than two seeds."""
+
+    mean: float
+    interval: float
+
+    def __str__(self) -> str:
+        """The mean, and the interval if there is one."""
+        if math.isnan(self.mean):
+            return "–"
+        return f"{self.mean:.1f}" if math.isnan(self.interval) else f"{self.mean:.1f} ± {self.interval:.1f}"
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Return mean and 95 % t-interval of independent values, one per seed; NaN without values."""
+    count = len(values)
+    if count == 0:
+        return Estimate(math.nan, math.nan)
+    mean = float(np.mean(values))
+    if count == 1:
+        return Estimate(mean, math.nan)
+    quantile = float(distributions.t.ppf(0.975, count - 1))
+    return Estimate(mean, quantile * float(np.std(values, ddof=1)) / math.sqrt(count))

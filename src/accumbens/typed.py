@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from accumbens.errors import AccumbensError
-from accumbens.training.config import format_value, parse_value
+from accumbens.runs.settings import format_value, parse_value
 
 TRACKERS = Literal["tensorboard", "wandb"]
 

@@ -5,8 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from accumbens.runs.directory import RunDirectory, read_table
-from accumbens.training.snapshots import snapshot_steps
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.snapshots import snapshot_steps
+from accumbens.runs.tables import read_table
 
 FEW = ["--states", 24, "--steps", 12, "--transitions", 32]
 FILES = ["alignment.csv", "alignment.png", "alignment.svg", "norms.csv", "norms.png", "norms.svg", "pca.csv", "pca.png"]

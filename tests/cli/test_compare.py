@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accumbens.runs.directory import read_table
+from accumbens.runs.tables import read_table
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 CLASSIC = RESULTS / "ad-classic"

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
 from accumbens.training.episode_files import episode_files, read_episodes
 
 STEPS = {"parallel": 8192, "replay": 2048}

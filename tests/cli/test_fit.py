@@ -7,12 +7,13 @@ import struct
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
-
 from accumbens.cli.fit_view import FitView
 from accumbens.credit.session import FitResult
-from accumbens.runs.directory import RunDirectory, read_table
-from accumbens.training.snapshots import snapshot_steps
+from matplotlib.image import imread
+
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.snapshots import snapshot_steps
+from accumbens.runs.tables import read_table
 
 # 33 updates an epoch; 8 evaluations, so 8 chunks.
 WORDS = ["digits", "backprop", "--layers", "16", "--epochs", 4, "--evaluations", 8, "--seed", 3, "--seeds", 2]

@@ -11,7 +11,7 @@ from gymnasium.spaces import Box, Discrete
 
 from accumbens.cli.terminal import TerminalReport
 from accumbens.envs import workers
-from accumbens.runs.directory import read_table
+from accumbens.runs.tables import read_table
 
 CORRIDOR = "test/Corridor-v0"
 BROKEN = "test/Broken-v0"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from accumbens.runs.directory import open_run, read_table
+from accumbens.runs.directory import open_run
+from accumbens.runs.tables import read_table
 
 SMALL = ["--seeds", 2, "--total-timesteps", 256, "--set", "num_envs=4", "rollout_length=16", "net_arch=6,5"]
 SMALL += ["--set", "num_minibatches=2", "epochs=1"]

@@ -9,7 +9,8 @@ import signal
 import pytest
 
 from accumbens.cli.terminal import TerminalReport
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
 
 OPTIONS = {"parallel": ["--seeds", 2], "replay": []}
 both = pytest.mark.parametrize("learner", ["parallel", "replay"])

@@ -11,9 +11,10 @@ import pytest
 from accumbens.agents.settings import SACSettings
 from accumbens.cli.terminal import TerminalReport
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import open_run, read_table
+from accumbens.runs.directory import open_run
+from accumbens.runs.tables import read_table
 from accumbens.training.config import read_config, resolve_config, write_config
-from accumbens.training.train import make_trainer
+from accumbens.training.job import make_trainer
 
 needs_sbx = pytest.mark.skipif(importlib.util.find_spec("sbx") is None, reason="needs the extra sac")
 

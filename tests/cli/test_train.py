@@ -10,7 +10,8 @@ import pytest
 from matplotlib.image import imread
 
 from accumbens.runs import tracking
-from accumbens.runs.directory import open_run, read_table
+from accumbens.runs.directory import open_run
+from accumbens.runs.tables import read_table
 from accumbens.training.trainer import Trainer
 
 

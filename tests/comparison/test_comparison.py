@@ -12,7 +12,8 @@ from accumbens.comparison import compare, draw_comparison, read_scales, read_sco
 from accumbens.comparison.scale import RANDOM, REFERENCES, Scale, known_scale
 from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory, read_table, to_json
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table, to_json
 from accumbens.training.episode_files import write_episodes
 from accumbens.training.evaluate import Evaluation
 

@@ -9,7 +9,7 @@ from accumbens import stats
 from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
 from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import read_table, to_json
+from accumbens.runs.tables import read_table, to_json
 
 
 def silent(text):

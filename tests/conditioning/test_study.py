@@ -22,7 +22,8 @@ from accumbens.conditioning import (
 from accumbens.conditioning.trials import ALONE, OMITTED, PAIRED, TIMES, exact_td_errors
 from accumbens.envs.conditioning import DELAY
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.runs.directory import create, read_table
+from accumbens.runs.directory import create
+from accumbens.runs.tables import read_table
 from accumbens.training.config import resolve_config
 
 STEPS = [0, 500, 1000, 5000, 10_000]

@@ -19,7 +19,7 @@ from accumbens.conditioning.trials import (
 from accumbens.envs.conditioning import DELAY, LINE, MEAN_WAIT, WAITING
 from accumbens.training.config import resolve_config
 from accumbens.training.plan import environment_facts, make_agent_and_plan
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 TRIALS = (ALONE, PAIRED, OMITTED, EARLY, LATE)
 CASES = {

@@ -22,7 +22,8 @@ from accumbens.credit.settings import ConventionalSettings, RuleSettings
 from accumbens.credit.tasks.registry import TASKS, register_task
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.training.config import format_value, resolve_config, write_config
+from accumbens.runs.settings import format_value
+from accumbens.training.config import resolve_config, write_config
 
 
 def other_value(hint, value):

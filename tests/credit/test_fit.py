@@ -13,9 +13,10 @@ from accumbens.credit.job import Fitting
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.settings import FileSettings
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory, read_table
-from accumbens.training.health import NotFiniteError
-from accumbens.training.snapshots import snapshot_steps
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.health import NotFiniteError
+from accumbens.runs.snapshots import snapshot_steps
+from accumbens.runs.tables import read_table
 
 pytestmark = pytest.mark.usefixtures("compile_quickly")
 

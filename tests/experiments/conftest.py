@@ -4,7 +4,7 @@ import pytest
 import tomli_w
 
 from accumbens.experiments.protocol import directory
-from accumbens.runs.directory import Table
+from accumbens.runs.tables import Table
 from accumbens.training.config import write_config
 
 

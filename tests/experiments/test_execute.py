@@ -5,14 +5,14 @@ import shutil
 
 import numpy as np
 import pytest
+from accumbens.training.session import Result
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments import agents as module
 from accumbens.experiments.execute import done, execute, progress_of, select
 from accumbens.experiments.files import load
 from accumbens.experiments.protocol import ExperimentReporter, directory
-from accumbens.training.health import NotFiniteError
-from accumbens.training.session import Result
+from accumbens.runs.health import NotFiniteError
 
 
 class Notes:

@@ -12,7 +12,8 @@ from accumbens.cli.experiment_table import table_of_fits
 from accumbens.credit.config import resolve_fit
 from accumbens.experiments.fit_panels import draw_fits, read_fit_curve
 from accumbens.experiments.fit_tables import COLUMNS, Quote, document, fit_row_of, score_text, write_fit_summary
-from accumbens.runs.directory import RunDirectory, Table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import Table
 
 QUOTE = Quote(1.5, "a paper")
 

@@ -5,8 +5,9 @@ import math
 
 import pytest
 
-from accumbens.experiments.tables import COLUMNS, Estimate, Row, document, estimate, quoted, row_of, write_summary
+from accumbens.experiments.tables import COLUMNS, Row, document, quoted, row_of, write_summary
 from accumbens.runs.directory import RunDirectory
+from accumbens.stats import Estimate, estimate
 from accumbens.training.config import resolve_config, write_config
 from accumbens.training.plan import make_plan
 from accumbens.training.published import Published

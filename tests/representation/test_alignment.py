@@ -16,7 +16,7 @@ from accumbens.representation.recording import record
 from accumbens.training.config import resolve_config
 from accumbens.training.plan import environment_facts, make_agent_and_plan
 from accumbens.training.play import Mind, make_arena
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 ENVS, STEPS = 4, 16
 SMALL = {"num_envs": "4", "rollout_length": "16", "epochs": "1", "num_minibatches": "1", "rank": "2"}

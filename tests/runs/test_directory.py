@@ -11,7 +11,8 @@ import pytest
 
 from accumbens.errors import AccumbensError
 from accumbens.runs import directory as runs
-from accumbens.runs.directory import RunDirectory, Table, create, open_run, read_table, to_json
+from accumbens.runs.directory import RunDirectory, create, open_run
+from accumbens.runs.tables import Table, read_table, to_json
 from accumbens.training.config import resolve_config
 
 

@@ -18,7 +18,7 @@ import accumbens
 from accumbens.errors import AccumbensError
 from accumbens.share.weights import named_arrays
 from accumbens.training.play import Mind
-from accumbens.training.snapshots import open_trained
+from accumbens.training.trained import open_trained
 
 
 def test_weights_are_the_snapshots_by_readable_names(run, exported):

@@ -17,7 +17,7 @@ from accumbens.cli.main import main
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import read_table
+from accumbens.runs.tables import read_table
 from accumbens.share.network_export import export_network
 from accumbens.share.weights import named_arrays
 

@@ -14,16 +14,8 @@ from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import PRESETS
-from accumbens.training.config import (
-    RunConfig,
-    apply_changes,
-    format_value,
-    parse_value,
-    read_config,
-    resolve_config,
-    to_document,
-    write_config,
-)
+from accumbens.runs.settings import format_value, parse_value
+from accumbens.training.config import RunConfig, apply_changes, read_config, resolve_config, to_document, write_config
 
 counts = st.integers(1, 10**6)
 fractions = st.floats(0, 1)

@@ -13,8 +13,9 @@ from tables import environment, table
 
 from accumbens.agents.factory import make_agent
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.runs.health import NotFiniteError
 from accumbens.training.device import RunState, make_device_loop
-from accumbens.training.health import NotFiniteError, require_finite
+from accumbens.training.health import require_finite
 
 # Two first states, ends of both kinds, and loops.
 ENV = environment(

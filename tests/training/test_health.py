@@ -9,8 +9,9 @@ from accumbens.agents.protocol import LearningMetrics
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.cells import MLPCell
 from accumbens.errors import AccumbensError
+from accumbens.runs.health import NotFiniteError
 from accumbens.training.episodes import no_episodes
-from accumbens.training.health import NotFiniteError, negative_reward_warning, require_finite, require_finite_parameters
+from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
 
 

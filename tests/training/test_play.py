@@ -11,7 +11,7 @@ from accumbens.agents import network
 from accumbens.training.config import resolve_config
 from accumbens.training.plan import environment_facts, make_agent_and_plan
 from accumbens.training.play import DeviceArena, Mind, make_arena, play
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 SMALL = {"num_envs": "4", "rank": "2"}
 CASES = {

@@ -7,13 +7,15 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from accumbens.training.train import resume, train
 
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import open_run
+from accumbens.runs.snapshots import snapshot_steps
 from accumbens.training.config import read_config, resolve_config, write_config
-from accumbens.training.snapshots import open_trained, snapshot_steps
-from accumbens.training.train import make_trainer, resume, train
+from accumbens.training.job import make_trainer
+from accumbens.training.trained import open_trained
 
 
 class Silent:

@@ -10,7 +10,7 @@ import pytest
 from accumbens.training.config import resolve_config
 from accumbens.training.plan import environment_facts, make_agent_and_plan
 from accumbens.training.play import Moment
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 from accumbens.watch import Episode, Instant
 
 

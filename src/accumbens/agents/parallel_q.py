@@ -88,6 +88,7 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
         ),
         learning_rate=schedule,
         network=lambda state: state.stack,
+        with_network=lambda state, stack: state._replace(stack=stack),
         num_envs=settings.num_envs,
         rollout_length=settings.rollout_length,
         num_cells=network.num_predicting_cells(settings),

@@ -128,6 +128,7 @@ class Agent(NamedTuple):
         epsilon: `epsilon(step) -> ε` used for acting at environment step `step`.
         learning_rate: `learning_rate(updates) -> rate`, for the log.
         network: `network(state)`: the stack that acts.
+        with_network: `with_network(state, network) -> state`: the same with another stack, target network included.
         num_envs: environments stepped side by side.
         rollout_length: steps of each environment in one block.
         num_cells: number of predicting cells.
@@ -142,6 +143,7 @@ class Agent(NamedTuple):
     epsilon: Callable[[Int[Array, ""]], Float[Array, ""]]
     learning_rate: optax.Schedule
     network: Callable[[AgentState], Any]
+    with_network: Callable[[AgentState, Any], AgentState]
     num_envs: int
     rollout_length: int
     num_cells: int

@@ -172,6 +172,10 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
         networks, metrics = jax.lax.cond(iteration >= first_block, learning_phase, nothing, state.networks)
         return ReplayState(networks, replay), metrics
 
+    def with_network(state: ReplayState, stack: Stack) -> ReplayState:
+        target = jax.tree.map(jnp.copy, stack)
+        return state._replace(networks=state.networks._replace(stack=stack, target=target))
+
     return Agent(
         init=init,
         init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
@@ -186,6 +190,7 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
         ),
         learning_rate=schedule,
         network=lambda state: state.networks.stack,
+        with_network=with_network,
         num_envs=settings.num_envs,
         rollout_length=rollout_length,
         num_cells=num_cells,

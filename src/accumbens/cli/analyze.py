@@ -48,7 +48,7 @@ def analyze(
     from accumbens import representation
     from accumbens.cli import analyze_view
     from accumbens.cli.terminal import print_json
-    from accumbens.training.snapshots import open_trained
+    from accumbens.training.trained import open_trained
 
     request = representation.Request(step, seed, states, steps, transitions, epsilon)
     request.check()

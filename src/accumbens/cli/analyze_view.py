@@ -5,8 +5,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from accumbens.cli.terminal import title
+from accumbens.cli.run_view import heading
 from accumbens.representation import Study
+from accumbens.training.kind import AGENTS
 
 _VECTORS = {
     "goodness": "y(s,a), whose goodness is the value",
@@ -20,7 +21,8 @@ def print_study(console: Console, study: Study, document: dict[str, Any]) -> Non
     """Print the tables: components, sizes, scenarios, alignment."""
     seeds = len(study.trained.seeds)
     console.print(
-        f"{title(study.trained.config)}  step {study.trained.step:,}, {len(study.steps)} snapshot(s) × {seeds} seed(s)",
+        f"{heading(AGENTS, study.trained.config)}  step {study.trained.step:,}, "
+        f"{len(study.steps)} snapshot(s) × {seeds} seed(s)",
         soft_wrap=True,
     )
     console.print(f"\n[bold]components[/]  seed {study.seed}, {study.request.states} states")

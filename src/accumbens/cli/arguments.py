@@ -16,7 +16,7 @@ def parsed(key: str, kind: Any, metavar: str) -> Any:
     """Return an annotation: the argument is one word, of which `kind` is made; see `parse_value` of the settings."""
 
     def parse(words: list[str]) -> Any:
-        from accumbens.training.config import parse_value
+        from accumbens.runs.settings import parse_value
 
         return parse_value(key, kind, words[0])
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
-from accumbens.cli.train import SET
+from accumbens.cli.start import SET
 
 TARGET = tyro.conf.arg(
     metavar="TASK|ENV|RUN", help="Environment, or task, or the directory or config.toml of a run or a fit."

@@ -1,60 +1,45 @@
-"""`accumbens train --dry-run`: what would run, and what it would cost."""
+"""`--dry-run`: what would run, and what it would cost."""
 
-import dataclasses
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.agents.settings import SACSettings
-from accumbens.cli.terminal import config_document, print_json
-from accumbens.envs import registry
-from accumbens.presets import resolve_preset
-from accumbens.training.config import RunConfig, format_value
-from accumbens.training.plan import Plan, make_plan
+from accumbens.cli.run_view import heading
+from accumbens.cli.terminal import print_json
+from accumbens.runs.kind import Kind
+from accumbens.runs.settings import every_setting, format_value
 
 
-def print_plan(config: RunConfig, json: bool) -> None:
-    """Print the resolved configuration with its sources, the parameters of every cell, memory and updates.
+def print_plan(kind: Kind[Any], config: Any, json: bool) -> None:
+    """Print the resolved configuration with its sources, and the run's sizes.
 
     Raises:
-        AccumbensError: the environment cannot be used, or a size does not fit it.
+        AccumbensError: something that the run needs cannot be made, or a size does not fit it.
     """
-    plan = make_plan(config)
+    plan = kind.plan(config)
     console = Console(stderr=json, highlight=False)
-    console.print(_settings_table(config))
+    console.print(heading(kind, config))
     console.print()
-    for name, text in _costs(config, plan).items():
+    console.print(_settings(kind, config))
+    console.print()
+    for name, text in plan.costs.items():
         console.print(f"{name:<27}{text}", soft_wrap=True)
+    for note in plan.notes:
+        console.print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
     if json:
-        print_json(config_document(config) | {"plan": plan._asdict()})
+        print_json(every_setting(config) | {"plan": dict(plan.document)})
 
 
-def _settings_table(config: RunConfig) -> Table:
+def _settings(kind: Kind[Any], config: Any) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("setting", "value", "source"):
         table.add_column(column, overflow="fold")
-    for field in dataclasses.fields(config):
-        if field.name != "settings":
-            table.add_row(field.name, escape(str(getattr(config, field.name))), "")
-    preset = resolve_preset(config.algo, config.env, registry.benchmark_of(config.env))
-    for field in dataclasses.fields(config.settings):
-        value = getattr(config.settings, field.name)
-        changed = value != getattr(preset.settings, field.name)
-        source = "your choice" if changed else preset.sources.get(field.name, "default")
-        table.add_row(field.name, format_value(value), escape(source))
+    usual, sources = kind.usual(config), kind.sources(config)
+    for name, value in every_setting(config).items():
+        source = ""
+        if name in usual:
+            source = sources.get(name, "default") if value == usual[name] else "your choice"
+        table.add_row(name, escape(format_value(value)), escape(source))
     return table
-
-
-def _costs(config: RunConfig, plan: Plan) -> dict[str, str]:
-    steps = plan.blocks * plan.steps_per_block
-    mebibytes = plan.replay_bytes * config.seeds / 2**20
-    cells = [f"cell {number}" for number, _ in enumerate(plan.cell_parameters, start=1)]
-    parts = ["the actor", "critic 1", "critic 2"] if isinstance(config.settings, SACSettings) else cells
-    replay = f"{mebibytes:,.1f} MiB for {plan.replay_rows:,} steps of {config.seeds} seed(s)"
-    return {
-        "steps that will run": f"{steps:,} per seed ({plan.blocks:,} blocks of {plan.steps_per_block:,})",
-        "updates that will run": f"{plan.updates:,} per seed",
-        **{f"parameters of {part}": f"{count:,}" for part, count in zip(parts, plan.cell_parameters, strict=True)},
-        "memory of the replay": replay if plan.replay_bytes else "none: no replay buffer",
-    }

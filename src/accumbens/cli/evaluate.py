@@ -8,7 +8,7 @@ from accumbens.cli.arguments import Flag, RunPaths, parsed, require_runs
 
 
 def _epsilons(words: list[str]) -> tuple[float, ...]:
-    from accumbens.training.config import parse_value
+    from accumbens.runs.settings import parse_value
 
     return tuple(parse_value("epsilon", float, part) for part in words[0].split(","))
 
@@ -45,15 +45,15 @@ def evaluate(
     """
     from accumbens.cli.evaluation_view import EvaluationView
     from accumbens.cli.terminal import print_json
-    from accumbens.runs.directory import open_run
     from accumbens.training.episode_files import write_episodes
-    from accumbens.training.session import evaluation_rows
-    from accumbens.training.train import evaluate_run, require_evaluation
+    from accumbens.training.evaluation import evaluate_run, require_evaluation
+    from accumbens.training.job import evaluation_rows
+    from accumbens.training.kind import AGENTS
 
     require_evaluation(num_episodes, epsilon)
     require_runs(runs)
     for path in runs:  # all of them, before minutes with the first
-        open_run(path)
+        AGENTS.open(path)
     documents: list[dict[str, Any]] = []
     with EvaluationView(json, quiet) as view:
         for path in runs:
@@ -61,7 +61,7 @@ def evaluate(
             config, step, evaluations = evaluate_run(path, num_episodes, epsilon, view.message)
             files = []
             for each, evaluation in zip(epsilon, evaluations, strict=True):
-                run, seeds = open_run(path)[0], config.seed_list()
+                run, seeds = AGENTS.open(path)[0], config.seed_list()
                 file, differs = write_episodes(run, step, each, evaluation, seeds)
                 files.append(file)
                 if differs:

@@ -9,9 +9,10 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from accumbens.cli.terminal import title
+from accumbens.cli.run_view import heading
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
+from accumbens.training.kind import AGENTS
 
 
 class EvaluationView:
@@ -62,7 +63,7 @@ class EvaluationView:
             return
         num_seeds, _, num_episodes = np.asarray(evaluations[0].returns).shape
         self._console.print(
-            f"{title(config)}  step {step:,}, {num_episodes} episodes × {num_seeds} seed(s)", soft_wrap=True
+            f"{heading(AGENTS, config)}  step {step:,}, {num_episodes} episodes × {num_seeds} seed(s)", soft_wrap=True
         )
         table = Table(box=None, pad_edge=False)
         for column in ("ε", "acting cells", "mean return", "std", "min", "max", "mean length"):

@@ -116,7 +116,7 @@ def experiments(*, json: Flag = False) -> int:
     from rich.table import Table
 
     from accumbens.experiments.files import committed, read
-    from accumbens.runs.directory import to_json
+    from accumbens.runs.tables import to_json
 
     titles = {name: read(path)["title"] for name, path in committed().items()}
     if json:

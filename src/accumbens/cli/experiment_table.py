@@ -7,7 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from accumbens.experiments.fit_tables import FitRow, score_text
-from accumbens.experiments.tables import Row, estimate
+from accumbens.experiments.tables import Row
+from accumbens.stats import estimate
 
 
 class EndTable(NamedTuple):

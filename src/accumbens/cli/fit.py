@@ -6,13 +6,12 @@ from typing import Annotated
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
-from accumbens.cli.train import TRACKERS
+from accumbens.cli.start import Changes, CheckpointSeconds, From, Name, Options, Seed, Seeds, Track, start
 
 TASK = tyro.conf.arg(
     metavar="TASK", help="Task, or the path of a CSV or NumPy file; 'accumbens tasks' lists the tasks."
 )
 RULE = tyro.conf.arg(metavar="RULE", help="How the layers learn; 'accumbens rules' lists the rules.")
-SET = tyro.conf.arg(name="set", metavar="KEY=VALUE")
 
 
 def fit(
@@ -22,23 +21,24 @@ def fit(
     *,
     layers: Annotated[tuple[int, ...] | None, parsed("layers", tuple[int, ...], "N,N,…"), default("the rule's")] = None,
     epochs: Annotated[int | None, parsed("epochs", int, "N"), default("the task's")] = None,
-    seed: Annotated[int, parsed("seed", int, "N")] = 0,
-    seeds: Annotated[int, parsed("seeds", int, "N")] = 1,
+    seed: Seed = 0,
+    seeds: Seeds = 1,
     evaluations: Annotated[
         int | None, parsed("evaluations", int, "N"), default("after every epoch, 200 at most")
     ] = None,
     data: Annotated[
         str | None, parsed("data", str, "FOLDER"), default("ACCUMBENS_DATA, else from OpenML if the task needs data")
     ] = None,
-    set_: Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], SET] = (),
+    set_: Changes = (),
+    from_: From = None,
     out: Path = Path("runs"),
-    name: Annotated[str | None, parsed("name", str, "NAME"), default("date and time")] = None,
+    name: Name = None,
     resume: Flag = False,
     dry_run: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
-    track: Annotated[str | None, parsed("track", TRACKERS, "{tensorboard,wandb}"), default("CSV only")] = None,
-    checkpoint_seconds: Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")] = 60.0,
+    track: Track = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> int:
     """Fit a network to a task by a rule; all seeds learn side by side in one program.
 
@@ -53,6 +53,7 @@ def fit(
         data: Folder with the task's files, in their standard formats.
         set_: Change settings of the rule or the task, such as --set learning_rate=1e-3 sigma=1; --dry-run lists them
             all.
+        from_: Begin from the network of another fit: each seed from its own, or all from one.
         out: Folder that runs are kept in.
         name: Name of the run.
         resume: Continue the run of that --name if there is one.
@@ -62,9 +63,8 @@ def fit(
         track: Log to TensorBoard or Weights & Biases too.
         checkpoint_seconds: Seconds between checkpoints.
     """
-    from accumbens.cli.fit_view import FitView, end_of_fit, print_fit_plan
     from accumbens.credit.config import resolve_fit
-    from accumbens.errors import AccumbensError
+    from accumbens.credit.kind import FITS
 
     config = resolve_fit(
         task,
@@ -77,18 +77,4 @@ def fit(
         data=data or "",
         changes=parse_pairs(set_),
     )
-    if dry_run:
-        print_fit_plan(config, json)
-        return 0
-    if resume and name is None:
-        raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")
-
-    from accumbens.credit import fit as fitting
-
-    options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
-    with FitView(json, quiet) as view:
-        if resume and name is not None:
-            result = fitting.fit_or_resume(config, view, out=out, name=name, **options)
-        else:
-            result = fitting.fit(config, view, out=out, name=name, **options)
-    return end_of_fit(view, result, json)
+    return start(FITS, config, Options(out, name, resume, dry_run, json, quiet, track, checkpoint_seconds, from_))

@@ -12,7 +12,7 @@ def envs(*, json: Flag = False) -> int:
     from rich.console import Console
 
     from accumbens.envs import registry
-    from accumbens.runs.directory import to_json
+    from accumbens.runs.tables import to_json
 
     ours, suite = registry.device_environments(), registry.control_suite_environments()
     others = registry.gymnasium_environments()
@@ -41,7 +41,7 @@ def algos(*, json: Flag = False) -> int:
 
     from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings
     from accumbens.presets import PRESETS
-    from accumbens.runs.directory import to_json
+    from accumbens.runs.tables import to_json
 
     if json:
         print(to_json({name: preset.summary for name, preset in PRESETS.items()}))
@@ -82,7 +82,7 @@ def _print_summaries(kind: str, summaries: dict[str, str], json: bool) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from accumbens.runs.directory import to_json
+    from accumbens.runs.tables import to_json
 
     if json:
         print(to_json(summaries))

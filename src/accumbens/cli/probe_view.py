@@ -1,6 +1,6 @@
 """How a probe goes: the run it needs is trained or found, trials are run on its snapshots, and a table says it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,13 +10,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from accumbens import conditioning
-from accumbens.cli.terminal import TerminalReport, title
+from accumbens.cli.run_view import RunView, heading
 from accumbens.conditioning import Answer, Study
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import open_run
+from accumbens.runs import launch
 from accumbens.training.config import RunConfig
-from accumbens.training.evaluate import Evaluation
-from accumbens.training.train import train_or_resume
+from accumbens.training.kind import AGENTS
 
 SEEDS, FEW_SEEDS = 10, 5
 
@@ -85,7 +84,7 @@ def run_probe(request: ProbeRequest) -> dict[str, Any] | None:
 def _run_of(request: ProbeRequest) -> Path | None:
     """The run to look at: `source` itself if it is of the task, else one that is trained, or was with this command."""
     source = Path(request.source)
-    if source.is_dir() and open_run(source)[1].env == conditioning.TASK:
+    if source.is_dir() and AGENTS.open(source)[1].env == conditioning.TASK:
         given = {
             "--seeds": request.seeds,
             "--credit": request.credit,
@@ -109,20 +108,20 @@ def _run_of(request: ProbeRequest) -> Path | None:
 class _WithoutReturns:
     """A report of a run without its evaluations: no action changes anything, so every return is the same."""
 
-    def __init__(self, report: TerminalReport):
+    def __init__(self, report: RunView):
         self.preparing, self.projected, self.start = report.preparing, report.projected, report.start
         self.progress, self.message = report.progress, report.message
 
-    def evaluated(self, step: int, evaluation: Evaluation) -> None:
+    def evaluated(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Say nothing."""
 
 
 def _train(config: RunConfig, request: ProbeRequest) -> Path | None:
     name = conditioning.run_name(config)
-    with TerminalReport(request.json, request.quiet) as report:
-        result = train_or_resume(config, _WithoutReturns(report), out=request.runs, name=name)
+    with RunView(request.json, request.quiet) as report:
+        result = launch.start_or_resume(AGENTS, config, _WithoutReturns(report), out=request.runs, name=name)
     if result.interrupted:
-        report.summary(result)
+        report.summary(AGENTS, result)
         return None
     return Path(result.run)
 
@@ -131,7 +130,7 @@ def _print(console: Console, study: Study, files: list[Path]) -> None:
     """Print a table with one verdict per cell and response, and where the files are."""
     seeds, steps = len(study.config.seed_list()), study.steps
     stages = ", ".join(f"{name}: step {steps[index]:,}" for name, index in study.stages().items())
-    console.print(f"{title(study.config)}  {study.probe.name}, {seeds} seed(s)  {stages}", soft_wrap=True)
+    console.print(f"{heading(AGENTS, study.config)}  {study.probe.name}, {seeds} seed(s)  {stages}", soft_wrap=True)
     table = Table(box=None, pad_edge=False, collapse_padding=True)
     for column in ("cell", "stage", "TD error at", "should", "mean ± 95 %", "exact", "seeds", "verdict"):
         table.add_column(column, justify="right" if column in ("mean ± 95 %", "exact", "seeds") else "left")

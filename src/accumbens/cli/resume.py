@@ -3,43 +3,46 @@
 from typing import Annotated
 
 from accumbens.cli.arguments import Flag, RunPath, default, parsed
-from accumbens.cli.train import TRACKERS
+from accumbens.cli.start import CheckpointSeconds, Track
 
 
 def resume(
     run: RunPath,
     /,
     *,
+    total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("as before")] = None,
+    epochs: Annotated[int | None, parsed("epochs", int, "N"), default("as before")] = None,
     json: Flag = False,
     quiet: Flag = False,
-    track: Annotated[str | None, parsed("track", TRACKERS, "{tensorboard,wandb}"), default("CSV only")] = None,
-    checkpoint_seconds: Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")] = 60.0,
+    track: Track = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> int:
-    """Continue a run from its newest good checkpoint, as if it had never stopped.
+    """Continue a run from its newest good checkpoint, as if it had never stopped; or make it longer.
 
     Args:
         run: the run's directory.
+        total_timesteps: Environment steps of each seed that an agent's run shall have now: more than before.
+        epochs: Passes through the training data that a fit shall have now: more than before.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
         track: Log to TensorBoard or Weights & Biases too.
         checkpoint_seconds: Seconds between checkpoints.
     """
-    from accumbens.cli.terminal import TerminalReport, print_json, result_document
-    from accumbens.credit.config import is_fit
+    from accumbens import kinds
+    from accumbens.cli.run_view import RunView
+    from accumbens.errors import AccumbensError
+    from accumbens.runs import launch
 
-    if is_fit(run / "config.toml"):
-        from accumbens.cli.fit_view import FitView, end_of_fit
-        from accumbens.credit.fit import resume_fit
-
-        with FitView(json, quiet) as view:
-            fitted = resume_fit(run, view, track=track, checkpoint_seconds=checkpoint_seconds)
-        return end_of_fit(view, fitted, json)
-
-    from accumbens.training import train as training
-
-    with TerminalReport(json, quiet) as report:
-        result = training.resume(run, report, track=track, checkpoint_seconds=checkpoint_seconds)
-    report.summary(result)
-    if json:
-        print_json(result_document(result))
-    return 130 if result.interrupted else 0
+    kind, _, _ = kinds.open_run(run)
+    lengths = {"total_timesteps": total_timesteps, "epochs": epochs}
+    for name, value in lengths.items():
+        if value is not None and name != kind.words.length:
+            wanted = f"--{kind.words.length.replace('_', '-')}"
+            raise AccumbensError(
+                f"{name}={value} cannot be used: {run} is of '{kind.words.verb}', whose length is {wanted}"
+            )
+    with RunView(json, quiet) as view:
+        result = launch.resume(
+            kind, run, view, track=track, checkpoint_seconds=checkpoint_seconds, length=lengths.get(kind.words.length)
+        )
+    return view.end(kind, result)

@@ -1,16 +1,15 @@
 """`accumbens train`: train an agent."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
+from accumbens.cli.start import Changes, CheckpointSeconds, From, Name, Options, Seed, Seeds, Track, start
 
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
 ALGO = tyro.conf.arg(metavar="ALGO", help="Preset; 'accumbens algos' lists them.")
-SET = tyro.conf.arg(name="set", metavar="KEY=VALUE")
-TRACKERS = Literal["tensorboard", "wandb"]
 
 
 def train(
@@ -19,23 +18,24 @@ def train(
     /,
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
-    seed: Annotated[int, parsed("seed", int, "N")] = 0,
-    seeds: Annotated[int, parsed("seeds", int, "N")] = 1,
+    seed: Seed = 0,
+    seeds: Seeds = 1,
     net_arch: Annotated[
         tuple[int, ...] | None, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
     ] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     eval_frequency: Annotated[int | None, parsed("eval_frequency", int, "N"), default("a tenth of the run")] = None,
     num_eval_episodes: Annotated[int, parsed("num_eval_episodes", int, "N")] = 10,
-    set_: Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], SET] = (),
+    set_: Changes = (),
+    from_: From = None,
     out: Path = Path("runs"),
-    name: Annotated[str | None, parsed("name", str, "NAME"), default("date and time")] = None,
+    name: Name = None,
     resume: Flag = False,
     dry_run: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
-    track: Annotated[str | None, parsed("track", TRACKERS, "{tensorboard,wandb}"), default("CSV only")] = None,
-    checkpoint_seconds: Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")] = 60.0,
+    track: Track = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> int:
     """Train an agent; every layer learns from its own TD error, unless --credit backprop.
 
@@ -50,6 +50,7 @@ def train(
         eval_frequency: Environment steps between greedy evaluations; 0 for one at the end.
         num_eval_episodes: Episodes of each evaluation, per seed and prefix of cells.
         set_: Change settings of the preset, such as --set learning_rate=1e-3 num_envs=64; --dry-run lists them all.
+        from_: Begin from the network of another run: each seed from its own, or all from one.
         out: Folder that runs are kept in.
         name: Name of the run.
         resume: Continue the run of that --name if there is one.
@@ -59,10 +60,8 @@ def train(
         track: Log to TensorBoard or Weights & Biases too.
         checkpoint_seconds: Seconds between checkpoints.
     """
-    from accumbens.cli.dry_run import print_plan
-    from accumbens.cli.terminal import TerminalReport, print_json, result_document
-    from accumbens.errors import AccumbensError
     from accumbens.training.config import resolve_config
+    from accumbens.training.kind import AGENTS
 
     config = resolve_config(
         env,
@@ -76,21 +75,4 @@ def train(
         num_eval_episodes=num_eval_episodes,
         changes=parse_pairs(set_),
     )
-    if dry_run:
-        print_plan(config, json)
-        return 0
-    if resume and name is None:
-        raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")
-
-    from accumbens.training import train as training
-
-    options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
-    with TerminalReport(json, quiet) as report:
-        if resume and name is not None:
-            result = training.train_or_resume(config, report, out=out, name=name, **options)
-        else:
-            result = training.train(config, report, out=out, name=name, **options)
-    report.summary(result)
-    if json:
-        print_json(result_document(result))
-    return 130 if result.interrupted else 0
+    return start(AGENTS, config, Options(out, name, resume, dry_run, json, quiet, track, checkpoint_seconds, from_))

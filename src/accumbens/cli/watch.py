@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
-from accumbens.cli.train import SET
+from accumbens.cli.start import SET
 from accumbens.errors import AccumbensError
 
 RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of an algorithm.")

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from accumbens.errors import AccumbensError
-from accumbens.training.snapshots import Trained, open_trained
+from accumbens.training.trained import Trained, open_trained
 from accumbens.watch import Filmstrip, Instant, make_scene, make_stage, record, require_writable, write_video
 from accumbens.watch.episode import watched
 from accumbens.watch.frames import Heading, plain

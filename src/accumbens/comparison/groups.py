@@ -9,7 +9,7 @@ from accumbens.comparison.scale import Scale
 from accumbens.comparison.scores import RunScores
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.find import AGENTS, FITS, Kind, differences, kind_of
-from accumbens.training.config import every_setting, format_value
+from accumbens.runs.settings import every_setting, format_value
 
 BY: dict[Kind, tuple[str, ...]] = {AGENTS: ("algo", "credit"), FITS: ("rule",)}
 """What runs are grouped by when nothing is asked for."""

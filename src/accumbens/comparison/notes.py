@@ -8,7 +8,7 @@ from accumbens.comparison.groups import Group
 from accumbens.comparison.scores import RunScores, same_step
 from accumbens.credit.config import FitConfig
 from accumbens.runs.find import Kind, differences
-from accumbens.training.config import every_setting
+from accumbens.runs.settings import every_setting
 
 
 def mixed(name: str, group: Sequence[RunScores]) -> list[str]:

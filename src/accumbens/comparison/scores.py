@@ -15,13 +15,13 @@ from accumbens.runs.find import (
     AnyConfig,
     Files,
     Kind,
-    Rows,
     complete_rows,
     find_runs,
     kind_of,
     read_any,
     task_of,
 )
+from accumbens.runs.tables import Rows
 from accumbens.training.episode_files import episode_files, read_episodes
 
 STEP_TOLERANCE = 0.01

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from accumbens.conditioning.study import Study
 from accumbens.conditioning.trials import PAIRED, TIMES, Trial
 from accumbens.envs.conditioning import DELAY
-from accumbens.experiments.tables import estimate
+from accumbens.stats import estimate
 
 RISE, DIP, INK, SOFT = "#D55E00", "#0072B2", "#222222", "#8a8f99"
 _LINES = ("#009E73", "#D55E00", "#E69F00", "#0072B2", "#CC79A7", "#56B4E9")

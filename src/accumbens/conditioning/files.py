@@ -14,7 +14,7 @@ from accumbens.conditioning.study import Study
 from accumbens.conditioning.trials import TIMES, Trial
 from accumbens.envs.conditioning import DELAY
 from accumbens.errors import AccumbensError
-from accumbens.experiments.tables import estimate
+from accumbens.stats import estimate
 
 ENDINGS = (".png", ".svg", ".pdf")
 

@@ -26,10 +26,11 @@ from accumbens.conditioning.trials import (
 )
 from accumbens.envs.conditioning import DELAY, REWARD
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.experiments.tables import Estimate, estimate
-from accumbens.runs.directory import open_run
+from accumbens.runs.snapshots import snapshot_steps
+from accumbens.stats import Estimate, estimate
 from accumbens.training.config import RunConfig, apply_changes, check, resolve_config, to_document
-from accumbens.training.snapshots import open_trained, snapshot_steps
+from accumbens.training.kind import AGENTS
+from accumbens.training.trained import open_trained
 
 TASK = "probe/conditioning"
 LOOKS = 20
@@ -192,7 +193,7 @@ def conditioning_config(
         UnknownNameError: `source` is neither, or a setting is unknown.
         AccumbensError: a value cannot be used, or the agent is not made of cells.
     """
-    found = open_run(Path(source))[1] if Path(source).is_dir() else None
+    found = AGENTS.open(Path(source))[1] if Path(source).is_dir() else None
     preset = resolve_config(TASK, found.algo if found else source, seeds=seeds, total_timesteps=total_timesteps)
     changes = dict(changes or {}) | ({"credit": credit} if credit is not None else {})
     settings = apply_changes(found.settings if found else preset.settings, changes)
@@ -220,7 +221,7 @@ def study_run(path: Path, probe: Probe, progress: Callable[[int, int], None] = l
     Raises:
         AccumbensError: there is no run at `path`, it is of another task, or it has fewer than two snapshots.
     """
-    run, config = open_run(path)
+    run, config = AGENTS.open(path)
     if config.env != TASK:
         raise AccumbensError(f"{path} is a run on {config.env}: probe trials are for runs on {TASK}")
     steps = snapshot_steps(run)

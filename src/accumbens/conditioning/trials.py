@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 from accumbens.cells import Stack
 from accumbens.envs.conditioning import DELAY, LINE, REWARD, WAITING, exact_values, observe
 from accumbens.training.play import Mind, Outcome
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 WARM_UP = 30
 """Steps in the silent surroundings that are not shown: activity that goes through time settles."""

@@ -1,25 +1,20 @@
-"""What a fit is asked to do: resolved, checked, and written to and read from `config.toml`."""
+"""What a fit is asked to do: resolved and checked."""
 
 import dataclasses
 import math
 import sys
-import tomllib
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import tomli_w
 
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.registry import is_file, task_entry
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError, require
-from accumbens.training.config import format_value, parse_value
+from accumbens.runs.settings import format_value, hints_of, parse_value, plain, text_of
 
-FORMAT_VERSION = 1
 MOST_EVALUATIONS = 200
 """Evaluations of a fit if nothing is asked for, unless it has fewer epochs."""
 
@@ -108,26 +103,22 @@ def _resolved(
 ) -> FitConfig:
     rule, home = rule_entry(rule)
     parts = {"task": task_settings, "rule": home.settings}
-    both = [key for key in _hints(parts["task"]) if key in _hints(parts["rule"])]
+    both = [key for key in hints_of(parts["task"]) if key in hints_of(parts["rule"])]
     if both:
         raise AccumbensError(f"the task {numbers['task']} and the rule {rule} both have a setting {both[0]}")
     for key, text in changes.items():
-        owner = next((name for name, part in parts.items() if key in _hints(part)), None)
+        owner = next((name for name, part in parts.items() if key in hints_of(part)), None)
         if key in ("epochs", "seed", "seeds", "evaluations", "data"):
             raise AccumbensError(f"{key} is no setting of the task or the rule: give it as --{key}")
         if owner is None:
-            raise UnknownNameError("setting", key, [name for part in parts.values() for name in _hints(part)])
-        value = parse_value(key, _hints(parts[owner])[key], text)
+            raise UnknownNameError("setting", key, [name for part in parts.values() for name in hints_of(part)])
+        value = parse_value(key, hints_of(parts[owner])[key], text)
         parts[owner] = dataclasses.replace(parts[owner], **{key: value})
     if layers is not None:
         parts["rule"] = dataclasses.replace(parts["rule"], layers=tuple(layers))
     config = FitConfig(rule=rule, task_settings=parts["task"], rule_settings=parts["rule"], **numbers)
     check_fit(config)
     return config
-
-
-def _hints(settings: Any) -> dict[str, Any]:
-    return typing.get_type_hints(type(settings))
 
 
 def check_fit(config: FitConfig) -> None:
@@ -149,69 +140,30 @@ def check_fit(config: FitConfig) -> None:
 
 
 def to_document(config: FitConfig) -> dict[str, Any]:
-    """Return the configuration as tables of plain values; TOML has no null, so none is written as text."""
-    values = dataclasses.asdict(config)
-    tables = {name: _plain(values.pop(f"{name}_settings")) for name in ("task", "rule")}
-    return {"format_version": FORMAT_VERSION, "fit": values, **tables}
+    """Return the tables of the fit's `config.toml`."""
+    fit = {name: value for name, value in vars(config).items() if not dataclasses.is_dataclass(value)}
+    return {"fit": fit, "task": plain(config.task_settings), "rule": plain(config.rule_settings)}
 
 
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: list(value) if isinstance(value, tuple) else format_value(value) if value is None else value
-        for key, value in settings.items()
-    }
-
-
-def write_fit(config: FitConfig, path: Path) -> None:
-    """Write the resolved configuration."""
-    path.write_bytes(tomli_w.dumps(to_document(config)).encode())
-
-
-def is_fit(path: Path) -> bool:
-    """Return whether a `config.toml` is of a fit, and not of an agent's run."""
-    try:
-        return "fit" in tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-
-
-def read_fit(path: Path, with_task: bool = True) -> FitConfig:
-    """Read what `write_fit` wrote.
+def from_document(document: Mapping[str, Any], with_task: bool = True) -> FitConfig:
+    """Return the configuration that `to_document` made these tables of.
 
     Args:
-        path: the file.
+        document: the tables.
         with_task: the task must be known here, and its module is imported; otherwise its settings may be taken as they
             are.
 
     Raises:
-        AccumbensError: the file is missing, is not TOML, is of another format version, or holds what no fit could use.
+        KeyError, TypeError, ValueError, AccumbensError: they hold what no fit could use.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise AccumbensError(f"{path} does not exist: not a run directory") from None
-    except ValueError as error:
-        raise AccumbensError(f"{path} cannot be read as a fit's configuration: {error}") from None
-    if "run" in document:
-        raise AccumbensError(f"{path} is of an agent, 'accumbens train', and this is for fits")
-    found = document.get("format_version")
-    if found != FORMAT_VERSION:
-        raise AccumbensError(f"{path} has format version {found}; this accumbens reads {FORMAT_VERSION}")
-    try:
-        fit, tables = dict(document["fit"]), {name: document[name] for name in ("task", "rule")}
-        for key in ("epochs", "seed", "seeds", "evaluations"):
-            fit[key] = parse_value(key, int, str(fit[key]))
-        of_task, of_rule = ({key: _text(value) for key, value in table.items()} for table in tables.values())
-        layers = parse_value("layers", tuple[int, ...], of_rule.pop("layers"))
-        if not with_task and not _is_known(fit["task"]):
-            return _resolved(_unknown_settings(tables["task"]), of_rule, layers, **fit)
-        return resolve_fit(**fit, layers=layers, changes=of_task | of_rule)
-    except (KeyError, TypeError, ValueError, AccumbensError) as error:
-        raise AccumbensError(f"{path} cannot be read as a fit's configuration: {error}") from error
-
-
-def _text(value: Any) -> str:
-    return format_value(tuple(value) if isinstance(value, list) else value)
+    fit, tables = dict(document["fit"]), {name: document[name] for name in ("task", "rule")}
+    for key in ("epochs", "seed", "seeds", "evaluations"):
+        fit[key] = parse_value(key, int, str(fit[key]))
+    of_task, of_rule = ({key: text_of(value) for key, value in table.items()} for table in tables.values())
+    layers = parse_value("layers", tuple[int, ...], of_rule.pop("layers"))
+    if not with_task and not _is_known(fit["task"]):
+        return _resolved(_unknown_settings(tables["task"]), of_rule, layers, **fit)
+    return resolve_fit(**fit, layers=layers, changes=of_task | of_rule)
 
 
 def _is_known(task: str) -> bool:

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from accumbens.runs.directory import read_table
+from accumbens.runs.tables import read_table
 
 _PANELS = {
     "angle": "angle with the exact gradient (°)",

@@ -1,5 +1,7 @@
 """The compiled pieces of one fit: data, rule and program together, and rows of numbers out of them."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,19 @@ from accumbens.credit.diagnostics import Diagnostics
 from accumbens.credit.program import Evaluation, FitState, make_program
 from accumbens.credit.protocol import Network
 from accumbens.credit.registry import rule_entry
+from accumbens.credit.tasks.description import describe, to_table
 from accumbens.credit.tasks.registry import make_task
-from accumbens.errors import require
+from accumbens.errors import AccumbensError, require
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
-from accumbens.training.health import NotFiniteError
+from accumbens.runs.job import Job
+
+CHUNK_SECONDS = 1.0
+"""About how long a chunk takes, which Ctrl-C waits for and after which the bar moves."""
 
 
-class Fitting:
+class Fitting(Job[FitState]):
     """The compiled pieces of one fit."""
 
     def __init__(self, config: FitConfig):
@@ -34,8 +42,10 @@ class Fitting:
         rule = rule_entry(config.rule)[1].make(config.rule_settings, self.task.facts)
         program = make_program(self.task, rule, config.rule_settings)
         self._data, self.updates_per_epoch = program.data, program.updates_per_epoch
-        self.updates = config.epochs * program.updates_per_epoch
-        self.evaluations = min(config.evaluations, self.updates)
+        self.total = config.epochs * program.updates_per_epoch
+        self.notes = list(self.task.notes)
+        self._evaluations = min(config.evaluations, self.total)
+        self._size = 1
         # Updates are counted in 32 bits.
         most = (2**31 - 1) // program.updates_per_epoch
         require("epochs", config.epochs, f"from 1 to {most} of this task", config.epochs <= most)
@@ -65,43 +75,88 @@ class Fitting:
         """Return the shapes of the state."""
         return jax.eval_shape(self._init, jax.ShapeDtypeStruct((len(self.seeds),), jnp.uint32))
 
-    def advance(self, state: FitState, updates: int) -> FitState:
+    def learn(self, state: FitState, updates: int) -> FitState:
         """Run that many updates and wait for them; the state that goes in is used up."""
         state = self._advance(state, self._data, jnp.int32(updates))
         wait_for(state.update)  # arrays of one program are ready together; random keys cannot be asked
         return state
 
+    def prepare(self) -> float:
+        """Compile, choose how many updates make a chunk, and return updates per second of each seed."""
+        state = self.learn(self.init(), 1)
+        updates, seconds = 1, 0.0
+        while seconds < CHUNK_SECONDS / 20:
+            updates *= 2
+            begin = time.perf_counter()
+            state = self.learn(state, updates)
+            seconds = time.perf_counter() - begin
+        self._size = max(1, round(updates * CHUNK_SECONDS / seconds))
+        return updates / seconds
+
+    def step_of(self, state: FitState) -> int:
+        """Return the updates that each seed has done."""
+        return int(state.update)
+
     def evaluation_at(self, number: int) -> int:
         """Return the update after which evaluation `number` takes place; 0 is before the first."""
-        return round(number * self.updates / self.evaluations)
+        return round(number * self.total / self._evaluations)
 
-    def last_evaluation(self, update: int) -> tuple[int, int]:
-        """Return the last evaluation at or before an update: when it was, and its number."""
-        number = int(update * self.evaluations / self.updates) + 1
-        while self.evaluation_at(number) > update:
-            number -= 1
-        return self.evaluation_at(number), number
+    def _next_evaluation(self, update: int) -> int:
+        """The first evaluation after an update."""
+        number = int(update * self._evaluations / self.total)
+        while self.evaluation_at(number) <= update:
+            number += 1
+        return self.evaluation_at(number)
 
-    def evaluate(self, state: FitState, since: int) -> list[dict[str, Any]]:
-        """Evaluate all seeds; return a row per seed with `columns`.
+    def advance(
+        self, state: FitState, evaluated: int, warn: Callable[[str], None]
+    ) -> tuple[FitState, list[dict[str, Any]], float]:
+        """Run one chunk, to the next evaluation at most; the score is the mean loss since the last."""
+        before = int(state.update)
+        state = self.learn(state, min(self._size, self._next_evaluation(before) - before))
+        loss, update = np.asarray(state.seeds.loss), int(state.update)
+        if not np.isfinite(loss).all():
+            self.require_finite_parameters(state)
+            seed = self.seeds[int(np.argmin(np.isfinite(loss)))]
+            raise NotFiniteError(f"the loss of seed {seed} is no longer finite at update {update}")
+        return state, [], float(loss.mean()) / (update - evaluated)
 
-        Args:
-            state: as it is.
-            since: updates that `state.seeds.loss` sums over.
-        """
+    def is_due(self, before: int, after: int) -> bool:
+        """Return whether an evaluation is due."""
+        return self._next_evaluation(before) <= after
+
+    def evaluate(self, state: FitState, evaluated: int) -> tuple[FitState, list[dict[str, Any]]]:
+        """Evaluate all seeds; return a row per seed."""
         found: Evaluation = jax.tree.map(np.asarray, self._evaluate(state, self._data))
-        rows = []
-        for index in range(len(self.seeds)):
+        since, rows = int(state.update) - evaluated, []
+        for index, seed in enumerate(self.seeds):
             row = {"epoch": int(state.update) / self.updates_per_epoch}
             row["learning_loss"] = float(state.seeds.loss[index]) / since if since else float("nan")
             for split, score in found.scores.items():
                 row |= {f"{split}_{what}": getattr(score, what)[index].item() for what in self._scored()}
             for name, values in found.diagnostics._asdict().items():
                 row |= {f"{name}_{layer}": value for layer, value in enumerate(values[index].tolist(), start=1)}
-            rows.append({column: row[column] for column in self.columns})
-        return rows
+            rows.append({"seed": seed} | {column: row[column] for column in self.columns})
+        return state._replace(seeds=state.seeds._replace(loss=jnp.zeros_like(state.seeds.loss))), rows
 
-    def require_finite(self, state: FitState) -> None:
+    def networks(self, state: FitState) -> Network:
+        """Return the networks of all seeds."""
+        return state.seeds.network
+
+    def begin_from(self, state: FitState, networks: Network) -> FitState:
+        """Return a first state with other networks; optimiser and the rule's memory are those of a beginning."""
+        return state._replace(seeds=state.seeds._replace(network=networks))
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what is kept of the task, and the digest of its data."""
+        return {"data_sha256": self.task.digest, "task": to_table(describe(self.task))}
+
+    def require_continues(self, run: RunDirectory) -> None:
+        """Refuse other data than those that the run was started with."""
+        if run.read_meta().get("data_sha256", self.task.digest) != self.task.digest:
+            raise AccumbensError(f"the data are not those that {run.path} was started with: their SHA-256 differs")
+
+    def require_finite_parameters(self, state: FitState) -> None:
         """Raise if a parameter is not finite.
 
         Raises:

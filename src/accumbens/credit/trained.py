@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 
 from accumbens.credit.config import FitConfig
-from accumbens.credit.fit import open_fit
+from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import Network, TaskFacts
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.tasks.description import Description, from_table
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
-from accumbens.training.snapshots import network_of_seed, snapshot_step
+from accumbens.runs.snapshots import network_of_seed, snapshot_path
 
 
 class Fitted(NamedTuple):
@@ -52,14 +52,14 @@ def open_fitted(path: Path, step: int | None = None) -> Fitted:
     Raises:
         AccumbensError: there is no fit at `path`, it has no snapshot or none of that step, or the snapshot is damaged.
     """
-    run, config = open_fit(path)
-    step = snapshot_step(run, step)
+    run, config = FITS.open(path)
+    file = snapshot_path(run, step)
     recorded = run.read_meta().get("task")
     if recorded is None:
         raise AccumbensError(f"{run.meta} does not describe the task")
     task = from_table(recorded)
     like = jax.eval_shape(jax.vmap(_make_network(config, task.facts)), jnp.arange(config.seeds))
-    networks, _ = checkpoints.restore(run.snapshots / checkpoints.file_name(step), like)
+    networks, step = checkpoints.restore(file, like)
     return Fitted(config, task, config.seed_list(), networks, step)
 
 

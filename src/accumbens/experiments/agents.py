@@ -10,8 +10,9 @@ from accumbens.agents.settings import SACSettings
 from accumbens.experiments.panels import draw_experiment, read_curve
 from accumbens.experiments.plan import Experiment
 from accumbens.experiments.protocol import ExperimentReporter, Words, directory
-from accumbens.experiments.tables import Row, document, estimate, quoted, row_of, write_summary
+from accumbens.experiments.tables import Row, document, quoted, row_of, write_summary
 from accumbens.runs.directory import RunDirectory, open_run
+from accumbens.stats import estimate
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.plan import make_plan

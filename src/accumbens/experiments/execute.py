@@ -11,8 +11,9 @@ from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.kinds import kind_of
 from accumbens.experiments.plan import PlannedRun
 from accumbens.experiments.protocol import ExperimentReporter, directory
-from accumbens.runs.directory import read_table, require_same
-from accumbens.training.config import every_setting
+from accumbens.runs.directory import require_same
+from accumbens.runs.settings import every_setting
+from accumbens.runs.tables import read_table
 from accumbens.training.session import Result
 
 

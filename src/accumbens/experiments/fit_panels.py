@@ -13,7 +13,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from accumbens.experiments.fit_tables import Quote, read_evaluations
 from accumbens.experiments.panels import FEW_SEEDS, draw_grid, looks
-from accumbens.experiments.tables import estimate
+from accumbens.stats import estimate
 
 _LEAST_WIDTH = 7.4
 _QUOTED = (0, (1, 2))

@@ -11,8 +11,9 @@ import numpy as np
 
 from accumbens.credit.config import FitConfig
 from accumbens.credit.tasks.registry import folder_name
-from accumbens.experiments.tables import estimate
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
+from accumbens.stats import estimate
 
 SPLITS = ("test", "valid", "train")
 LAYERWISE = ("angle", "sign_agreement", "update_norm", "entropy", "sparsity")

@@ -12,8 +12,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from accumbens.experiments.tables import estimate
-from accumbens.runs.directory import read_table
+from accumbens.runs.tables import read_table
+from accumbens.stats import estimate
 from accumbens.training.published import Published
 
 FEW_SEEDS = 5

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from accumbens.experiments.plan import Experiment, PlannedRun
-from accumbens.training.config import every_setting, format_value
+from accumbens.runs.settings import every_setting, format_value
 
 
 class Place(NamedTuple):

@@ -8,7 +8,8 @@ from accumbens.credit.config import FitConfig, resolve_fit
 from accumbens.credit.tasks.registry import folder_name
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import Experiment, PlannedRun
-from accumbens.training.config import RunConfig, every_setting, format_value, resolve_config
+from accumbens.runs.settings import every_setting, format_value
+from accumbens.training.config import RunConfig, resolve_config
 from accumbens.training.published import TABLES
 
 _KINDS = {int: "a whole number", float: "a number", str: "text", list: "a list of texts", dict: "a table"}

@@ -11,7 +11,8 @@ from accumbens.experiments.execute import progress_of
 from accumbens.experiments.kinds import kind_of
 from accumbens.experiments.plan import Experiment, PlannedRun
 from accumbens.experiments.protocol import directory
-from accumbens.runs.directory import command_line, read_table
+from accumbens.runs.directory import command_line
+from accumbens.runs.tables import read_table
 
 ROWS_PER_SEED = 120
 """Most rows of an exported learning curve, about."""

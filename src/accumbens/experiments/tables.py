@@ -6,38 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from scipy import stats
-
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
 from accumbens.training.config import RunConfig
 from accumbens.training.plan import make_plan
 from accumbens.training.published import Published
-
-
-class Estimate(NamedTuple):
-    """A mean over seeds, and half its 95 % t-interval: NaN with fewer than two seeds."""
-
-    mean: float
-    interval: float
-
-    def __str__(self) -> str:
-        """The mean, and the interval if there is one."""
-        if math.isnan(self.mean):
-            return "–"
-        return f"{self.mean:.1f}" if math.isnan(self.interval) else f"{self.mean:.1f} ± {self.interval:.1f}"
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Return mean and 95 % t-interval of independent values, one per seed; NaN without values."""
-    count = len(values)
-    if count == 0:
-        return Estimate(math.nan, math.nan)
-    mean = float(np.mean(values))
-    if count == 1:
-        return Estimate(mean, math.nan)
-    quantile = float(stats.t.ppf(0.975, count - 1))
-    return Estimate(mean, quantile * float(np.std(values, ddof=1)) / math.sqrt(count))
 
 
 class Row(NamedTuple):

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 
 from accumbens.envs import registry
-from accumbens.experiments.tables import estimate
 from accumbens.presets import resolve_preset
 from accumbens.report import figures, series
 from accumbens.report.charts import Chart
@@ -19,7 +18,8 @@ from accumbens.report.panels import (
     one_at_a_time,
 )
 from accumbens.report.statistics import Score, across_tasks, against_twin, statistics_table
-from accumbens.training.config import format_value
+from accumbens.runs.settings import format_value
+from accumbens.stats import estimate
 from accumbens.training.published import Published
 
 SCORE = Score("final return", series.training_return)

@@ -15,13 +15,12 @@ from accumbens.credit.tasks.description import from_table
 from accumbens.credit.trained import network_like
 from accumbens.errors import AccumbensError
 from accumbens.report.labels import fit_labels, labels, task_names
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.find import (
     AGENTS,
     AnyConfig,
     Files,
     Kind,
-    Rows,
     complete_rows,
     find_runs,
     kind_of,
@@ -29,6 +28,7 @@ from accumbens.runs.find import (
     read_any,
     task_of,
 )
+from accumbens.runs.tables import Rows, read_table
 from accumbens.training.config import RunConfig
 from accumbens.training.plan import make_plan
 

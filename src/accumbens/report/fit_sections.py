@@ -19,7 +19,7 @@ from accumbens.report.panels import (
     one_at_a_time,
 )
 from accumbens.report.statistics import Score, across_tasks, against_first, statistics_table
-from accumbens.training.config import every_setting
+from accumbens.runs.settings import every_setting
 
 READING = {
     "Epoch": "one pass through the training data; an update is one step of the optimiser, of one mini-batch.",

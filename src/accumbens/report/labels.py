@@ -9,7 +9,8 @@ from typing import Any
 
 from accumbens.credit.config import FitConfig
 from accumbens.runs.find import AnyConfig, compared_settings, differences, method_of, task_of
-from accumbens.training.config import RunConfig, every_setting, format_value
+from accumbens.runs.settings import every_setting, format_value
+from accumbens.training.config import RunConfig
 
 _MOST_SETTINGS = 3
 

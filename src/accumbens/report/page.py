@@ -14,8 +14,8 @@ from accumbens.report.charts import Chart
 from accumbens.report.data import Run
 from accumbens.report.markup import Markup, escape, join, tag
 from accumbens.report.provenance import provenance
-from accumbens.runs.directory import to_json
 from accumbens.runs.find import method_of
+from accumbens.runs.tables import to_json
 from accumbens.stats import FEW_SEEDS
 
 GENERATOR = "accumbens report"

@@ -7,7 +7,7 @@ from accumbens.report.charts import Chart
 from accumbens.report.data import Run
 from accumbens.report.labels import shown
 from accumbens.report.markup import Markup, details, join, table, tag
-from accumbens.training.config import every_setting
+from accumbens.runs.settings import every_setting
 
 _DASHES = ("dot", "dashdot", "longdash", "longdashdot", "5 2")  # of published numbers, as in `page.js`
 _SYMBOLS = {

@@ -12,7 +12,8 @@ from accumbens.report.fit_sections import usual_settings
 from accumbens.report.markup import Markup, details, join, table, tag
 from accumbens.report.panels import settings_of
 from accumbens.runs.find import AGENTS, FITS
-from accumbens.training.config import RunConfig, every_setting
+from accumbens.runs.settings import every_setting
+from accumbens.training.config import RunConfig
 
 
 def provenance(runs: Sequence[Run]) -> Markup:

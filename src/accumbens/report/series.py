@@ -10,7 +10,7 @@ from jaxtyping import Float
 from scipy import stats
 
 from accumbens.report.data import Run
-from accumbens.runs.find import Rows
+from accumbens.runs.tables import Rows
 from accumbens.training.metrics import PER_CELL
 
 POINTS = 200

@@ -21,7 +21,7 @@ from accumbens.errors import AccumbensError
 from accumbens.representation.alignment import PARAMETERS, REFERENCES, Comparison
 from accumbens.representation.figures import draw_all, series
 from accumbens.representation.study import PERCENTILES, Study, early
-from accumbens.runs.directory import to_json
+from accumbens.runs.tables import to_json
 
 
 def require_free(folder: Path) -> None:

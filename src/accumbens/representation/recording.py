@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from accumbens.errors import AccumbensError
 from accumbens.training.play import Arena, Mind, Moment, play
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 COPIES = 8
 """Copies of the environment that are played side by side."""

@@ -22,9 +22,10 @@ from accumbens.representation.scenarios import (
     make_firing,
     respond,
 )
-from accumbens.runs.directory import open_run
+from accumbens.runs.snapshots import snapshot_steps
+from accumbens.training.kind import AGENTS
 from accumbens.training.play import Mind, Moment, make_arena
-from accumbens.training.snapshots import Trained, open_trained, snapshot_steps
+from accumbens.training.trained import Trained, open_trained
 
 PERCENTILES = (5, 25, 50, 75, 95)
 QUANTITIES = ("hidden_norm", "vector_norm", "value")
@@ -149,7 +150,7 @@ def study(path: Path, request: Request, advance: Callable[[int, int], None] = la
     newest = open_trained(path, request.step)
     seed = newest.seeds[0] if request.seed is None else request.seed
     newest.network(seed)  # refuses an unknown seed before minutes of work
-    steps = [step for step in snapshot_steps(open_run(path)[0]) if step <= newest.step]
+    steps = [step for step in snapshot_steps(AGENTS.open(path)[0]) if step <= newest.step]
     observe = _Observer(newest, request)
     found = Study(newest, seed, request, steps, [], [], [], [], [])
     total, done = len(steps) * len(newest.seeds), 0

@@ -69,7 +69,7 @@ def save(folder: Path, step: int, tree: PyTree, keep: int | None = 2) -> Path:
     for stale in folder.glob("*.ckpt.tmp"):
         stale.unlink()
     for path in _checkpoints(folder):
-        if int(path.stem) > step and _is_good(path):
+        if int(path.stem) > step and is_good(path):
             raise AccumbensError(f"{path} is of a later step than {step}; remove it to go on from here")
 
     path = folder / file_name(step)
@@ -90,7 +90,7 @@ def save(folder: Path, step: int, tree: PyTree, keep: int | None = 2) -> Path:
     for other in reversed(_checkpoints(folder)):
         if other == path:
             continue
-        if good < keep and _is_good(other):
+        if good < keep and is_good(other):
             good += 1
         else:
             other.unlink()
@@ -157,7 +157,13 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("*.ckpt") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
-def _is_good(path: Path) -> bool:
+def newest(folder: Path) -> Path | None:
+    """Return the newest checkpoint, good or damaged; None if there is none."""
+    return next(reversed(_checkpoints(folder)), None)
+
+
+def is_good(path: Path) -> bool:
+    """Return whether a file is what `save` once wrote."""
     try:
         _verify(path)
     except (DamagedCheckpointError, OSError):

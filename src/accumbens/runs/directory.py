@@ -5,9 +5,7 @@
 A run is never overwritten: a directory that exists is only ever continued, and by one process at a time.
 """
 
-import csv
 import json
-import math
 import os
 import platform
 import shlex
@@ -15,15 +13,17 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from accumbens.errors import AccumbensError
-from accumbens.training.config import RunConfig, read_config, write_config
+from accumbens.runs import checkpoints
+from accumbens.runs.settings import write_document
+from accumbens.runs.tables import to_json, write_atomically
 
 PACKAGES = ("accumbens", "jax", "jaxlib", "equinox", "optax", "gymnasium", "gymnax", "numpy")
 
@@ -32,7 +32,7 @@ class RunDirectory:
     """The files of one run."""
 
     def __init__(self, path: Path):
-        """Point at a directory; `create` makes a new one, `open_run` checks an old one."""
+        """Point at a directory; `make_directory` makes a new one."""
         self.path = path
         self.config = path / "config.toml"
         self.meta = path / "meta.json"
@@ -60,7 +60,7 @@ class RunDirectory:
     def write_meta(self, **changes: Any) -> None:
         """Add to `meta.json`, atomically."""
         meta = self.read_meta() if self.meta.exists() else {}
-        _write_atomically(self.meta, to_json(meta | changes, indent=2) + "\n")
+        write_atomically(self.meta, to_json(meta | changes, indent=2) + "\n")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -80,22 +80,16 @@ class RunDirectory:
             yield
 
 
-def create(config: RunConfig, out: Path, name: str | None) -> RunDirectory:
-    """Make `out/<env>/<algo>/<name>`; without a name, one from date and time.
-
-    Raises:
-        AccumbensError: a run of that name exists already.
-    """
-    return make_directory(out / config.env / config.algo, name, lambda path: write_config(config, path))
-
-
-def make_directory(parent: Path, name: str | None, write: Callable[[Path], None]) -> RunDirectory:
+def make_directory(
+    parent: Path, name: str | None, document: Mapping[str, Any], meta: Mapping[str, Any]
+) -> RunDirectory:
     """Make `parent/<name>`; without a name, one from date and time.
 
     Args:
         parent: such as `runs/CartPole-v1/ad_pqn`.
         name: of the run.
-        write: writes the configuration to the file it is given.
+        document: the tables of its configuration.
+        meta: what `meta.json` holds from the start, beside the command and the machine.
 
     Raises:
         AccumbensError: a run of that name exists already.
@@ -111,8 +105,8 @@ def make_directory(parent: Path, name: str | None, write: Callable[[Path], None]
             run = RunDirectory(staging)
             run.checkpoints.mkdir()
             run.snapshots.mkdir()
-            write(run.config)
-            run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0)
+            write_document(document, run.config)
+            run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0, **meta)
             return RunDirectory(_move(staging, parent / stem, numbered=name is None))
         except BaseException:
             shutil.rmtree(staging)
@@ -139,16 +133,15 @@ def _move(staging: Path, path: Path, numbered: bool) -> Path:
         attempt += 1
 
 
-def open_run(path: Path) -> tuple[RunDirectory, RunConfig]:
-    """Return an existing run and its configuration.
+def existing_run(path: Path) -> RunDirectory:
+    """Return the files of an existing run.
 
     Raises:
-        AccumbensError: there is no run at `path`.
+        AccumbensError: there is no directory at `path`.
     """
     if not path.is_dir():
         raise AccumbensError(f"there is no run at {path}")
-    run = RunDirectory(path)
-    return run, read_config(run.config)
+    return RunDirectory(path)
 
 
 def has_checkpoint(run: RunDirectory) -> bool:
@@ -167,8 +160,6 @@ def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None]) ->
     Raises:
         AccumbensError: there is none, or it does not fit `like`.
     """
-    from accumbens.runs import checkpoints
-
     if not has_checkpoint(run):
         raise AccumbensError(f"{run.path} has no checkpoint yet")
     tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like)
@@ -233,64 +224,3 @@ def _commit() -> str | None:
     except OSError:
         return None
     return described.stdout.strip() if tracked.returncode == 0 and described.returncode == 0 else None
-
-
-class Table:
-    """A CSV file that rows are appended to; every batch of rows is on the disk before `append` returns."""
-
-    def __init__(self, path: Path, columns: list[str]):
-        """Open or begin the file.
-
-        Raises:
-            AccumbensError: it exists with other columns.
-        """
-        self.path, self._columns = path, columns
-        header = ",".join(columns) + "\n"
-        if not path.exists():
-            _write_atomically(path, header)
-        elif not path.read_text(encoding="utf-8").startswith(header):
-            raise AccumbensError(f"{path} has other columns than this accumbens writes")
-
-    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows."""
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
-            _sync(file)
-
-    def forget_after(self, step: int) -> None:
-        """Drop rows later than `step` and a last line cut short; a resumed run writes them again."""
-        header, *lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= step]
-        _write_atomically(self.path, "".join([header, *kept]))
-
-
-def read_table(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def to_json(document: Any, indent: int | None = None) -> str:
-    """Return JSON that any reader takes: a number that is not finite becomes null."""
-
-    def clean(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: clean(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return [clean(item) for item in value]
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return json.dumps(clean(document), indent=indent)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        file.write(text)
-        _sync(file)
-    os.replace(partial, path)
-
-
-def _sync(file: TextIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

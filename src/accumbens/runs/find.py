@@ -1,50 +1,20 @@
-"""Runs found in folders, of agents and of fits, and what the two have in common: a method that was run on a task."""
+"""Runs found in folders, and their tables as far as they are written."""
 
 import csv
 import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from accumbens.credit.config import FitConfig, is_fit, read_fit
-from accumbens.credit.tasks.registry import folder_name
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import read_table
-from accumbens.training.config import RunConfig, every_setting, read_config
-
-Rows = list[dict[str, str]]
-AnyConfig = RunConfig | FitConfig
-
-_NOT_COMPARED = ("seed", "seeds", "eval_frequency", "num_eval_episodes", "evaluations", "data")
-
-
-class Kind(NamedTuple):
-    """Words for one kind of runs.
-
-    Attributes:
-        name: noun for a run.
-        task_key: the setting that names what they were run on.
-        method_key: the setting that names what was run.
-        task: noun for what they were run on.
-        at: preposition, for runs "in" or "on" it.
-    """
-
-    name: str
-    task_key: str
-    method_key: str
-    task: str
-    at: str
-
-
-AGENTS = Kind("agent", "env", "algo", "environment", "in")
-FITS = Kind("fit", "task", "rule", "task", "on")
+from accumbens.runs.tables import Rows, read_table
 
 
 class Files(NamedTuple):
     """Where a run's files are: in its directory, or side by side as `accumbens experiment --export` leaves them.
 
-    A fit has no `evaluations`: all of its numbers are in `metrics`.
+    Some kinds have no `evaluations`: all of their numbers are in `metrics`.
     """
 
     config: Path
@@ -122,38 +92,3 @@ def complete_rows(path: Path) -> Rows:
     # Seeds that did not get their row of the last step: that step is dropped for all.
     per_step = Counter(row["step"] for row in kept)
     return [row for row in kept if per_step[row["step"]] == per_step[kept[0]["step"]]]
-
-
-def read_any(path: Path) -> AnyConfig:
-    """Return the configuration of an agent's run, or of a fit.
-
-    Raises:
-        AccumbensError: it cannot be read.
-    """
-    return read_fit(path) if is_fit(path) else read_config(path)
-
-
-def kind_of(config: AnyConfig) -> Kind:
-    """Return of which kind a run is."""
-    return FITS if isinstance(config, FitConfig) else AGENTS
-
-
-def task_of(config: AnyConfig) -> str:
-    """Return what was learned: the environment, or the task; of a file, its name."""
-    return folder_name(config.task) if isinstance(config, FitConfig) else config.env
-
-
-def method_of(config: AnyConfig) -> str:
-    """Return how it was learned: the preset, or the rule."""
-    return config.rule if isinstance(config, FitConfig) else config.algo
-
-
-def differences(one: AnyConfig, other: AnyConfig) -> list[str]:
-    """Return the settings in which two runs differ, of those that both have; seeds and evaluations do not count."""
-    mine, others = compared_settings(one), compared_settings(other)
-    return [name for name, value in mine.items() if name in others and value != others[name]]
-
-
-def compared_settings(config: AnyConfig) -> dict[str, Any]:
-    """Return all settings but for those that a run of another seed differs in."""
-    return {name: value for name, value in every_setting(config).items() if name not in _NOT_COMPARED}

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.envs import registry
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
 from accumbens.share.markdown import header, how_it_was_made, mean_line, seeds_line, table
 from accumbens.share.weights import named_arrays
 from accumbens.training.facts import Facts
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 
 def write_card(

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import accumbens
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
 from accumbens.share.card import write_card
 from accumbens.share.files import write_agent
 from accumbens.share.folders import default_folder, new_folder, write_rows
 from accumbens.share.weights import CONFIG
 from accumbens.training.curves import draw_curve
 from accumbens.training.facts import facts_of
-from accumbens.training.snapshots import Trained, open_trained
+from accumbens.training.trained import Trained, open_trained
 
 CURVE = ["step", "seed", "mean_return"]
 

@@ -12,7 +12,7 @@ from accumbens.share.network_files import NETWORK, read_network
 from accumbens.share.weights import CONFIG
 from accumbens.training.acting import ActingAgent
 from accumbens.training.facts import facts_of
-from accumbens.training.snapshots import open_trained
+from accumbens.training.trained import open_trained
 
 
 def load(path: str | Path, *, seed: int | None = None, step: int | None = None, exploration_seed: int = 0) -> Any:

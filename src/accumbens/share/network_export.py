@@ -10,7 +10,8 @@ from accumbens.credit.curves import draw_fit
 from accumbens.credit.tasks.registry import folder_name
 from accumbens.credit.trained import Fitted, open_fitted
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory, read_table
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.tables import read_table
 from accumbens.share.folders import default_folder, new_folder, write_rows
 from accumbens.share.network_card import write_card
 from accumbens.share.network_files import write_network

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from accumbens.runs.directory import read_table
+from accumbens.runs.tables import read_table
 
 
 def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str) -> None:

@@ -7,12 +7,8 @@ import jax
 import numpy as np
 
 from accumbens.agents.settings import CommonSettings, Settings
-from accumbens.errors import AccumbensError
+from accumbens.runs.health import NotFiniteError
 from accumbens.training.metrics import ChunkMetrics
-
-
-class NotFiniteError(AccumbensError, FloatingPointError):
-    """A loss, a gradient or a parameter became NaN or infinite."""
 
 
 def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int) -> None:

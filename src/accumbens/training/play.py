@@ -14,7 +14,7 @@ from accumbens.cells import Carry, Stack
 from accumbens.envs import registry
 from accumbens.envs.wrappers import auto_reset
 from accumbens.runs.streams import Stream, stream_key
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 
 class Outcome(NamedTuple):

@@ -10,10 +10,10 @@ import numpy as np
 
 from accumbens.agents.settings import SACSettings
 from accumbens.envs.continuous import make_continuous
-from accumbens.runs.directory import RunDirectory, restore_newest
+from accumbens.runs.health import NotFiniteError
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import EVALUATION_SEED, LONGEST_EPISODE, Evaluation
-from accumbens.training.health import NotFiniteError
+from accumbens.training.job import AgentJob
 from accumbens.training.plan import make_sac_plan
 from accumbens.training.sac_learner import SACLearner, SACSeed, require_sac
 
@@ -27,8 +27,8 @@ class SACState(NamedTuple):
     iteration: int
 
 
-class SACTrainer:
-    """SAC on one environment; a `RunTrainer`.
+class SACTrainer(AgentJob[SACState]):
+    """SAC on one environment.
 
     The state of the simulators cannot be saved: a run that is resumed begins new episodes, so its result is not that of
     an uninterrupted run to the bit.
@@ -41,14 +41,12 @@ class SACTrainer:
             AccumbensError: SBX is not installed, or the environment cannot be used.
         """
         require_sac()
-        self.config, self.seeds = config, config.seed_list()
-        self.plan = make_sac_plan(config, settings)
+        super().__init__(config, make_sac_plan(config, settings))
         self.num_cells = 1
         self.columns = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns += ["critic_loss", "actor_loss", "entropy_coefficient"]
         self._settings = settings
-        total = self.plan.blocks * self.plan.steps_per_block
-        self._learners = [SACLearner(config.env, settings, total, seed) for seed in self.seeds]
+        self._learners = [SACLearner(config.env, settings, self.total, seed) for seed in self.seeds]
         for learner in self._learners[1:]:
             learner.share_programs(self._learners[0])
         self._evaluation_env = make_continuous(config.env)
@@ -57,18 +55,13 @@ class SACTrainer:
         """Return the run before its first step."""
         return SACState([learner.init() for learner in self._learners], 0)
 
-    def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> SACState:
-        """Return the state of the newest good checkpoint; new episodes begin.
-
-        Raises:
-            AccumbensError: there is none, or it does not fit this run.
-        """
-        state = restore_newest(run, self.init(), warn)
+    def restored(self, state: SACState) -> SACState:
+        """Return a state that was read from a checkpoint; new episodes begin."""
         for learner, seed in zip(self._learners, state.seeds, strict=True):
             learner.put(seed, self.step_of(state))
         return state
 
-    def advance(
+    def run_blocks(
         self, state: SACState, blocks: int, warn: Callable[[str], None]
     ) -> tuple[SACState, list[dict[str, Any]]]:
         """Run that many blocks.
@@ -89,7 +82,7 @@ class SACTrainer:
             rows.append({column: row[column] for column in self.columns})
         return SACState([learner.state() for learner in self._learners], state.iteration + blocks), rows
 
-    def evaluate(self, state: SACState, epsilon: float = 0.0) -> Evaluation:
+    def play(self, state: SACState, epsilon: float = 0.0) -> Evaluation:
         """Play, `epsilon` of the actions at random; all seeds and every evaluation meet the same first states."""
         played = np.asarray([self._play(learner, epsilon) for learner in self._learners])
         returns, lengths = played[:, None, :, 0], played[:, None, :, 1]

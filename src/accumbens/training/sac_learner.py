@@ -16,8 +16,8 @@ import numpy as np
 from accumbens.agents.settings import SACSettings
 from accumbens.envs.continuous import make_continuous
 from accumbens.errors import AccumbensError
+from accumbens.runs.health import NotFiniteError
 from accumbens.training.episodes import WINDOW
-from accumbens.training.health import NotFiniteError
 
 LOSSES = ("critic_loss", "actor_loss", "ent_coef")
 _BUFFER = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")

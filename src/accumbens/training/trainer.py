@@ -11,7 +11,6 @@ import numpy as np
 from accumbens.agents.settings import AgentSettings
 from accumbens.cells import Stack
 from accumbens.envs import registry
-from accumbens.runs.directory import RunDirectory, restore_newest
 from accumbens.runs.interrupt import wait_for
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
@@ -19,12 +18,13 @@ from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evalua
 from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
+from accumbens.training.job import AgentJob
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan
 
 
-class Trainer:
-    """The compiled pieces of one run; a `RunTrainer`."""
+class Trainer(AgentJob[RunState]):
+    """The compiled pieces of one run of cells."""
 
     def __init__(self, config: RunConfig):
         """Build the agent and its loop; nothing is compiled yet.
@@ -32,9 +32,8 @@ class Trainer:
         Raises:
             AccumbensError: the environment cannot be used, or a size does not fit it.
         """
-        self.config = config
-        self.seeds = config.seed_list()
-        self.agent, self.plan = make_agent_and_plan(config)
+        self.agent, plan = make_agent_and_plan(config)
+        super().__init__(config, plan)
         self.num_cells = self.agent.num_cells
         per_cell = [f"{name}_{cell}" for name in PER_CELL for cell in range(1, self.num_cells + 1)]
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
@@ -69,7 +68,7 @@ class Trainer:
         """Run that many blocks; the state that goes in is used up. On the device this returns at once."""
         return self._chunk(state, blocks)
 
-    def advance(
+    def run_blocks(
         self, state: RunState, blocks: int, warn: Callable[[str], None]
     ) -> tuple[RunState, list[dict[str, Any]]]:
         """Run that many blocks and wait for them; `warn` is told, once, if rewards make values the cells cannot have.
@@ -122,20 +121,21 @@ class Trainer:
         cells = self.networks(state).cells
         require_finite_parameters(cells, self.seeds, self.step_of(state))
 
-    def evaluate(self, state: RunState, epsilon: float = 0.0) -> Evaluation:
-        """Evaluate the agents of all seeds; arrays have a leading axis of seeds."""
+    def play(self, state: RunState, epsilon: float = 0.0) -> Evaluation:
+        """Let the agents of all seeds play; arrays have a leading axis of seeds."""
         return jax.tree.map(np.asarray, self._evaluate(state.seeds.agent, epsilon))
 
-    def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> RunState:
-        """Return the state of the newest good checkpoint.
+    def begin_from(self, state: RunState, networks: Stack) -> RunState:
+        """Return a first state with other stacks; optimisers, replay and target network are those of a beginning."""
+        agent = jax.vmap(self.agent.with_network)(state.seeds.agent, networks)
+        return state._replace(seeds=state.seeds._replace(agent=agent))
 
-        Raises:
-            AccumbensError: there is none, or it does not fit this run.
-        """
-        state = restore_newest(run, self._like(), warn)
+    def restored(self, state: RunState) -> RunState:
+        """Return a state that was read from a checkpoint; environments on the host begin new episodes."""
         return state if self._host is None else self._host.resume(state)
 
-    def _like(self) -> RunState:
+    def like(self) -> RunState:
+        """Return the shapes of a state; environments on the host must be begun for them."""
         if self._host is None:
             return jax.eval_shape(self._init, jax.ShapeDtypeStruct((len(self.seeds),), jnp.uint32))
         return self.init()

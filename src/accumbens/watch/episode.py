@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from PIL import Image
 
 from accumbens.training.play import Moment, play
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 from accumbens.watch.stage import Stage
 
 

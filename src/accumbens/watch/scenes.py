@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, UInt8
 from PIL import Image, ImageDraw
 
 from accumbens.envs.conditioning import PROBES
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 from accumbens.watch.classic import CLASSIC, Drawing
 from accumbens.watch.episode import Instant
 from accumbens.watch.palettes import GAMES, Colour, unnamed

@@ -15,7 +15,7 @@ from accumbens.envs.bang_bang import BangBang, Discretisation
 from accumbens.envs.copies import Copies, Layout
 from accumbens.envs.gymnasium import describe, make_unchanged
 from accumbens.training.play import Arena, Outcome, make_arena
-from accumbens.training.snapshots import Trained
+from accumbens.training.trained import Trained
 
 _USUAL_FPS, _MOST_FPS = 30, 50
 

@@ -1,0 +1,74 @@
+"""Which kinds of runs there are: the only place that lists them, and tells them apart."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory, existing_run
+from accumbens.runs.kind import Kind
+from accumbens.runs.settings import read_document
+
+KINDS: dict[str, Kind[Any] | str] = {
+    "agent": "accumbens.training.kind:AGENTS",
+    "fit": "accumbens.credit.kind:FITS",
+}
+"""By the noun for a run: the kind, or where it is, so that whoever needs none imports none."""
+
+
+def kind_named(name: str) -> Kind[Any]:
+    """Return a kind by the noun for its runs."""
+    found = KINDS[name]
+    if isinstance(found, str):
+        module, _, attribute = found.partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def all_kinds() -> list[Kind[Any]]:
+    """Return every kind."""
+    return [kind_named(name) for name in KINDS]
+
+
+def read_config(path: Path, known: bool = True) -> tuple[Kind[Any], Any]:
+    """Read the `config.toml` of a run of any kind.
+
+    Args:
+        path: the file.
+        known: its environment or task must be known here; see `Kind.from_document`.
+
+    Returns:
+        the kind of the run, and its configuration.
+
+    Raises:
+        AccumbensError: it is missing, of no kind there is, or holds what no run could use.
+    """
+    document = read_document(path)
+    for kind in all_kinds():
+        if kind.words.table in document:
+            return kind, kind.read(path, known)
+    raise AccumbensError(f"{path} cannot be read as a run's configuration: it has no table [{_tables()}]")
+
+
+def open_run(path: Path) -> tuple[Kind[Any], RunDirectory, Any]:
+    """Return the kind of an existing run, its files, and its configuration.
+
+    Raises:
+        AccumbensError: there is no run at `path`.
+    """
+    run = existing_run(path)
+    kind, config = read_config(run.config)
+    return kind, run, config
+
+
+def kind_of_place(place: str) -> Kind[Any] | None:
+    """Return the kind whose runs can be in this environment, or on this task; None if no kind knows it.
+
+    Raises:
+        AccumbensError: the module in `module:id` cannot be imported.
+    """
+    return next((kind for kind in all_kinds() if kind.knows(place)), None)
+
+
+def _tables() -> str:
+    return "] or [".join(kind.words.table for kind in all_kinds())

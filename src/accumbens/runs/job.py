@@ -1,0 +1,113 @@
+"""The work of a run: everything that a session needs, and that a kind of run does its own way."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory
+
+S = TypeVar("S")
+
+
+class Job(ABC, Generic[S]):
+    """The work of one run: everything that a session needs to learn, evaluate, save and restore.
+
+    A state S is a tree that `checkpoints.save` can write; who passes it on must not use it again.
+
+    Attributes:
+        config: what the run was asked to do.
+        seeds: its seeds.
+        total: steps at which it ends; the last chunk of some overshoots it by less than a block.
+        columns: of `metrics.csv`, between `step`, `seed` and `wall_seconds`.
+        evaluation_columns: of `evaluations.csv`, after `step` and `seed`; empty if evaluations are the rows of
+            `metrics.csv`.
+        notes: what the user should know before it begins.
+        keeps_every_network: a snapshot is taken with every evaluation, not only at the start and the end.
+    """
+
+    config: Any
+    seeds: list[int]
+    total: int
+    columns: list[str]
+    evaluation_columns: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    keeps_every_network: bool = False
+
+    @abstractmethod
+    def init(self) -> S:
+        """Return the run before its first step."""
+
+    def like(self) -> Any:
+        """Return a tree with the structure, shapes and dtypes of a state."""
+        return self.init()
+
+    def prepare(self) -> float | None:
+        """Compile, and return steps per second of each seed while learning; None if they are not known."""
+        return None
+
+    def restored(self, state: S) -> S:
+        """Return a state that was read from a checkpoint, ready to go on."""
+        return state
+
+    @abstractmethod
+    def step_of(self, state: S) -> int:
+        """Return the steps that each seed has done."""
+
+    @abstractmethod
+    def advance(self, state: S, evaluated: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]], float]:
+        """Run one chunk, which Ctrl-C waits for, and wait for it.
+
+        Args:
+            state: as it is.
+            evaluated: step of the last evaluation.
+            warn: is told what the user should know, once.
+
+        Returns:
+            the state; rows of `metrics.csv`, one per seed, or none if its rows are evaluations; and the score, mean
+            over seeds, NaN if there is none yet.
+
+        Raises:
+            NotFiniteError: something stopped being finite.
+        """
+
+    @abstractmethod
+    def is_due(self, before: int, after: int) -> bool:
+        """Return whether an evaluation is due after the chunk between two steps; `before` is -1 at the start."""
+
+    @abstractmethod
+    def evaluate(self, state: S, evaluated: int) -> tuple[S, list[dict[str, Any]]]:
+        """Evaluate all seeds; arguments are those of `advance`. Return the state, and rows with `seed`."""
+
+    @abstractmethod
+    def networks(self, state: S) -> Any:
+        """Return what was learned, of all seeds (leading axis), as `checkpoints.save` can write it."""
+
+    def begin_from(self, state: S, networks: Any) -> S:
+        """Return a first state with other networks, which are like its own.
+
+        Raises:
+            AccumbensError: these runs cannot begin from another.
+        """
+        raise AccumbensError("this run cannot begin from another's network")
+
+    def require_finite_parameters(self, state: S) -> None:
+        """Raise if a parameter is not finite.
+
+        Raises:
+            NotFiniteError: names the first that is not.
+        """
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what `meta.json` keeps of the job, such as a digest of its data."""
+        return {}
+
+    def require_continues(self, run: RunDirectory) -> None:
+        """Refuse to continue a run that had other data.
+
+        Raises:
+            AccumbensError: says so.
+        """
+
+    def close(self) -> None:
+        """Release what is not memory."""

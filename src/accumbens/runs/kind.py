@@ -1,0 +1,355 @@
+"""A kind of run: what a wing tells the spine, and every room above it, about its runs.
+
+`training/` implements it for agents and `credit/` for fits; `kinds.py` lists them. Whoever wants to know something of a
+run asks its kind, and nobody asks which kind it is.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory, existing_run
+from accumbens.runs.job import Job
+from accumbens.runs.result import Result
+from accumbens.runs.settings import every_setting, plain, read_document
+
+if TYPE_CHECKING:
+    from accumbens.runs.chapter import Chapter
+    from accumbens.runs.comparing import Comparing
+    from accumbens.runs.experimenting import Experimenting
+    from accumbens.runs.sharing import Sharing
+
+C = TypeVar("C", bound=Any)
+
+
+class Words(NamedTuple):
+    """What is said of the runs of one kind.
+
+    Attributes:
+        name: noun for a run: `agent`, `fit`.
+        verb: the command that starts one; also the table of `config.toml` that only such runs have, but for `train`.
+        table: that table.
+        place: what is learned: `environment`, `task`.
+        place_key: the field of the configuration that names it.
+        at: preposition, for runs `in` or `on` it.
+        method: who learns, or how: `agent`, `rule`.
+        method_key: the field of the configuration that names it.
+        part: a piece of the network: `cell`, `layer`.
+        step: what a run counts: `step`, `update`.
+        length: the field of the configuration that says how long a run is.
+        unit: what that counts, in the plural: `steps`, `epochs`.
+        score: what a run reports while it learns: `return`, `loss`.
+        score_form: how that is written, as Python's `format` takes it.
+    """
+
+    name: str
+    verb: str
+    table: str
+    place: str
+    place_key: str
+    at: str
+    method: str
+    method_key: str
+    part: str
+    step: str
+    length: str
+    unit: str
+    score: str
+    score_form: str
+
+
+class Plan(NamedTuple):
+    """What a run would cost.
+
+    Attributes:
+        costs: names and numbers, for people.
+        document: the same as plain values.
+        notes: what the user should know.
+    """
+
+    costs: Mapping[str, str]
+    document: Mapping[str, Any]
+    notes: Sequence[str] = ()
+
+
+@runtime_checkable
+class Audit(Protocol):
+    """What an audit found, and how it looks in the terminal."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether what the method claims is so."""
+        ...
+
+    def document(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        ...
+
+    def show(self, console: Any, config: Any) -> None:
+        """Print everything."""
+        ...
+
+    def failure(self) -> str:
+        """Say what is wrong, if it does not hold."""
+        ...
+
+
+class Kind(ABC, Generic[C]):
+    """What is true of the runs of one kind.
+
+    Attributes:
+        words: what they are called.
+        result: the class of their results.
+        curve_column: the column of `metrics.csv` that a run's curve is of, if nothing else is asked for.
+        not_compared: fields of the configuration that two runs of one experiment may differ in.
+    """
+
+    words: ClassVar[Words]
+    result: ClassVar[type[Result]]
+    curve_column: ClassVar[str]
+    not_compared: ClassVar[tuple[str, ...]] = ("seed", "seeds")
+
+    # Configurations
+
+    @abstractmethod
+    def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> C:
+        """Return the configuration that names, numbers of the run and changed settings (texts) stand for.
+
+        Raises:
+            UnknownNameError: no such place, method, setting or value.
+            AccumbensError: a value that cannot be used.
+        """
+
+    @abstractmethod
+    def knows(self, place: str) -> bool:
+        """Return whether it has an environment or a task of that name.
+
+        Raises:
+            AccumbensError: the module in `module:id` cannot be imported.
+        """
+
+    def to_document(self, config: C) -> dict[str, Any]:
+        """Return the tables of `config.toml`."""
+        return {self.words.table: plain(config)}
+
+    @abstractmethod
+    def from_document(self, document: Mapping[str, Any], known: bool = True) -> C:
+        """Return the configuration that `to_document` made these tables of.
+
+        Args:
+            document: the tables.
+            known: its place must be known here; otherwise its name is taken as it is, and nothing is imported.
+
+        Raises:
+            AccumbensError: they hold what no run could use.
+        """
+
+    def read(self, path: Path, known: bool = True) -> C:
+        """Read a `config.toml`; see `from_document`.
+
+        Raises:
+            AccumbensError: the file is missing or of another kind of run, or holds what no run could use.
+        """
+        document = read_document(path)
+        if self.words.table not in document:
+            raise AccumbensError(f"{path} is of another kind of run: this is for 'accumbens {self.words.verb}'")
+        try:
+            return self.from_document(document, known)
+        except (KeyError, TypeError, ValueError, AccumbensError) as error:
+            raise AccumbensError(f"{path} cannot be read as a run's configuration: {error}") from error
+
+    def open(self, path: Path) -> tuple[RunDirectory, C]:
+        """Return an existing run and its configuration.
+
+        Raises:
+            AccumbensError: there is no run of this kind at `path`.
+        """
+        run = existing_run(path)
+        return run, self.read(run.config)
+
+    def place(self, config: C) -> str:
+        """Return what is learned, as folders are called."""
+        return getattr(config, self.words.place_key)
+
+    def method(self, config: C) -> str:
+        """Return who learns, or how."""
+        return getattr(config, self.words.method_key)
+
+    def folder(self, config: C, out: Path) -> Path:
+        """Return where runs of the method in that place are kept."""
+        return out / self.place(config) / self.method(config)
+
+    def size(self, config: C) -> int:
+        """Return how long a run is for each seed, in its unit."""
+        return getattr(config, self.words.length)
+
+    @abstractmethod
+    def lengthened(self, config: C, length: int) -> tuple[C, list[str]]:
+        """Return the configuration of a longer run, and what the user should know of it, of schedules above all.
+
+        Raises:
+            AccumbensError: the run could not be so long.
+        """
+
+    def compared_settings(self, config: C) -> dict[str, Any]:
+        """Return all settings but for those that a run of another seed differs in."""
+        return {name: value for name, value in every_setting(config).items() if name not in self.not_compared}
+
+    def differences(self, one: C, other: C) -> list[str]:
+        """Return the settings in which two runs differ, of those that both have; seeds and evaluations do not count."""
+        mine, others = self.compared_settings(one), self.compared_settings(other)
+        return [name for name, value in mine.items() if name in others and value != others[name]]
+
+    def usual(self, config: C) -> dict[str, Any]:
+        """Return the settings that a run of this method in this place has if nothing is asked for; not all are there.
+
+        Raises:
+            AccumbensError: the place or the method is not known here.
+        """
+        return {}
+
+    def sources(self, config: C) -> dict[str, str]:
+        """Return where the values of `usual` come from, such as a paper; `default` if nothing is said.
+
+        Raises:
+            AccumbensError: the place or the method is not known here.
+        """
+        return {}
+
+    # Work
+
+    @abstractmethod
+    def make_job(self, config: C) -> Job[Any]:
+        """Return what does the work of a run; nothing is compiled yet.
+
+        Raises:
+            AccumbensError: something that it needs cannot be made, or a setting does not fit it.
+        """
+
+    @abstractmethod
+    def plan(self, config: C) -> Plan:
+        """Return what a run would cost.
+
+        Raises:
+            AccumbensError: as for `make_job`.
+        """
+
+    def require_usable(self, configs: Sequence[C]) -> None:
+        """Refuse what cannot be made, before hours of others.
+
+        Raises:
+            AccumbensError: says which.
+        """
+
+    @abstractmethod
+    def come_to(self, job: Any, files: RunDirectory, step: int, per_second: float, **common: Any) -> Result:
+        """Return what a run came to.
+
+        Args:
+            job: its work.
+            files: of the run.
+            step: where it stands.
+            per_second: steps of all seeds in a second of this session's learning.
+            common: the fields of `Result`.
+        """
+
+    def draw(self, run: RunDirectory, config: C, folder: Path, picture: Path) -> None:
+        """Draw a run's learning curve.
+
+        Args:
+            run: whose curve; its own files, or those of an export, lie in `folder`.
+            config: what it was asked to do.
+            folder: of `metrics.csv` and `evaluations.csv`.
+            picture: to write.
+        """
+
+    def is_score(self, column: str) -> bool:
+        """Return whether a column of `metrics.csv` says how good the run is."""
+        return column == self.curve_column
+
+    def tracked(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """Return the numbers of a row that trackers are told, by name."""
+        left_out = ("step", "seed")
+        return {f"seed{row['seed']}/{name}": float(value) for name, value in row.items() if name not in left_out}
+
+    # What is shown while it works
+
+    def heading(self, config: C) -> list[str]:
+        """Return what a run is about: the place first."""
+        return [self.place(config), self.method(config)]
+
+    def position(self, config: C, step: int, total: int) -> str:
+        """Return where a run stands."""
+        return f"{step:,}/{total:,} {self.words.step}s"
+
+    def evaluated(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Return what an evaluation came to, in a line."""
+        scores = [name for name in rows[0] if name not in ("step", "seed", "wall_seconds")]
+        means = {name: sum(float(row[name]) for row in rows) / len(rows) for name in scores}
+        return "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+
+    def faster(self, config: C) -> str:
+        """Return how a run could be faster."""
+        return f"--{self.words.length.replace('_', '-')} N makes it shorter"
+
+    @abstractmethod
+    def summary(self, result: Any) -> dict[str, str]:
+        """Return what a run came to, by name: its scores, and how long it was."""
+
+    @abstractmethod
+    def line(self, result: Any) -> str:
+        """Return what a run came to, in a few words."""
+
+    def look_again(self, run: str) -> str:
+        """Return the command that shows a run, whose path can be typed as it is given."""
+        return f"accumbens report {run}"
+
+    # What is asked afterwards, each by the room of that name
+
+    @cached_property
+    def comparing(self) -> "Comparing":
+        """What `accumbens compare` asks."""
+        raise NotImplementedError
+
+    @cached_property
+    def chapter(self) -> "Chapter":
+        """What `accumbens report` asks."""
+        raise NotImplementedError
+
+    @cached_property
+    def sharing(self) -> "Sharing":
+        """What `accumbens export` and `accumbens.load` ask."""
+        raise NotImplementedError
+
+    @cached_property
+    def experimenting(self) -> "Experimenting":
+        """What `accumbens experiment` asks."""
+        raise NotImplementedError
+
+    def audit(self, config: C, measured: bool) -> Audit:
+        """Derive from the computation itself what every part learns from.
+
+        Args:
+            config: of a run.
+            measured: compute derivatives, and disturb what is learned, too.
+
+        Raises:
+            AccumbensError: there is nothing that could be audited.
+        """
+        raise AccumbensError(f"there is no audit of a {self.words.name}")
+
+
+def recorded_result(kind: Kind[Any], run: RunDirectory) -> Any:
+    """Return what a run that reached its end came to; None for one that did not."""
+    recorded = run.read_meta().get("result")
+    if recorded is None or recorded["interrupted"]:
+        return None
+
+    def number(value: Any) -> Any:  # JSON has no NaN
+        return [float("nan") if item is None else item for item in value] if isinstance(value, list) else value
+
+    fields: dict[str, Any] = {name: number(value) for name, value in recorded.items()}
+    return kind.result(**fields | {"run": str(run.path)})

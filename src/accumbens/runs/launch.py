@@ -1,0 +1,159 @@
+"""Starting a run, continuing it, or whichever of the two is called for; of any kind."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from accumbens.errors import AccumbensError
+from accumbens.runs import checkpoints
+from accumbens.runs.directory import RunDirectory, make_directory, require_same
+from accumbens.runs.kind import Kind, recorded_result
+from accumbens.runs.origin import Origin, first_networks
+from accumbens.runs.reporter import Reporter
+from accumbens.runs.result import Result
+from accumbens.runs.session import Session
+from accumbens.runs.settings import every_setting, write_document
+from accumbens.runs.tracking import require_usable
+
+
+def start(
+    kind: Kind[Any],
+    config: Any,
+    report: Reporter,
+    *,
+    out: Path = Path("runs"),
+    name: str | None = None,
+    track: str | None = None,
+    checkpoint_seconds: float = 60.0,
+    origin: Origin | None = None,
+) -> Any:
+    """Work on a new run, in `out/<place>/<method>/<name>`, from the start.
+
+    Args:
+        kind: of the run.
+        config: what it is asked to do.
+        report: shows it to a person.
+        out: folder that runs are kept in.
+        name: of the run; None makes one of date and time.
+        track: `tensorboard` or `wandb` beside the CSV files.
+        checkpoint_seconds: seconds between checkpoints.
+        origin: whose network it begins from; None takes a new one.
+
+    Returns:
+        the `Result` of its kind.
+
+    Raises:
+        AccumbensError: the run exists already, a setting cannot be used, something is missing that it needs, another
+            run's network does not fit, or a number stopped being finite.
+    """
+    require_usable(track, checkpoint_seconds)
+    with closing(kind.make_job(config)) as job:
+        known = None if origin is None else first_networks(kind, origin, job).origin
+        meta = {} if known is None else {"from": known._asdict()}
+        run = make_directory(kind.folder(config, out), name, kind.to_document(config), meta)
+        with run.lock():
+            return Session(kind, job, run, report, track, checkpoint_seconds).execute()
+
+
+def resume(
+    kind: Kind[Any],
+    path: Path,
+    report: Reporter,
+    *,
+    track: str | None = None,
+    checkpoint_seconds: float = 60.0,
+    length: int | None = None,
+) -> Any:
+    """Continue a run from its newest good checkpoint; the result is that of an uninterrupted run.
+
+    Args:
+        kind: of the run.
+        path: its directory.
+        report: shows it to a person.
+        track: `tensorboard` or `wandb` beside the CSV files.
+        checkpoint_seconds: seconds between checkpoints.
+        length: how long the run shall be now, in the unit of its kind; None leaves it.
+
+    Returns:
+        the `Result` of its kind.
+
+    Raises:
+        AccumbensError: there is no run of this kind at `path`, another process is at it, no checkpoint of it can be
+            used, or it is as long already.
+    """
+    require_usable(track, checkpoint_seconds)
+    run, config = kind.open(path)
+    with run.lock():
+        if length is not None:
+            config = _lengthen(kind, run, config, length, report)
+        finished = _finished(kind, run)
+        if finished:
+            report.message(f"the run {path} is complete")
+            return finished
+        with closing(kind.make_job(config)) as job:
+            return Session(kind, job, run, report, track, checkpoint_seconds).execute()
+
+
+def start_or_resume(
+    kind: Kind[Any],
+    config: Any,
+    report: Reporter,
+    *,
+    out: Path,
+    name: str,
+    track: str | None = None,
+    checkpoint_seconds: float = 60.0,
+    origin: Origin | None = None,
+) -> Any:
+    """Work on the run of that name, from the start or from where it stands; arguments and errors as for the two.
+
+    Raises:
+        AccumbensError: as for `start` and `resume`; the run was started with other settings, or from another network.
+    """
+    path = kind.folder(config, out) / name
+    options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
+    if not path.exists():
+        return start(kind, config, report, out=out, name=name, origin=origin, **options)
+    run, there = kind.open(path)
+    require_same(every_setting(config) | _origin_asked(origin), every_setting(there) | _origin_there(run, origin), path)
+    return resume(kind, path, report, **options)
+
+
+def _origin_asked(origin: Origin | None) -> dict[str, Any]:
+    return {"from": None if origin is None else _named(origin)}
+
+
+def _origin_there(run: RunDirectory, asked: Origin | None) -> dict[str, Any]:
+    """Where the run began, as exactly as it is asked for."""
+    recorded = run.read_meta().get("from")
+    if recorded is None:
+        return {"from": None}
+    found = Origin(**recorded)
+    return {"from": _named(found if asked is None or asked.step is not None else found._replace(step=None))}
+
+
+def _named(origin: Origin) -> str:
+    step = "" if origin.step is None else f"@{origin.step}"
+    return f"{origin.run}{step}{'' if origin.seed is None else f':{origin.seed}'}"
+
+
+def _lengthen(kind: Kind[Any], run: RunDirectory, config: Any, length: int, report: Reporter) -> Any:
+    """Write the configuration of a longer run; what it came to so far stays in `meta.json`."""
+    asked, name = kind.size(config), kind.words.length
+    if length <= asked:
+        raise AccumbensError(f"{name}={length:,} cannot be used: {run.path} is for {asked:,} already")
+    longer, notes = kind.lengthened(config, length)
+    meta = run.read_meta()
+    earlier = [*meta.get("earlier", []), {name: asked, "result": meta.get("result")}]
+    run.write_meta(earlier=earlier, result=None)
+    write_document(kind.to_document(longer), run.config)
+    for note in notes:
+        report.message(note)
+    return longer
+
+
+def _finished(kind: Kind[Any], run: RunDirectory) -> Result | None:
+    """The result of a run that needs no more work: it reached its end, and its last checkpoint is good."""
+    result = recorded_result(kind, run)
+    newest = checkpoints.newest(run.checkpoints)
+    return None if newest is not None and not checkpoints.is_good(newest) else result

@@ -1,0 +1,165 @@
+"""One process's work on a run: the loop in chunks, and between chunks the log, evaluations, checkpoints and health."""
+
+import time
+from typing import Any
+
+from accumbens.runs import checkpoints
+from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint, restore_newest
+from accumbens.runs.health import NotFiniteError
+from accumbens.runs.interrupt import run_chunks
+from accumbens.runs.job import Job
+from accumbens.runs.kind import Kind
+from accumbens.runs.origin import Origin, first_networks
+from accumbens.runs.reporter import Reporter
+from accumbens.runs.result import Result
+from accumbens.runs.snapshots import forget_snapshots_after, save_snapshot
+from accumbens.runs.tables import Table, read_table
+from accumbens.runs.tracking import Tracker, make_tracker
+
+
+class Session:
+    """One process's work on a run of any kind."""
+
+    def __init__(
+        self,
+        kind: Kind[Any],
+        job: Job[Any],
+        run: RunDirectory,
+        report: Reporter,
+        track: str | None,
+        checkpoint_seconds: float,
+    ):
+        """Open the files of the run."""
+        self._kind, self._job, self._run, self._report = kind, job, run, report
+        self._track, self._checkpoint_seconds = track, checkpoint_seconds
+        self._tracker: Tracker | None = None
+        self._metrics = Table(run.metrics, ["step", "seed", *job.columns, "wall_seconds"])
+        self._evaluations = self._metrics
+        if job.evaluation_columns:
+            self._evaluations = Table(run.evaluations, ["step", "seed", *job.evaluation_columns])
+        self._earlier_seconds = float(run.read_meta()["wall_seconds"])
+        self._begin = time.perf_counter()
+        self._saved: int | None = None
+        self._evaluated = 0
+
+    def execute(self) -> Result:
+        """Learn from the newest good checkpoint, or from the start if the run has none yet, to the end.
+
+        Raises:
+            NotFiniteError: something stopped being finite; the last good checkpoint is kept.
+            AccumbensError: no checkpoint can be used, or the data are not those that the run was started with.
+        """
+        job, report = self._job, self._report
+        report.preparing(self._kind, job.config, self._run.path)
+        job.require_continues(self._run)
+        for note in job.notes:
+            report.message(note)
+        per_second = job.prepare()
+        state = self._first_state()
+        first = job.step_of(state)
+        self._tracker = make_tracker(self._track, self._run.path, self._kind.to_document(job.config), first)
+        if per_second:
+            report.projected((job.total - first) / per_second, per_second * len(job.seeds))
+        report.start(first, job.total)
+        begin = time.perf_counter()
+        try:
+            state = self._learn(state)
+        except NotFiniteError as error:
+            kept = "there is no checkpoint yet" if self._saved is None else "the last good checkpoint is kept"
+            raise NotFiniteError(f"{error}; {kept}") from None
+        finally:
+            if self._tracker:
+                self._tracker.close()
+        step, seconds = job.step_of(state), time.perf_counter() - begin
+        return self._finish(step, (step - first) * len(job.seeds) / seconds)
+
+    def _first_state(self) -> Any:
+        job, run = self._job, self._run
+        if has_checkpoint(run):
+            state = job.restored(restore_newest(run, job.like(), self._report.message))
+            self._saved = job.step_of(state)
+        else:
+            state = job.init()
+            origin = run.read_meta().get("from")
+            if origin is not None:
+                state = job.begin_from(state, first_networks(self._kind, Origin(**origin), job).networks)
+        step = job.step_of(state)
+        for table in (self._metrics, self._evaluations):
+            table.forget_after(step or -1)  # at the start some are evaluated, if need be again
+        self._evaluated = max((int(row["step"]) for row in read_table(self._evaluations.path)), default=0)
+        forget_snapshots_after(run, step)
+        if step == 0:
+            self._snapshot(state)
+        sessions = run.read_meta()["sessions"]
+        sessions.append({"from_step": step, "command": command_line(), **describe_machine()})
+        run.write_meta(sessions=sessions, **job.recorded())
+        return state
+
+    def _learn(self, state: Any) -> Any:
+        job = self._job
+        if job.step_of(state) == 0 and job.is_due(-1, 0):
+            state = self._evaluate(state)
+        state = run_chunks(
+            state,
+            unfinished=lambda state: job.step_of(state) < job.total,
+            chunk=self._chunk,
+            checkpoint=self._checkpoint,
+            checkpoint_seconds=self._checkpoint_seconds,
+            message=self._report.message,
+        )
+        self._snapshot(state)
+        return state
+
+    def _chunk(self, state: Any) -> Any:
+        job, before, begin = self._job, self._job.step_of(state), time.perf_counter()
+        state, rows, score = job.advance(state, self._evaluated, self._report.message)
+        seconds, step = time.perf_counter() - begin, job.step_of(state)
+        if rows:
+            self._log(self._metrics, step, rows)
+        self._report.progress(step, score, (step - before) * len(job.seeds) / seconds)
+        if job.is_due(before, step):
+            state = self._evaluate(state)
+            if job.keeps_every_network:
+                self._snapshot(state)
+        return state
+
+    def _evaluate(self, state: Any) -> Any:
+        step = self._job.step_of(state)
+        state, rows = self._job.evaluate(state, self._evaluated)
+        self._log(self._evaluations, step, rows)
+        self._evaluated = step
+        self._report.evaluated(step, rows)
+        return state
+
+    def _log(self, table: Table, step: int, rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            row["step"] = step
+            if table is self._metrics:
+                row["wall_seconds"] = round(self._wall_seconds(), 3)
+        table.append(rows)
+        if self._tracker:
+            self._tracker.log(step, {name: value for row in rows for name, value in self._kind.tracked(row).items()})
+
+    def _checkpoint(self, state: Any) -> None:
+        step = self._job.step_of(state)
+        if step == self._saved:
+            return
+        self._job.require_finite_parameters(state)
+        checkpoints.save(self._run.checkpoints, step, state)
+        self._run.write_meta(wall_seconds=round(self._wall_seconds(), 3))
+        self._saved = step
+
+    def _snapshot(self, state: Any) -> None:
+        save_snapshot(self._run, self._job.step_of(state), self._job.networks(state))
+
+    def _wall_seconds(self) -> float:
+        return self._earlier_seconds + time.perf_counter() - self._begin
+
+    def _finish(self, step: int, per_second: float) -> Result:
+        run, job = self._run, self._job
+        self._kind.draw(run, job.config, run.path, run.curve)
+        common = {"seeds": job.seeds, "run": str(run.path), "interrupted": step < job.total}
+        wall_seconds = round(self._wall_seconds(), 3)
+        result = self._kind.come_to(job, run, step, round(per_second, 1), wall_seconds=wall_seconds, **common)
+        run.write_meta(wall_seconds=wall_seconds, result=result.document())
+        return result

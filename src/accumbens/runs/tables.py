@@ -1,0 +1,82 @@
+"""The CSV tables of a run, and files that are written whole or not at all."""
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from accumbens.errors import AccumbensError
+
+Rows = list[dict[str, str]]
+"""Rows of a table as they lie in the file."""
+
+
+class Table:
+    """A CSV file that rows are appended to; every batch of rows is on the disk before `append` returns."""
+
+    def __init__(self, path: Path, columns: list[str]):
+        """Open or begin the file.
+
+        Raises:
+            AccumbensError: it exists with other columns.
+        """
+        self.path, self._columns = path, columns
+        header = ",".join(columns) + "\n"
+        if not path.exists():
+            write_atomically(path, header)
+        elif not path.read_text(encoding="utf-8").startswith(header):
+            raise AccumbensError(f"{path} has other columns than this accumbens writes")
+
+    def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows."""
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+            _sync(file)
+
+    def forget_after(self, step: int) -> None:
+        """Drop rows later than `step` and a last line cut short; a resumed run writes them again."""
+        header, *lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and int(line.partition(",")[0]) <= step]
+        write_atomically(self.path, "".join([header, *kept]))
+
+
+def read_table(path: Path) -> Rows:
+    """Return the rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def last_rows(path: Path) -> Rows:
+    """Return the rows of the last step in a table; none if there is no such table."""
+    rows = read_table(path) if path.exists() else []
+    return [row for row in rows if row["step"] == rows[-1]["step"]]
+
+
+def to_json(document: Any, indent: int | None = None) -> str:
+    """Return JSON that any reader takes: a number that is not finite becomes null."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: clean(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [clean(item) for item in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return json.dumps(clean(document), indent=indent)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        file.write(text)
+        _sync(file)
+    os.replace(partial, path)
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

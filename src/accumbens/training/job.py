@@ -1,0 +1,112 @@
+"""The work of an agent's run, as the session sees it: the same for our agents and for SAC."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from accumbens.agents.settings import SACSettings
+from accumbens.runs.job import Job
+from accumbens.training.config import RunConfig
+from accumbens.training.evaluate import Evaluation
+from accumbens.training.plan import Plan
+
+S = TypeVar("S")
+
+
+class AgentJob(Job[S]):
+    """Blocks of steps, and greedy evaluations of every prefix of cells.
+
+    Attributes:
+        plan: its sizes.
+        num_cells: cells that an evaluation distinguishes.
+    """
+
+    config: RunConfig
+    plan: Plan
+    num_cells: int
+    evaluation_columns = ("cells", "episodes", "mean_return", "std_return", "mean_length")
+    keeps_every_network = True
+
+    def __init__(self, config: RunConfig, plan: Plan):
+        """Take the sizes of the run."""
+        self.config, self.plan = config, plan
+        self.seeds = config.seed_list()
+        self.total = plan.blocks * plan.steps_per_block
+        if plan.updates == 0:
+            self.notes = ["no update will run: give more --total-timesteps or a lower learning_starts"]
+
+    @abstractmethod
+    def run_blocks(self, state: S, blocks: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]]]:
+        """Run that many blocks and wait for them; `warn` is told what the user should know, once.
+
+        Returns:
+            the state, and for each seed a row with `columns`.
+
+        Raises:
+            NotFiniteError: something stopped being finite.
+        """
+
+    @abstractmethod
+    def play(self, state: S, epsilon: float = 0.0) -> Evaluation:
+        """Let the agents of all seeds play, `epsilon` of their actions at random; the leading axis is of seeds."""
+
+    @abstractmethod
+    def measure_speed(self) -> float:
+        """Compile, and return blocks per second while learning."""
+
+    def prepare(self) -> float:
+        """Compile, and return steps per second of each seed while learning."""
+        return self.measure_speed() * self.plan.steps_per_block
+
+    def advance(self, state: S, evaluated: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]], float]:
+        """Run one chunk; the score is the mean return of the last 100 episodes."""
+        blocks = min(self.plan.chunk_blocks, self.plan.blocks - self.step_of(state) // self.plan.steps_per_block)
+        state, rows = self.run_blocks(state, blocks, warn)
+        returns = np.array([row["mean_return"] for row in rows])
+        score = float(np.nanmean(returns)) if np.isfinite(returns).any() else math.nan
+        return state, [{"seed": seed} | row for seed, row in zip(self.seeds, rows, strict=True)], score
+
+    def is_due(self, before: int, after: int) -> bool:
+        """Return whether an evaluation is due: every `eval_frequency` steps, and at the end."""
+        frequency = self.config.eval_frequency
+        passed = before >= 0 and frequency > 0 and after // frequency > before // frequency
+        return passed or after == self.total
+
+    def evaluate(self, state: S, evaluated: int) -> tuple[S, list[dict[str, Any]]]:
+        """Play greedily; return one row per seed and prefix of cells."""
+        return state, evaluation_rows(self.play(state), self.seeds)
+
+
+def make_job(config: RunConfig) -> AgentJob[Any]:
+    """Return what trains this run.
+
+    Raises:
+        AccumbensError: the environment cannot be used, a size does not fit it, or a package is missing.
+    """
+    if isinstance(config.settings, SACSettings):
+        from accumbens.training.sac import SACTrainer
+
+        return SACTrainer(config, config.settings)
+    from accumbens.training.trainer import Trainer
+
+    return Trainer(config)
+
+
+def evaluation_rows(evaluation: Evaluation, seeds: list[int]) -> list[dict[str, Any]]:
+    """Return one row per seed and prefix of cells."""
+    returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
+    return [
+        {
+            "seed": seed,
+            "cells": cells + 1,
+            "episodes": returns.shape[-1],
+            "mean_return": float(returns[index, cells].mean()),
+            "std_return": float(returns[index, cells].std()),
+            "mean_length": float(lengths[index, cells].mean()),
+        }
+        for index, seed in enumerate(seeds)
+        for cells in range(returns.shape[1])
+    ]

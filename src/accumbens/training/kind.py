@@ -1,0 +1,263 @@
+"""Agents as a kind of run: what `accumbens train` makes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accumbens.agents.settings import SACSettings
+from accumbens.envs import registry
+from accumbens.errors import UnknownNameError
+from accumbens.presets import resolve_preset
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.job import Job
+from accumbens.runs.kind import Audit, Kind, Plan, Words
+from accumbens.runs.result import Result, mean_and_all
+from accumbens.runs.settings import every_setting
+from accumbens.runs.tables import last_rows
+from accumbens.stats import estimate
+from accumbens.training import config as configs
+from accumbens.training.config import RunConfig, resolve_config
+
+if TYPE_CHECKING:
+    from accumbens.runs.chapter import Chapter
+    from accumbens.runs.comparing import Comparing
+    from accumbens.runs.experimenting import Experimenting
+    from accumbens.runs.sharing import Sharing
+
+FASTER = {
+    "ad_dqn": "ad_pqn",
+    "ad_dqn_released": "ad_pqn",
+    "ad_qrdqn": "ad_qr_pqn",
+    "ad_qrdqn_released": "ad_qr_pqn",
+    "arq": "arq_pqn",
+    "arq_released": "arq_pqn",
+    "dqn": "pqn",
+    "dqn_conv": "pqn_conv",
+    "qrdqn": "pqn",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentResult(Result):
+    """What a run of an agent came to.
+
+    Attributes:
+        steps: environment steps of each seed.
+        final_return: mean return of the last 100 training episodes; NaN before the first has ended.
+        eval_return: mean return of the full network in the last evaluation; empty before the first.
+        steps_per_second: environment steps of all seeds over the wall time of this session's training.
+    """
+
+    env: str
+    algo: str
+    credit: str
+    steps: int
+    final_return: list[float]
+    eval_return: list[float]
+    steps_per_second: float
+
+
+class Agents(Kind[RunConfig]):
+    """Agents in environments."""
+
+    words = Words(
+        name="agent",
+        verb="train",
+        table="run",
+        place="environment",
+        place_key="env",
+        at="in",
+        method="agent",
+        method_key="algo",
+        part="cell",
+        step="step",
+        length="total_timesteps",
+        unit="steps",
+        score="return",
+        score_form=".1f",
+    )
+    result = AgentResult
+    curve_column = "mean_return"
+    not_compared = ("seed", "seeds", "eval_frequency", "num_eval_episodes")
+
+    def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
+        """Return the configuration of a preset in an environment, with some settings changed."""
+        return resolve_config(place, method, **numbers, changes=changes)
+
+    def knows(self, place: str) -> bool:
+        """Return whether there is such an environment."""
+        try:
+            registry.resolve(place)
+        except UnknownNameError:
+            return False
+        return True
+
+    def to_document(self, config: RunConfig) -> dict[str, Any]:
+        """Return the tables of `config.toml`: [run] and [agent]."""
+        return configs.to_document(config)
+
+    def from_document(self, document: Mapping[str, Any], known: bool = True) -> RunConfig:
+        """Return the configuration that `to_document` made these tables of."""
+        return configs.from_document(document, known)
+
+    def lengthened(self, config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
+        """Return the configuration of a longer run; its schedules are spread over the new length."""
+        from accumbens.training.lengthen import lengthened
+
+        return lengthened(config, length)
+
+    def usual(self, config: RunConfig) -> dict[str, Any]:
+        """Return the preset's settings, and its environment steps."""
+        preset = resolve_preset(config.algo, config.env, registry.benchmark_of(config.env))
+        return {"total_timesteps": preset.total_timesteps} | every_setting(preset.settings)
+
+    def sources(self, config: RunConfig) -> dict[str, str]:
+        """Return where the preset's settings are from."""
+        return dict(resolve_preset(config.algo, config.env, registry.benchmark_of(config.env)).sources)
+
+    def make_job(self, config: RunConfig) -> Job[Any]:
+        """Return what trains a run."""
+        from accumbens.training.job import make_job
+
+        return make_job(config)
+
+    def plan(self, config: RunConfig) -> Plan:
+        """Return steps, updates, parameters of every cell, and memory of the replay."""
+        from accumbens.training.plan import make_plan
+
+        plan = make_plan(config)
+        steps, mebibytes = plan.blocks * plan.steps_per_block, plan.replay_bytes * config.seeds / 2**20
+        replay = f"{mebibytes:,.1f} MiB for {plan.replay_rows:,} steps of {config.seeds} seed(s)"
+        parts = part_names(config, len(plan.cell_parameters))
+        costs = {
+            "steps that will run": f"{steps:,} per seed ({plan.blocks:,} blocks of {plan.steps_per_block:,})",
+            "updates that will run": f"{plan.updates:,} per seed",
+            **{f"parameters of {part}": f"{count:,}" for part, count in zip(parts, plan.cell_parameters, strict=True)},
+            "memory of the replay": replay if plan.replay_bytes else "none: no replay buffer",
+        }
+        return Plan(costs, plan._asdict())
+
+    def require_usable(self, configs: Sequence[RunConfig]) -> None:
+        """Refuse an environment, or an agent, of an extra that is not installed."""
+        from accumbens.training.plan import make_plan
+        from accumbens.training.sac_learner import require_sac
+
+        for config in {config.env: config for config in reversed(configs)}.values():  # the first of every environment
+            make_plan(config)
+        if any(isinstance(config.settings, SACSettings) for config in configs):
+            require_sac()
+
+    def come_to(self, job: Any, files: RunDirectory, step: int, per_second: float, **common: Any) -> AgentResult:
+        """Return the returns of the last training episodes and of the last evaluation."""
+        config = job.config
+        training = [row for row in last_rows(files.metrics) if int(row["step"]) == step]
+        full = [row for row in last_rows(files.evaluations) if int(row["cells"]) == job.num_cells]
+        return AgentResult(
+            env=config.env,
+            algo=config.algo,
+            credit=config.settings.credit,
+            steps=step,
+            final_return=[float(row["mean_return"]) for row in training],
+            eval_return=[float(row["mean_return"]) for row in full],
+            steps_per_second=per_second,
+            **common,
+        )
+
+    def draw(self, run: RunDirectory, config: RunConfig, folder: Path, picture: Path) -> None:
+        """Draw training returns and greedy evaluations."""
+        from accumbens.training.curves import draw_curve
+
+        title = f"{config.env}   {config.algo}, {config.settings.credit} credit"
+        draw_curve(folder / run.metrics.name, folder / run.evaluations.name, picture, title)
+
+    def tracked(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """Return the numbers of a chunk, or the greedy return of a prefix of cells."""
+        if "cells" in row:
+            return {f"seed{row['seed']}/greedy_return_cells_{row['cells']}": row["mean_return"]}
+        return super().tracked(row)
+
+    def heading(self, config: RunConfig) -> list[str]:
+        """Return environment, preset and credit."""
+        return [config.env, config.algo, f"{config.settings.credit} credit"]
+
+    def evaluated(self, rows: Sequence[Mapping[str, Any]]) -> str:
+        """Return the greedy return of every prefix of cells, mean over seeds."""
+        returns: dict[int, list[float]] = {}
+        for row in rows:
+            returns.setdefault(row["cells"], []).append(row["mean_return"])
+        cells = "  ".join(
+            f"cells 1–{cell}: {np.mean(values):.1f}" if cell > 1 else f"cell 1: {np.mean(values):.1f}"
+            for cell, values in returns.items()
+        )
+        return f"step {rows[0]['step']:,}  greedy return  {cells}"
+
+    def faster(self, config: RunConfig) -> str:
+        """Name a faster preset, if there is one."""
+        if config.algo in FASTER:
+            return f"a faster preset: accumbens train {config.env} {FASTER[config.algo]}"
+        return "fewer steps: --total-timesteps N"
+
+    def summary(self, result: AgentResult) -> dict[str, str]:
+        """Return training and greedy return, and how long the run was."""
+        speed = f"{result.steps_per_second:,.0f} steps/s"
+        return {
+            "final return": f"{mean_and_all(result.final_return)}  mean of the last 100 training episodes",
+            "greedy return": f"{mean_and_all(result.eval_return)}  full network, last evaluation",
+            "steps": f"{result.steps:,} in {result.wall_seconds:.0f} s, {speed}",
+        }
+
+    def line(self, result: AgentResult) -> str:
+        """Return training and greedy return."""
+        return f"return {estimate(result.final_return)}  greedy {estimate(result.eval_return)}"
+
+    def look_again(self, run: str) -> str:
+        """Return the command that plays with what was learned."""
+        return f"accumbens evaluate {run}"
+
+    @cached_property
+    def comparing(self) -> "Comparing":
+        """What `accumbens compare` asks."""
+        from accumbens.training.comparing import COMPARING
+
+        return COMPARING
+
+    @cached_property
+    def chapter(self) -> "Chapter":
+        """What `accumbens report` asks."""
+        from accumbens.training.chapter import CHAPTER
+
+        return CHAPTER
+
+    @cached_property
+    def sharing(self) -> "Sharing":
+        """What `accumbens export` and `accumbens.load` ask."""
+        from accumbens.training.sharing import SHARING
+
+        return SHARING
+
+    @cached_property
+    def experimenting(self) -> "Experimenting":
+        """What `accumbens experiment` asks."""
+        from accumbens.training.experimenting import EXPERIMENTING
+
+        return EXPERIMENTING
+
+    def audit(self, config: RunConfig, measured: bool) -> Audit:
+        """Derive from the traced learning itself whose errors each cell's update reads."""
+        from accumbens.training.audit.show import audit
+
+        return audit(config, measured)
+
+
+def part_names(config: RunConfig, count: int) -> list[str]:
+    """Return the names of the parts of a network: its cells, or SAC's actor and critics."""
+    if isinstance(config.settings, SACSettings):
+        return ["the actor", "critic 1", "critic 2"]
+    return [f"cell {number}" for number in range(1, count + 1)]
+
+
+AGENTS = Agents()
