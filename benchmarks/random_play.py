@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from accumbens.comparison.scale import REFERENCES
 from accumbens.envs import registry
 from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.training.comparing import REFERENCES
 
 EPISODES = 1000
 EPISODES_OF_A_SIMULATOR = 200

@@ -5,8 +5,10 @@ import json
 
 import pytest
 
-from accumbens.credit.config import resolve_fit, write_fit
-from accumbens.training.config import resolve_config, write_config
+from accumbens.credit.config import resolve_fit
+from accumbens.credit.kind import FITS
+from accumbens.training.config import resolve_config
+from accumbens.training.kind import AGENTS
 
 
 def write_rows(path, rows):
@@ -29,7 +31,7 @@ def make(tmp_path):
             env, algo, seeds=len(returns), seed=seed, total_timesteps=step, credit=credit,
             changes={key: str(value) for key, value in changes.items()},
         )  # fmt: skip
-        write_config(config, path / "config.toml")
+        AGENTS.write(config, path / "config.toml")
         rows = [
             {"step": at, "seed": seed + index, "mean_return": value * at / step, "wall_seconds": 1}
             for at in (step // 2, step)
@@ -66,7 +68,7 @@ def make_fit(tmp_path):
             task, rule, seeds=len(values), seed=seed, epochs=epochs, evaluations=epochs,
             changes={key: str(value) for key, value in changes.items()},
         )  # fmt: skip
-        write_fit(config, path / "config.toml")
+        FITS.write(config, path / "config.toml")
         (path / "meta.json").write_text(json.dumps({"data_sha256": digest}))
         score = "accuracy" if task == "digits" else "loss"
         losses = first or [2.0 + seed + index for index in range(len(values))]

@@ -9,13 +9,15 @@ import pytest
 
 from accumbens import stats
 from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
-from accumbens.comparison.scale import RANDOM, REFERENCES, Scale, known_scale
 from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
+from accumbens.runs.comparing import Scale
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tables import read_table, to_json
+from accumbens.training.comparing import RANDOM, REFERENCES
 from accumbens.training.episode_files import write_episodes
 from accumbens.training.evaluate import Evaluation
+from accumbens.training.kind import AGENTS
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
@@ -25,12 +27,12 @@ def silent(text):
 
 
 def scores(*paths, metric="final_return", step=None, warn=silent):
-    return read_scores(paths, metric, step, warn)
+    return read_scores(paths, metric, {} if step is None else {"step": step}, warn)
 
 
 def test_the_score_of_a_seed_is_its_last_number(make):
     (run,) = scores(make("a", [10.0, 20.0], seed=3))
-    assert (run.scores, run.step, run.config.algo) == ({3: 10.0, 4: 20.0}, 1024, "ad_pqn")
+    assert (run.scores, run.reached, run.config.algo) == ({3: 10.0, 4: 20.0}, {"step": 1024}, "ad_pqn")
 
 
 def test_a_step_can_be_chosen_up_to_the_size_of_a_block(make):
@@ -80,7 +82,7 @@ def test_exported_experiments_can_be_compared():
     for run in runs:
         row = summary[run.config.env, run.config.algo, run.config.settings.credit]
         found = " ".join(f"{score:.2f}" for score in run.scores.values())
-        assert (found, str(run.step)) == (row["final_return_per_seed"], row["steps"])
+        assert (found, str(run.reached["step"])) == (row["final_return_per_seed"], row["steps"])
 
 
 def test_groups_are_agents_and_their_credit(make):
@@ -204,7 +206,7 @@ def test_environments_beside_one_another_are_no_pairs(make):
         ("Acrobot-v1", {"Acrobot-v1": [0.25, 0.5]}),
     ]
     assert found.pairs == []
-    assert "no environment is common to all groups: their statistics are of different tasks" in found.notes
+    assert "no environment is common to all groups: their statistics are of different environments" in found.notes
 
 
 def test_a_different_number_of_seeds_is_named(make):
@@ -216,17 +218,17 @@ def test_a_different_number_of_seeds_is_named(make):
 
 
 def test_the_scale_of_the_papers_is_random_play_and_their_agent():
-    rows = read_table(RESULTS / "random_play.csv")
+    rows, scales = read_table(RESULTS / "random_play.csv"), AGENTS.comparing.scales
     assert [row["env"] for row in rows] == list(REFERENCES) == list(RANDOM)
     for row in rows:
-        scale = known_scale(row["env"])
+        scale = scales[row["env"]]
         assert (scale.zero, scale.one) == (float(row["mean_return"]), REFERENCES[row["env"]].value)
         assert scale.one - scale.zero > 20 * float(row["standard_error"])
         assert (scale.normalise(scale.zero), scale.normalise(scale.one)) == (0.0, 1.0)
-    assert known_scale("FrozenLake-v1") is None
+    assert "FrozenLake-v1" not in scales
     # Known without playing: a random MountainCar never arrives, and 1 is what the paper's agent got, -109.
     assert RANDOM["MountainCar-v0"] == -200
-    assert known_scale("MountainCar-v0").normalise(-154.5) == pytest.approx(0.5)
+    assert scales["MountainCar-v0"].normalise(-154.5) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(

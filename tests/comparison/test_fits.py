@@ -17,14 +17,16 @@ def silent(text):
 
 
 def scores(*paths, metric=None, step=None, warn=silent, epoch=None):
-    return read_scores(paths, metric, step, warn, epoch=epoch)
+    at = {clock: number for clock, number in (("step", step), ("epoch", epoch)) if number is not None}
+    return read_scores(paths, metric, at, warn)
 
 
 def test_the_score_of_a_seed_is_its_accuracy_or_in_regression_its_loss(make_fit):
     (run,) = scores(make_fit("a", [0.5, 0.75], seed=3))
-    assert (run.metric.name, run.scores, run.step, run.epoch) == ("test_accuracy", {3: 0.5, 4: 0.75}, 40, 4.0)
+    assert (run.metric.name, run.scores) == ("test_accuracy", {3: 0.5, 4: 0.75})
+    assert run.reached == {"step": 40, "epoch": 4.0}
     (run,) = scores(make_fit("b", [5.0, 7.0], task="diabetes"))
-    assert (run.metric.name, run.scores, run.task) == ("test_loss", {0: 5.0, 1: 7.0}, "diabetes")
+    assert (run.metric.name, run.scores, run.place) == ("test_loss", {0: 5.0, 1: 7.0}, "diabetes")
     (run,) = scores(make_fit("c", [0.5, 0.75]), metric="valid_loss")
     assert run.scores == {0: 2.0 - 0.4, 1: 3.0 - 0.4}
 
@@ -46,7 +48,7 @@ def test_only_fits_have_epochs_and_their_own_metrics(make, make_fit):
         scores(fit, metric="final_return")
     with pytest.raises(AccumbensError, match="unknown metric 'test_acuracy'; did you mean 'test_accuracy'"):
         scores(fit, metric="test_acuracy")
-    with pytest.raises(AccumbensError, match=f"{agent} is of an agent, {fit} a fit"):
+    with pytest.raises(AccumbensError, match=f"there are the agent {agent} and the fit {fit}"):
         scores(fit, agent)
 
 

@@ -65,7 +65,8 @@ def compare(
     given = analysis.read_scales(Path(scale)) if scale else {}
     view = CompareView(Console(stderr=json or quiet, highlight=False), quiet)
     with view.working("reading runs"):
-        scores = analysis.read_scores(runs, metric, step, view.message, epoch=epoch)
+        at = {clock: number for clock, number in (("step", step), ("epoch", epoch)) if number is not None}
+        scores = analysis.read_scores(runs, metric, at, view.message)
     with view.working("resampling"):
         comparison = analysis.compare(scores, None if by is None else by.split(","), given)
         if out is not None:
@@ -74,7 +75,6 @@ def compare(
             analysis.draw_comparison(comparison, Path(figure))
     view.show(comparison, files)
     if json:
-        keys = analysis.BY[comparison.kind] if by is None else by.split(",")
-        about = {"metric": comparison.metric.name, "by": list(keys), "normalised": bool(comparison.scales)}
+        about = {"metric": comparison.metric.name, "by": comparison.by, "normalised": bool(comparison.scales)}
         print_json(about | analysis.document(comparison) | {"files": [str(path) for path in files]})
     return 0

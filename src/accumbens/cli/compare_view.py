@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.comparison import PAIRED, Comparison
+from accumbens.comparison import Comparison
 from accumbens.comparison.table import intervals
-from accumbens.runs.find import AGENTS
 from accumbens.stats import Interval
 
 _TITLES = {"iqm": "IQM", "median": "median", "mean": "mean", "optimality_gap": "gap"}
@@ -55,9 +54,9 @@ class CompareView:
         unit = ", in %" if comparison.factor != 1 else "; less is better" if comparison.less_is_better else ""
         line = f"[bold]{metric.name}[/]: {metric.summary}{unit}; [95 % bootstrap interval]"
         self._console.print(line.replace("[95", r"\[95"))
-        score = "return" if comparison.kind is AGENTS else metric.name
-        for task, scale in comparison.scales.items():
-            line = f"{task}: 0 is a {score} of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"
+        noun = metric.noun or metric.name
+        for place, scale in comparison.scales.items():
+            line = f"{place}: 0 is a {noun} of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"
             self._console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
         self._console.print()
 
@@ -67,7 +66,7 @@ class CompareView:
         names = [name for name in intervals(comparison.groups[0].summary) if several or name != "median"]
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if several else (0, 1))
         table.add_column("group", no_wrap=True)
-        for column in ("seeds", "envs" if comparison.kind is AGENTS else "tasks"):
+        for column in ("seeds", f"{comparison.kind.words.place_key}s"):
             table.add_column(column, justify="right")
         for name in names:
             table.add_column(_TITLES[name])
@@ -99,7 +98,7 @@ class CompareView:
         if comparison.less_is_better:
             lines.append("IQM difference: of the first minus the second; below 0 the first is better")
         if any(pair.paired for pair in comparison.pairs):
-            lines.append(f"paired by seed: {PAIRED[comparison.kind]}")
+            lines.append(f"paired by seed: {comparison.kind.comparing.paired}")
         for line in lines:
             self._console.print(f"[dim]{line}[/]", soft_wrap=True)
 

@@ -2,16 +2,15 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accumbens import stats
 from accumbens.comparison import notes as remarks
-from accumbens.comparison.groups import BY, Group, grouped, scores_of
-from accumbens.comparison.metrics import Metric
+from accumbens.comparison.groups import Group, grouped, scores_of
 from accumbens.comparison.pairs import Pair, pair
-from accumbens.comparison.scale import Scale, scales_for
-from accumbens.comparison.scores import RunScores
-from accumbens.runs.find import Kind, kind_of
+from accumbens.comparison.scale import scales_for
+from accumbens.runs.comparing import Metric, RunScores, Scale
+from accumbens.runs.kind import Kind
 
 
 class Comparison(NamedTuple):
@@ -20,14 +19,16 @@ class Comparison(NamedTuple):
     Attributes:
         kind: of the runs.
         metric: what the scores are, before they were put on a scale.
+        by: what makes a group.
         groups: in the order in which their runs were met.
-        pairs: of all groups that share tasks.
-        scales: by task; empty for scores as they are.
+        pairs: of all groups that share places.
+        scales: by place; empty for scores as they are.
         notes: what a reader must know.
     """
 
-    kind: Kind
+    kind: Kind[Any]
     metric: Metric
+    by: Sequence[str]
     groups: list[Group]
     pairs: list[Pair]
     scales: dict[str, Scale]
@@ -61,27 +62,30 @@ def compare(
 
     Raises:
         UnknownNameError: `by` names no setting.
-        AccumbensError: a seed would count twice in a group, or a task has no scale.
+        AccumbensError: a seed would count twice in a group, or a place has no scale.
     """
-    kind, metric = kind_of(runs[0].config), runs[0].metric
-    members = grouped(runs, BY[kind] if by is None else by)
+    kind, metric = runs[0].kind, runs[0].metric
+    by = kind.comparing.by if by is None else by
+    members = grouped(runs, by)
     notes = [note for name, group in members.items() for note in remarks.mixed(name, group)]
-    tasks = {name: list(dict.fromkeys(run.task for run in group)) for name, group in members.items()}
-    shared = [task for task in next(iter(tasks.values())) if all(task in others for others in tasks.values())]
-    used = {name: shared or tasks[name] for name in members}
-    notes += remarks.left_out(tasks, used)
+    places = {name: list(dict.fromkeys(run.place for run in group)) for name, group in members.items()}
+    shared = [place for place in next(iter(places.values())) if all(place in others for others in places.values())]
+    used = {name: shared or places[name] for name in members}
+    notes += remarks.left_out(places, used)
     if not shared:
-        notes.append(f"no {kind.task} is common to all groups: their statistics are of different tasks")
-    compared = list(dict.fromkeys(task for names in used.values() for task in names))
-    scales = scales_for(compared, given or {}, kind)
-    notes += remarks.steps(runs, compared, kind) + remarks.data(runs, compared)
+        word = kind.words.place
+        notes.append(f"no {word} is common to all groups: their statistics are of different {word}s")
+    compared = list(dict.fromkeys(place for names in used.values() for place in names))
+    scales = scales_for(compared, given or {}, kind, metric)
+    for place in compared:
+        notes += remarks.in_place(place, [run for run in runs if run.place == place])
     groups = []
     for name, group in members.items():
-        scores = {task: scores_of(group, task, scales.get(task)) for task in used[name]}
+        scores = {place: scores_of(group, place, scales.get(place)) for place in used[name]}
         summary = stats.summarise(scores, target=1.0 if scales else None)
         groups.append(Group(name, group, scores, summary))
     notes += remarks.few(groups, kind)
-    found = Comparison(kind, metric, groups, [], scales, notes)
+    found = Comparison(kind, metric, by, groups, [], scales, notes)
     for x, y in itertools.combinations(groups, 2):
         if set(x.scores) == set(y.scores):
             found.pairs.append(pair(x, y, found.less_is_better))

@@ -5,16 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from accumbens import stats
-from accumbens.comparison.scale import Scale
-from accumbens.comparison.scores import RunScores
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.runs.find import AGENTS, FITS, Kind, differences, kind_of
+from accumbens.runs.comparing import RunScores, Scale
 from accumbens.runs.settings import every_setting, format_value
-
-BY: dict[Kind, tuple[str, ...]] = {AGENTS: ("algo", "credit"), FITS: ("rule",)}
-"""What runs are grouped by when nothing is asked for."""
-
-_BARE = ("env", "algo", "credit", "task", "rule", "run")  # their values say what they are
 
 
 class Group(NamedTuple):
@@ -22,8 +15,8 @@ class Group(NamedTuple):
 
     Attributes:
         name: what they have in common.
-        runs: of all tasks.
-        scores: of each seed, by task; the tasks that are compared, in the order in which seeds are paired.
+        runs: of all places.
+        scores: of each seed, by place; the places that are compared, in the order in which seeds are paired.
         summary: their statistics.
     """
 
@@ -37,7 +30,7 @@ def value_of(run: RunScores, key: str) -> Any:
     """Return what a run has for a key to group by; a dash for a setting that its method does not have."""
     if key == "run":
         return str(run.path)
-    return run.task if key == kind_of(run.config).task_key else every_setting(run.config).get(key, "–")
+    return run.place if key == run.kind.words.place_key else every_setting(run.config).get(key, "–")
 
 
 def grouped(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunScores]]:
@@ -62,19 +55,18 @@ def grouped(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunS
     if clash is not None:
         name, seed, one, other = clash
         raise AccumbensError(
-            f"seed {seed} of {one.task} would count twice in the group {name}: in {one.path} and in {other.path}; tell "
-            f"them apart, such as by --by {','.join(_telling(runs, by))}"
+            f"seed {seed} of {one.place} would count twice in the group {name}: in {one.path} and in {other.path}; "
+            f"tell them apart, such as by --by {','.join(_telling(runs, by))}"
         )
     return members
 
 
 def _members(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunScores]]:
-    members: dict[str, list[RunScores]] = {}
+    kind, members = runs[0].kind, {}
+    bare = ("run", kind.words.place_key, kind.words.method_key, *kind.comparing.by)  # their values say what they are
     for run in runs:
-        values = {key: value_of(run, key) for key in by}
-        parts = [
-            format_value(value) if key in _BARE else f"{key}={format_value(value)}" for key, value in values.items()
-        ]
+        values = {key: format_value(value_of(run, key)) for key in by}
+        parts = [value if key in bare else f"{key}={value}" for key, value in values.items()]
         members.setdefault("/".join(parts), []).append(run)
     return members
 
@@ -83,7 +75,7 @@ def _clash(members: Mapping[str, Sequence[RunScores]]) -> tuple[str, int, RunSco
     """The first group with a seed that would count twice, the seed, and the runs that both have it."""
     for name, group in members.items():
         for one, other in itertools.combinations(group, 2):
-            twice = sorted(set(one.scores) & set(other.scores)) if one.task == other.task else []
+            twice = sorted(set(one.scores) & set(other.scores)) if one.place == other.place else []
             if twice:
                 return name, twice[0], one, other
     return None
@@ -94,17 +86,17 @@ def _telling(runs: Sequence[RunScores], by: Sequence[str]) -> list[str]:
     keys = list(by)
     while (clash := _clash(_members(runs, keys))) is not None:
         _, _, one, other = clash
-        keys.append(next((key for key in differences(one.config, other.config) if key not in keys), "run"))
+        keys.append(next((key for key in one.kind.differences(one.config, other.config) if key not in keys), "run"))
     return keys
 
 
-def by_seed(group: Sequence[RunScores], task: str) -> dict[int, tuple[RunScores, float]]:
-    """Return the run and the score of every seed of a group in a task, in the order of the seeds."""
-    found = {seed: (run, score) for run in group if run.task == task for seed, score in run.scores.items()}
+def by_seed(group: Sequence[RunScores], place: str) -> dict[int, tuple[RunScores, float]]:
+    """Return the run and the score of every seed of a group in a place, in the order of the seeds."""
+    found = {seed: (run, score) for run in group if run.place == place for seed, score in run.scores.items()}
     return dict(sorted(found.items()))
 
 
-def scores_of(group: Sequence[RunScores], task: str, scale: Scale | None) -> list[float]:
-    """Return the scores of a group in a task, in the order of the seeds, on a scale if there is one."""
-    values = [score for _, score in by_seed(group, task).values()]
+def scores_of(group: Sequence[RunScores], place: str, scale: Scale | None) -> list[float]:
+    """Return the scores of a group in a place, in the order of the seeds, on a scale if there is one."""
+    values = [score for _, score in by_seed(group, place).values()]
     return values if scale is None else [scale.normalise(value) for value in values]

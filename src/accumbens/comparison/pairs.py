@@ -1,30 +1,20 @@
 """Two groups beside one another, paired by seed where a seed is the same experiment in both but for one choice."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from accumbens import stats
 from accumbens.comparison.groups import Group, by_seed
-from accumbens.comparison.scores import RunScores
-from accumbens.credit.config import FitConfig
-from accumbens.runs.find import AGENTS, FITS, Kind, differences
-
-PAIRED: dict[Kind, str] = {
-    AGENTS: "twins, which differ in credit only; their seeds were resampled together",
-    FITS: "seed by seed the same data, the same batches and the same initial network; they were resampled together",
-}
-"""When seeds are paired."""
 
 
 class Pair(NamedTuple):
-    """Two groups in the tasks that both have.
+    """Two groups in the places that both have.
 
     Attributes:
         x: name of the one.
         y: name of the other.
         improvement: probability that a run of `x` beats one of `y`.
         difference: interquartile mean of `x` minus that of `y`.
-        paired: seeds were resampled in pairs; see `PAIRED`.
+        paired: seeds were resampled in pairs; see `Comparing.is_paired`.
     """
 
     x: str
@@ -35,38 +25,22 @@ class Pair(NamedTuple):
 
 
 def pair(x: Group, y: Group, less_is_better: bool) -> Pair:
-    """Compare two groups that have the same tasks.
+    """Compare two groups that have the same places.
 
     Args:
         x: the one.
         y: the other.
         less_is_better: the smaller score is the better one.
     """
-    paired = all(_are_paired(by_seed(x.runs, task), by_seed(y.runs, task)) for task in x.scores)
+    paired = all(_are_paired(x, y, place) for place in x.scores)
     more, less = (y, x) if less_is_better else (x, y)
     improvement = stats.probability_of_improvement(more.scores, less.scores, paired=paired)
     return Pair(x.name, y.name, improvement, stats.difference(x.scores, y.scores, paired=paired), paired)
 
 
-def _are_paired(x: Mapping[int, tuple[RunScores, float]], y: Mapping[int, tuple[RunScores, float]]) -> bool:
-    """Whether they have the same seeds, and each of them is paired."""
-    return x.keys() == y.keys() and all(_is_paired(seed, x[seed][0], y[seed][0]) for seed in x)
-
-
-def _is_paired(seed: int, x: RunScores, y: RunScores) -> bool:
-    if not isinstance(x.config, FitConfig) or not isinstance(y.config, FitConfig):
-        return differences(x.config, y.config) == ["credit"]
-    if x.beginning is None or y.beginning is None:
-        return False
-    losses = x.beginning.losses.get(seed)
-    return (
-        losses is not None
-        and losses == y.beginning.losses.get(seed)
-        and x.beginning.digest == y.beginning.digest
-        and _batches(x.config) == _batches(y.config)
+def _are_paired(x: Group, y: Group, place: str) -> bool:
+    """Whether they have the same seeds there, and each of them is paired."""
+    mine, others = by_seed(x.runs, place), by_seed(y.runs, place)
+    return mine.keys() == others.keys() and all(
+        run.kind.comparing.is_paired(run, others[seed][0], seed) for seed, (run, _) in mine.items()
     )
-
-
-def _batches(config: FitConfig) -> tuple[object, ...]:
-    """What the mini-batches of a fit depend on besides its seed and its data."""
-    return config.task_settings, config.rule_settings.batch_size

@@ -92,7 +92,7 @@ def _draw_profiles(axes: Axes, comparison: Comparison, colours: Sequence) -> Non
     margin = 0.02 * (np.ptp(values) or 1.0)
     thresholds = np.linspace(values.min() - margin, values.max() + margin, THRESHOLDS)
     for group, colour in zip(groups, colours, strict=True):
-        scores = {task: sign * np.asarray(values) for task, values in group.scores.items()}
+        scores = {place: sign * np.asarray(values) for place, values in group.scores.items()}
         profile = stats.performance_profile(scores, sign * thresholds, repetitions=2_000)
         at = factor * thresholds
         axes.step(at, profile.point, where="post", color=colour, label=group.name)

@@ -7,8 +7,8 @@ from typing import Any
 
 from accumbens.comparison.comparison import Comparison
 from accumbens.comparison.groups import Group
-from accumbens.comparison.scores import RunScores
 from accumbens.errors import AccumbensError
+from accumbens.runs.comparing import RunScores
 from accumbens.stats import Interval, Summary
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -27,7 +27,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
     return {
         "groups": [_group(group) for group in comparison.groups],
         "pairs": [pair._asdict() for pair in comparison.pairs],
-        "scales": {task: scale._asdict() for task, scale in comparison.scales.items()},
+        "scales": {place: scale._asdict() for place, scale in comparison.scales.items()},
         "notes": comparison.notes,
     }
 
@@ -43,9 +43,8 @@ def _group(group: Group) -> dict[str, Any]:
 
 
 def _run(run: RunScores) -> dict[str, Any]:
-    if run.epoch is None:
-        return {"run": str(run.path), "env": run.task, "step": run.step, "returns": run.scores}
-    return {"run": str(run.path), "task": run.task, "step": run.step, "epoch": run.epoch, "scores": run.scores}
+    place = {run.kind.words.place_key: run.place}
+    return {"run": str(run.path)} | place | dict(run.reached) | {run.metric.plural: run.scores}
 
 
 def require_writable(path: Path, force: bool, picture: bool) -> None:
@@ -65,7 +64,7 @@ def require_writable(path: Path, force: bool, picture: bool) -> None:
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Write a row per group and statistic, and two per pair; what does not apply is empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        columns = ["group", "other", "statistic", "point", "low", "high", "seeds", _tasks(comparison)]
+        columns = ["group", "other", "statistic", "point", "low", "high", "seeds", _places(comparison)]
         writer = csv.DictWriter(file, [*columns, "normalised", "paired"], lineterminator="\n")
         writer.writeheader()
         for row in _rows(comparison):
@@ -73,14 +72,14 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
             writer.writerow(known | {"normalised": bool(comparison.scales)})
 
 
-def _tasks(comparison: Comparison) -> str:
-    """The column that counts tasks: environments, or tasks."""
-    return f"{comparison.kind.task}s"
+def _places(comparison: Comparison) -> str:
+    """The column that counts places: environments, or tasks."""
+    return f"{comparison.kind.words.place}s"
 
 
 def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for group in comparison.groups:
-        sizes = {"seeds": group.summary.seeds, _tasks(comparison): len(group.scores)}
+        sizes = {"seeds": group.summary.seeds, _places(comparison): len(group.scores)}
         for name, interval in intervals(group.summary).items():
             yield {"group": group.name, "statistic": name} | interval._asdict() | sizes
     for pair in comparison.pairs:
