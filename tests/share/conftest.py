@@ -5,8 +5,7 @@ import pytest
 from compiling import shared_programs
 
 import accumbens
-from accumbens.share import export as sharing
-from accumbens.share.network_export import export_network
+from accumbens.share.export import export
 
 TINY = {"net_arch": (6, 5), "num_envs": 4, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
 
@@ -30,7 +29,7 @@ def run(tmp_path_factory, compile_quickly):
 def exported(tmp_path_factory, run):
     """The folder of its seed 4, without a video."""
     folder = tmp_path_factory.mktemp("exported") / "agent"
-    sharing.export(run.path, folder, seed=4)
+    export(run.path, folder, seed=4)
     return folder
 
 
@@ -46,7 +45,7 @@ def fitted(tmp_path_factory, compile_quickly):
 def exported_network(tmp_path_factory, fitted):
     """The folder of its seed 4."""
     folder = tmp_path_factory.mktemp("exported") / "network"
-    export_network(fitted.path, folder, seed=4)
+    export(fitted.path, folder, seed=4)
     return folder
 
 

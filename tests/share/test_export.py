@@ -14,13 +14,14 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 import accumbens
-from accumbens.agents.settings import ParallelSettings
 from accumbens.cli import watch_view
 from accumbens.cli.main import main
 from accumbens.errors import AccumbensError
-from accumbens.share import export as sharing
-from accumbens.share.card import _example, _header
+from accumbens.share.export import export
+from accumbens.share.markdown import header
 from accumbens.share.weights import named_arrays
+from accumbens.training.config import resolve_config
+from accumbens.training.sharing import example
 
 FILES = ["README.md", "agent.toml", "config.toml", "curve.csv", "curve.png", "evaluations.csv", "weights.safetensors"]
 
@@ -55,17 +56,17 @@ def test_curves_are_the_runs(run, exported):
     assert list(curve[0]) == ["step", "seed", "mean_return"]
     for index, seed in enumerate(run.seeds):
         mine = {int(row["step"]): float(row["mean_return"]) for row in curve if int(row["seed"]) == seed}
-        there = ~np.isnan(expected.returns[index])
+        there = ~np.isnan(expected.values[index])
         assert list(mine) == expected.steps[there].tolist()
-        np.testing.assert_array_equal(list(mine.values()), expected.returns[index][there])
+        np.testing.assert_array_equal(list(mine.values()), expected.values[index][there])
     assert rows(exported / "evaluations.csv") == rows(run.path / "evaluations.csv")
 
 
 def test_an_earlier_step_has_the_curves_until_then(run, tmp_path):
-    sharing.export(run.path, tmp_path / "early", step=2048)
+    export(run.path, tmp_path / "early", step=2048)
     for name in ("curve.csv", "evaluations.csv"):
         assert {int(row["step"]) for row in rows(tmp_path / "early" / name)} <= set(range(2049))
-    sharing.export(run.path, tmp_path / "untrained", step=0)
+    export(run.path, tmp_path / "untrained", step=0)
     assert "It was not evaluated by this step." in (tmp_path / "untrained" / "README.md").read_text()
     assert accumbens.load(tmp_path / "untrained").step == 0
 
@@ -82,7 +83,7 @@ def test_the_card(run, exported):
     assert f"| 4 (this one) | {returns:.1f} |" in text
     assert "fewer than five say little" in text
     assert "local: every cell learned from its own TD error alone" in text
-    size = sum(array.size for array in named_arrays(run.agent(seed=4).network).values())
+    size = sum(array.size for array in named_arrays(run.load(seed=4).network).values())
     assert f"2 × attention, 6 → 5 hidden units, {size:,} parameters" in text
     assert not set(re.findall(r"\((\w+\.(?:png|gif))\)", text)) - {file.name for file in exported.iterdir()}
 
@@ -105,14 +106,15 @@ def test_the_code_on_the_card_runs(exported, monkeypatch, capsys):
     ],
 )
 def test_the_card_makes_every_kind_of_environment(env, line):
-    code = _example(env, "user/repo", ParallelSettings())
+    code = "\n".join(example(resolve_config(env), "hf://user/repo"))
     assert line in code
     assert 'accumbens.load("hf://user/repo")' in code
 
 
 def test_texts_are_safe_in_the_header():
-    header = _header('odd: "name" # x', "ad_pqn", {0: (1.0, 0.5, 2)}, 0, "other: thing")
-    data = yaml.safe_load(header.strip("-\n"))
+    name, kind = 'odd: "name" # x', "reinforcement-learning"
+    text = header([kind, name], "other: thing", "ad_pqn", kind, name, [("mean_reward", "1.00 +/- 0.50")])
+    data = yaml.safe_load(text.strip("-\n"))
     assert data["license"] == "other: thing"
     assert data["tags"][-1] == data["model-index"][0]["results"][0]["dataset"]["name"] == 'odd: "name" # x'
 
@@ -137,7 +139,7 @@ def test_a_folder_is_complete_or_not_there(run, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sharing.export(run.path, tmp_path / "agent", make_video=fail)
+        export(run.path, tmp_path / "agent", make_video=fail)
     assert not list(tmp_path.iterdir())
 
 

@@ -77,7 +77,7 @@ def test_a_batch_is_as_many_players(exported, observations):
 
 
 def test_the_other_seed_and_other_steps(run, exported, observations):
-    first, untrained = accumbens.load(run.path), run.agent(seed=4, step=0)
+    first, untrained = accumbens.load(run.path), run.load(seed=4, step=0)
     assert (first.seed, first.step, untrained.seed, untrained.step) == (3, 4096, 4, 0)
     assert repr(first) == "<accumbens agent: ad_pqn on CartPole-v1, seed 3, 4,096 steps>"
     values = [agent.values(observations[0]) for agent in (first, untrained, accumbens.load(exported))]

@@ -18,7 +18,7 @@ from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError
 from accumbens.runs.tables import read_table
-from accumbens.share.network_export import export_network
+from accumbens.share.export import export
 from accumbens.share.weights import named_arrays
 
 FILES = ["README.md", "config.toml", "curve.csv", "curve.png", "network.toml", "weights.safetensors"]
@@ -60,7 +60,7 @@ def test_curves_are_the_fits(fitted, exported_network, tmp_path):
     for row in rows:
         del row["wall_seconds"]
     assert read_table(exported_network / "curve.csv") == rows
-    export_network(fitted.path, tmp_path / "untrained", step=0)
+    export(fitted.path, tmp_path / "untrained", step=0)
     assert {row["step"] for row in read_table(tmp_path / "untrained" / "curve.csv")} == {"0"}
     assert accumbens.load(tmp_path / "untrained").step == 0
 
@@ -112,7 +112,7 @@ def test_pixels_as_they_were_published(fitted, exported_network):
 def test_features_and_targets_in_their_own_units(numbers, tmp_path):
     from sklearn.datasets import load_diabetes
 
-    export_network(numbers.path, tmp_path / "network")
+    export(numbers.path, tmp_path / "network")
     network, task = accumbens.load(tmp_path / "network"), task_of(numbers)
     features, target = load_diabetes(return_X_y=True, scaled=False)
     x = network.prepare(features)
@@ -172,7 +172,7 @@ def test_the_card(fitted, exported_network):
 @pytest.mark.parametrize("which", ["fitted", "numbers"])
 def test_the_code_on_the_card_runs(which, request, tmp_path, monkeypatch, capsys):
     fit = request.getfixturevalue(which)
-    export_network(fit.path, tmp_path / "network")
+    export(fit.path, tmp_path / "network")
     monkeypatch.chdir(tmp_path / "network")
     (code,) = re.findall(r"```python\n(.*?)```", (tmp_path / "network" / "README.md").read_text(), re.DOTALL)
     exec(code, {})
@@ -180,7 +180,7 @@ def test_the_code_on_the_card_runs(which, request, tmp_path, monkeypatch, capsys
 
 
 def test_the_card_of_a_regression_says_what_must_be_known_of_the_data(numbers, tmp_path):
-    export_network(numbers.path, tmp_path / "network", licence="mit", repo="user/repo")
+    export(numbers.path, tmp_path / "network", licence="mit", repo="user/repo")
     text = (tmp_path / "network" / "README.md").read_text()
     data = ModelCard(text).data
     assert data.license == "mit"
@@ -196,7 +196,7 @@ def test_boston_comes_with_a_warning(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     np.savetxt(tmp_path / "housing.csv", rng.uniform(1, 9, size=(506, 14)), delimiter=",")
     fit = accumbens.fit("boston", layers=(2,), epochs=1, data=tmp_path, out=tmp_path, evaluations=1, batch_size=404)
-    network = accumbens.load(export_network(fit.path, tmp_path / "network").folder)
+    network = accumbens.load(export(fit.path, tmp_path / "network").folder)
     assert "column B encodes the share of Black residents" in network.notes[0]
     assert "\n- Column B encodes the share of Black residents" in (tmp_path / "network" / "README.md").read_text()
     np.testing.assert_array_equal(network.prepare(np.arange(13)), np.arange(13, dtype=np.float32))
@@ -231,7 +231,7 @@ CHANGES = {
         "    16,\n",
         "    17,\n",
     ): "weights.safetensors does not fit config.toml: layers.0.connection.weight",
-    ("config.toml", 'rule = "backprop"', 'rule = "gevb"'): "config.toml cannot be read as a fit's configuration",
+    ("config.toml", 'rule = "backprop"', 'rule = "gevb"'): "config.toml cannot be read as a run's configuration",
     ("config.toml", 'rule = "backprop"', 'rule = "antigravity:x"'): "of a module that is not imported. If you trust",
     ("config.toml", 'rule = "backprop"', 'rule = "sys:x"'): "unknown rule 'sys:x'",
 }
@@ -294,7 +294,7 @@ def rule_of_mine(monkeypatch):
 def test_a_rule_of_the_user_s_own_is_imported_by_the_user(rule_of_mine, tmp_path, monkeypatch):
     sizes = SIZES | {"epochs": 1, "seeds": 1, "evaluations": 1}
     fit = accumbens.fit("digits", rule_of_mine, out=tmp_path, **sizes)
-    export_network(fit.path, tmp_path / "network")
+    export(fit.path, tmp_path / "network")
     assert "\nimport rules_of_mine\n" in (tmp_path / "network" / "README.md").read_text()
     assert accumbens.load(tmp_path / "network").config.rule == rule_of_mine
     monkeypatch.delitem(sys.modules, "rules_of_mine")
@@ -330,9 +330,9 @@ def test_a_fit_that_was_not_evaluated(fitted, tmp_path):
     header, first, second, *_ = (path / "metrics.csv").read_text().splitlines(keepends=True)
     (path / "metrics.csv").write_text(header + first)  # the second seed's row was not written yet
     with pytest.raises(AccumbensError, match="has not been evaluated yet: continue it with 'accumbens resume"):
-        export_network(path, tmp_path / "network")
+        export(path, tmp_path / "network")
     (path / "metrics.csv").write_text(header + first + second + first.replace("0,3", "9,3", 1))
-    export_network(path, tmp_path / "network")
+    export(path, tmp_path / "network")
     with (tmp_path / "network" / "curve.csv").open() as file:
         assert len(list(csv.reader(file))) == 3
 

@@ -1,6 +1,7 @@
 """`accumbens export`: hand on what was trained."""
 
 from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -46,50 +47,45 @@ def export(
     from rich.console import Console
     from rich.markup import escape
 
+    from accumbens import kinds
     from accumbens.cli.terminal import print_json
-    from accumbens.credit.config import is_fit
     from accumbens.errors import AccumbensError
     from accumbens.share import hub
+    from accumbens.share.export import export as export_run
 
     console = Console(stderr=json or quiet, highlight=False)
     if push is None and (private or update):
         raise AccumbensError("--private and --update are for --push USER/REPO")
     if push is not None:
         hub.require_pushable(push)
-    of_fit = is_fit(run / "config.toml")
+    kind = kinds.open_run(run)[0]
+    sharing = kind.sharing
 
     def make_video(path: Path) -> None:
-        from accumbens.cli.watch_view import Request, write
-
+        module, _, function = sharing.video.partition(":")
         try:
-            write(Request(run, path, seed, step, 0, 0.0, 500, None, False, json=True, quiet=True))
+            getattr(import_module(module), function)(run, path, seed, step)
         except AccumbensError as error:
             console.print(f"[yellow]note:[/] no video: {escape(str(error))}", soft_wrap=True)
 
     with console.status("exporting …") if not quiet else nullcontext():
         options = {"seed": seed, "step": step, "repo": push, "licence": licence}
-        if of_fit:
-            from accumbens.share.network_export import export_network
-
-            exported = export_network(run, out, **options)
-        else:
-            from accumbens.share.export import export as export_agent
-
-            exported = export_agent(run, out, make_video=None if without_video else make_video, **options)
-    size = sum((exported.folder / name).stat().st_size for name in exported.files)
+        video = make_video if sharing.video and not without_video else None
+        folder, files, learned = export_run(run, out, make_video=video, **options)
+    size = sum((folder / name).stat().st_size for name in files)
     if not quiet:
-        what = f"seed {exported.seed} at {'update' if of_fit else 'step'} {exported.trained.step:,}"
-        console.print(f"exported: {what}, {len(exported.files)} files, {size / 1e6:.2f} MB")
-        console.print(str(exported.folder), soft_wrap=True, markup=False)
-        use, call = ("predict", "predict(x)") if of_fit else ("act", "act(observation)")
-        console.print(f'[dim]{use}:[/] accumbens.load("{escape(str(exported.folder))}").{call}', soft_wrap=True)
+        what = f"seed {learned.seed} at {kind.words.step} {learned.step:,}"
+        console.print(f"exported: {what}, {len(files)} files, {size / 1e6:.2f} MB")
+        console.print(str(folder), soft_wrap=True, markup=False)
+        use = f'accumbens.load("{escape(str(folder))}").{sharing.use}'
+        console.print(f"[dim]{sharing.use.partition('(')[0]}:[/] {use}", soft_wrap=True)
     url = None
     if push is not None:
         with console.status(f"pushing to {push} …") if not quiet else nullcontext():
-            url = hub.push(exported.folder, push, private=private, update=update)
+            url = hub.push(folder, push, private=private, update=update)
         if not quiet:
             console.print(f"pushed: {url}", soft_wrap=True)
     if json:
-        document = {"run": str(run), "folder": str(exported.folder), "files": exported.files, "bytes": size}
-        print_json(document | {"seed": exported.seed, "step": exported.trained.step, "pushed": url})
+        document = {"run": str(run), "folder": str(folder), "files": files, "bytes": size}
+        print_json(document | {"seed": learned.seed, "step": learned.step, "pushed": url})
     return 0

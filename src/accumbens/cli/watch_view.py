@@ -109,6 +109,11 @@ def write(request: Request) -> dict[str, Any]:
     }
 
 
+def film(run: Path, out: Path, seed: int | None, step: int | None) -> None:
+    """Make the video of an export, of an episode's first 500 steps, without a word."""
+    write(Request(run, out, seed, step, 0, 0.0, 500, None, False, json=True, quiet=True))
+
+
 def show(request: Request) -> dict[str, Any]:
     """Show an episode live; what is not a terminal gets its last instant only.
 

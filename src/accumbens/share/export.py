@@ -2,31 +2,27 @@
 
 import math
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import accumbens
-from accumbens.runs.directory import RunDirectory
-from accumbens.runs.tables import read_table
+from accumbens import kinds
+from accumbens.runs.sharing import Learned
+from accumbens.runs.tables import Rows, read_table
 from accumbens.share.card import write_card
-from accumbens.share.files import write_agent
+from accumbens.share.files import write_learned
 from accumbens.share.folders import default_folder, new_folder, write_rows
 from accumbens.share.weights import CONFIG
-from accumbens.training.curves import draw_curve
-from accumbens.training.facts import facts_of
-from accumbens.training.trained import Trained, open_trained
-
-CURVE = ["step", "seed", "mean_return"]
 
 
 class Export(NamedTuple):
-    """What was written, and the agent in it."""
+    """What was written, and the network in it."""
 
     folder: Path
     files: list[str]
-    trained: Trained
-    seed: int
+    learned: Learned
 
 
 def export(
@@ -56,29 +52,38 @@ def export(
     Raises:
         AccumbensError: `out` holds something, the run has no such seed or snapshot, or it cannot be read.
     """
-    trained = open_trained(path, step)
-    seed = trained.seeds[0] if seed is None else seed
-    out = default_folder(path, seed, trained.step) if out is None else out
-    network, facts, run = trained.network(seed), facts_of(trained.config), RunDirectory(path)
-    meta = run.read_meta()
+    kind, run, config = kinds.open_run(path)
+    learned, meta = kind.sharing.open(path, seed, step), run.read_meta()
+    out = default_folder(path, learned.seed, learned.step) if out is None else out
+    rows, evaluations = _until(run.metrics, learned.step), _until(run.evaluations, learned.step)
+    of_step = Counter(row["step"] for row in rows)
+    rows = [row for row in rows if of_step[row["step"]] == len(config.seed_list())]  # the others were being written
+    card = kind.sharing.card(run, learned, rows, evaluations, f"hf://{repo}" if repo else ".")
     with new_folder(out) as folder:
         about = {"accumbens_version": accumbens.__version__, "commit": meta.get("commit") or "unknown"}
-        write_agent(folder, facts, network, seed, trained.step, **about)
+        write_learned(folder, kind.sharing, learned, **about)
         shutil.copyfile(run.config, folder / CONFIG)
-        _write_curves(run, folder, trained)
+        _write_curve(folder / "curve.csv", rows, kind.sharing.curve)
+        if run.evaluations.exists():
+            write_rows(
+                folder / "evaluations.csv", list(evaluations[0]) if evaluations else ["step", "seed"], evaluations
+            )
+        kind.draw(config, folder / "curve.csv", folder / "evaluations.csv", folder / "curve.png")
         if make_video is not None:
             make_video(folder / "video.gif")
-        write_card(folder, run, trained, facts, seed, meta, repo, licence)
-    return Export(out, sorted(file.name for file in out.iterdir()), trained, seed)
+        write_card(folder, kind, learned, card, meta, repo, licence)
+    return Export(out, sorted(file.name for file in out.iterdir()), learned)
 
 
-def _write_curves(run: RunDirectory, folder: Path, trained: Trained) -> None:
-    """The returns of all seeds up to the exported step."""
-    rows = [row for row in read_table(run.metrics) if int(row["step"]) <= trained.step]
-    rows = [row for row in rows if not math.isnan(float(row["mean_return"]))]
-    write_rows(folder / "curve.csv", CURVE, rows)
-    evaluated = [row for row in read_table(run.evaluations) if int(row["step"]) <= trained.step]
-    write_rows(folder / "evaluations.csv", list(evaluated[0]) if evaluated else ["step", "seed"], evaluated)
-    config = trained.config
-    title = f"{config.env}   {config.algo}, {config.settings.credit} credit"
-    draw_curve(folder / "curve.csv", folder / "evaluations.csv", folder / "curve.png", title)
+def _until(table: Path, step: int) -> Rows:
+    return [row for row in read_table(table) if int(row["step"]) <= step] if table.exists() else []
+
+
+def _write_curve(path: Path, rows: Rows, kept: Any) -> None:
+    """Columns of all seeds up to the exported step; a row is left out if one that was asked for by name is NaN."""
+    if kept is None:
+        columns = [column for column in rows[0] if column != "wall_seconds"] if rows else ["step", "seed"]
+    else:
+        columns = ["step", "seed", *kept]
+        rows = [row for row in rows if not any(math.isnan(float(row[column])) for column in kept)]
+    write_rows(path, columns, rows)

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from accumbens import kinds
 from accumbens.errors import AccumbensError
-from accumbens.share.files import AGENT
-from accumbens.share.network_files import NETWORK
 from accumbens.share.weights import CONFIG, WEIGHTS
 
 _NAME = r"[\w][\w.-]*/[\w][\w.-]*"
@@ -56,8 +55,10 @@ def push(folder: Path, repo: str, *, private: bool = False, update: bool = False
                 f"{repo} holds {len(there)} file(s) already, such as {min(there)}: choose another name, or replace "
                 "them with --update"
             )
-        what = "An agent" if (folder / AGENT).exists() else "A network"
-        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=f"{what} trained with accumbens")
+        nouns = {kind.sharing.file: kind.sharing.noun for kind in kinds.all_kinds()}
+        noun = next(noun for file, noun in nouns.items() if (folder / file).exists())
+        message = f"{'An' if noun[0] in 'aeiou' else 'A'} {noun} trained with accumbens"
+        commit = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message)
     return str(commit.commit_url)
 
 
@@ -78,7 +79,7 @@ def download(address: str) -> Path:
     if not re.fullmatch(_NAME, repo, re.ASCII):
         raise AccumbensError(f"'hf://{address}' cannot be used: expected hf://USER/REPO or hf://USER/REPO@REVISION")
     with _clear_errors(f"cannot fetch hf://{address}"):
-        files = [AGENT, NETWORK, CONFIG, WEIGHTS]
+        files = [*(kind.sharing.file for kind in kinds.all_kinds()), CONFIG, WEIGHTS]
         options: dict[str, Any] = {"revision": revision or None, "allow_patterns": files, "endpoint": _endpoint()}
         return Path(hub.snapshot_download(repo, **options))
 

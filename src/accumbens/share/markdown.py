@@ -1,4 +1,4 @@
-"""Pieces that the cards of agents and of fitted networks share."""
+"""Pieces of a card in Markdown."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from accumbens.runs.sharing import Scores
 from accumbens.share.weights import CONFIG
 
 _PROJECT = "accumbens"
@@ -64,15 +65,22 @@ def how_it_was_made(meta: Mapping[str, Any]) -> str:
     )
 
 
-def mean_line(values: Sequence[float], digits: int) -> str:
-    """Return a paragraph with mean and standard deviation over seeds; nothing for a single seed."""
-    if len(values) < 2:
-        return ""
-    deviation = f"{np.std(values, ddof=1):.{digits}f}"
-    return f"\n\nMean over {len(values)} seeds: {np.mean(values):.{digits}f}, standard deviation {deviation}."
+def scores_table(scores: Scores, seed: int) -> str:
+    """Return a table with a row for every seed, and of several the mean of its first column.
 
-
-def seeds_line(scores: str, seeds: Sequence[int]) -> str:
-    """Return a point that says how many seeds scores are of, and whether that is few."""
-    few = "; fewer than five say little about a method." if len(seeds) < 5 else "."
-    return f"- The {scores} are of {len(seeds)} seed(s){few}"
+    Args:
+        scores: of all seeds.
+        seed: whose network is exported.
+    """
+    if not scores.by_seed:
+        return "It was not evaluated by this step."
+    lines = [scores.said, "", f"| seed | {' | '.join(scores.columns)} |", "|---" * (1 + len(scores.columns)) + "|"]
+    for number, values in scores.by_seed.items():
+        texts = " | ".join(format(value, scores.form) for value in values)
+        lines.append(f"| {number}{' (this one)' if number == seed else ''} | {texts} |")
+    if len(scores.by_seed) > 1:
+        first = [values[0] for values in scores.by_seed.values()]
+        mean, deviation = (format(number, scores.form) for number in (np.mean(first), np.std(first, ddof=1)))
+        over = f"Mean {scores.columns[0]} over {len(first)} seeds"
+        lines += ["", f"{over}: {mean}, standard deviation {deviation}."]
+    return "\n".join(lines)

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -70,55 +71,33 @@ def read_weights(folder: Path, digest: str, like: Any, beside: str) -> Any:
     return jax.tree.unflatten(jax.tree.structure(like), [jnp.asarray(arrays[name]) for name in expected])
 
 
-def require_files(folder: Path, names: tuple[str, ...], what: str) -> None:
-    """Refuse a folder in which a file is missing.
-
-    Raises:
-        AccumbensError: names the first.
-    """
-    for name in names:
-        if not (folder / name).is_file():
-            raise AccumbensError(f"{folder} is not a complete exported {what}: it has no {name}")
-
-
 def read_document(path: Path, version: int) -> dict[str, Any]:
     """Return the tables of a TOML file of ours.
 
     Raises:
         AccumbensError: it is damaged, or of another format version.
     """
-    document = read_toml(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise AccumbensError(f"{path} is damaged: {error}") from error
     found = document.get("format_version")
     if found != version:
         raise AccumbensError(f"{path} has format version {found}; this accumbens reads {version}")
     return document
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the tables of a TOML file.
-
-    Raises:
-        AccumbensError: it is damaged.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise AccumbensError(f"{path} is damaged: {error}") from error
-
-
-def require_imported(folder: Path, table: Any, keys: tuple[str, ...]) -> None:
+def require_imported(folder: Path, names: Iterable[tuple[str, Any]]) -> None:
     """Refuse names of modules that are not imported: nothing that a folder names is ever imported.
 
     Args:
         folder: for the message.
-        table: of the configuration.
-        keys: settings whose values may be `module:id`.
+        names: settings, and their values that may be `module:id`.
 
     Raises:
         AccumbensError: names the first such module.
     """
-    for key in keys:
-        name = table.get(key) if isinstance(table, dict) else None
+    for key, name in names:
         module, colon, _ = str(name).rpartition(":")
         if colon and module not in sys.modules:
             raise AccumbensError(

@@ -1,0 +1,136 @@
+"""What `accumbens export` and `accumbens.load` ask of fits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from accumbens.credit.config import FitConfig
+from accumbens.credit.fitted import FittedNetwork
+from accumbens.credit.kind import FITS
+from accumbens.credit.protocol import Network, TaskFacts
+from accumbens.credit.registry import rule_entry
+from accumbens.credit.tasks import description
+from accumbens.credit.tasks.description import Description
+from accumbens.credit.trained import network_like
+from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.sharing import Card, Learned, Scores, Sharing
+from accumbens.runs.tables import Rows
+
+
+class FitSharing(Sharing):
+    """Networks that predict; the data need not be at hand."""
+
+    use = "predict(x)"
+
+    def ready(self, learned: Learned, exploration_seed: int = 0) -> FittedNetwork:
+        """Return a network that predicts, without random numbers."""
+        return FittedNetwork(*learned)
+
+    def like(self, config: FitConfig, about: Description) -> Network:
+        """Return the shapes of the layers."""
+        return network_like(config, about.facts)
+
+    def about(self, run: RunDirectory, config: FitConfig) -> Description:
+        """Return the description of the task that the run keeps."""
+        recorded = run.read_meta().get("task")
+        if recorded is None:
+            raise AccumbensError(f"{run.meta} does not describe the task")
+        return description.from_table(recorded)
+
+    def to_table(self, about: Description) -> dict[str, Any]:
+        """Return the description as a table."""
+        return description.to_table(about)
+
+    def from_table(self, table: Mapping[str, Any]) -> Description:
+        """Return the description of a table."""
+        return description.from_table(table)
+
+    def names(self, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        """Return the rule; the task need not be there."""
+        fit = document.get("fit")
+        return [("rule", fit.get("rule"))] if isinstance(fit, dict) else []
+
+    def card(self, run: RunDirectory, learned: Learned, rows: Rows, evaluations: Rows, where: str) -> Card:
+        """Return what the card says."""
+        if not rows:
+            raise AccumbensError(
+                f"{run.path} has not been evaluated yet: continue it with 'accumbens resume {run.path}'"
+            )
+        config, facts, rule = learned.config, learned.about.facts, learned.config.rule_settings
+        last = {int(row["seed"]): row for row in rows if row["step"] == rows[-1]["step"]}
+        size = sum(leaf.size for leaf in jax.tree.leaves(learned.network))
+        units = " → ".join(map(str, [facts.inputs, *rule.layers, facts.outputs]))
+        name, image = FITS.place(config), facts.image_shape and facts.kind == "classification"
+        task_type = "image-classification" if image else f"tabular-{facts.kind}"
+        metric, column = ("accuracy", "test_accuracy") if facts.kind == "classification" else ("mse", "test_loss")
+        return Card(
+            "A supervised network, trained with accumbens, where a rule says what every layer is told about the error.",
+            {
+                "task": f"`{name}`, {facts.kind}",
+                "rule": f"`{config.rule}`",
+                "what every layer was told": rule_entry(config.rule)[1].summary or "see the rule's code",
+                "units": f"{units}, {size:,} parameters",
+                "updates": f"{learned.step:,} of this seed, of at most {rule.batch_size} examples each",
+            },
+            _scores(facts, last),
+            _example(config, facts, where),
+            inputs=_inputs(learned.about),
+            data=[f"{note[:1].upper()}{note[1:]}." for note in learned.about.notes],
+            limits=["It knows examples like those of this task and no others, and says nothing of how sure it is."],
+            licence="The data have a licence of their own.",
+            picture="Scores and diagnostics over epochs",
+            tags=["local-learning", task_type, config.rule, name],
+            task_type=task_type,
+            metrics=[(metric, float(last[learned.seed][column]))],
+        )
+
+
+def _scores(facts: TaskFacts, last: Mapping[int, Mapping[str, str]]) -> Scores:
+    """Scores of every split, of the last evaluation."""
+    names = {"test_accuracy": "test accuracy", "valid_accuracy": "validation accuracy", "train_accuracy": "training"}
+    if facts.kind == "regression":
+        names = {"test_loss": "test error", "valid_loss": "validation error", "train_loss": "training error"}
+    row = next(iter(last.values()))
+    names = {column: text for column, text in names.items() if column in row}
+    error = "" if facts.kind == "classification" else ", mean squared errors of the targets as the task has them"
+    return Scores(
+        f"After {float(row['epoch']):.4g} epochs, greedy{error}.",
+        list(names.values()),
+        {seed: [float(scores[column]) for column in names] for seed, scores in last.items()},
+        ".4f",
+    )
+
+
+def _example(config: FitConfig, facts: TaskFacts, where: str) -> list[str]:
+    """Few lines that predict."""
+    module, colon, _ = config.rule.rpartition(":")
+    answer = "network.classes(x)" if facts.kind == "classification" else "network.restore(network.predict(x))"
+    return [
+        *("import accumbens", "import numpy as np", *([f"import {module}"] if colon else []), ""),
+        f'network = accumbens.load("{where}")',
+        f"examples = np.zeros((5, {facts.inputs}))  # yours",
+        "x = network.prepare(examples)",
+        f"print({answer})",
+    ]
+
+
+def _inputs(task: Description) -> str:
+    """Say what the network expects."""
+    facts = task.facts
+    text = f"An example is a row of {facts.inputs} numbers as the data have them"
+    if facts.image_shape:
+        text += " (an image, {} × {} × {}: channels, height, width)".format(*facts.image_shape)
+    text += "; `prepare` " + (
+        "changes nothing about them."
+        if task.input_scale is None
+        else "shifts and scales them to what the network met in training."
+    )
+    if facts.kind == "classification":
+        return f"{text} `network.predict(x)` are the logits of {facts.outputs} classes."
+    scaled = "shifted and scaled as in training" if task.target_scale is not None else "as they are"
+    return f"{text} `network.predict(x)` are numbers {scaled}; `restore` gives them in the data's own units."
+
+
+SHARING = FitSharing(FITS)
