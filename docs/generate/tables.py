@@ -73,12 +73,12 @@ def _result(row: dict[str, str]) -> tuple[str, ...]:
 def signals(algo: str, credit: str | None = None) -> str:
     """What `accumbens audit --fast` prints of a preset on MinAtar."""
     from accumbens.cli.audit_view import print_audit
-    from accumbens.training.audit import audit_config
+    from accumbens.training.kind import AGENTS
 
     config = resolve_config("minatar/breakout", algo, credit=credit)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        print_audit(config, audit_config(config, measure=False), json=False)
+        print_audit([config.env, config.algo], AGENTS.audit(config, measured=False), json=False)
     lines = [line.rstrip() for line in printed.getvalue().splitlines()[2:]]
     return "```text\n" + "\n".join(lines).strip() + "\n```"
 

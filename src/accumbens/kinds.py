@@ -1,10 +1,11 @@
 """Which kinds of runs there are: the only place that lists them, and tells them apart."""
 
+import difflib
 import importlib
 from pathlib import Path
 from typing import Any
 
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.directory import RunDirectory, existing_run
 from accumbens.runs.kind import Kind
 from accumbens.runs.settings import read_document
@@ -68,6 +69,31 @@ def kind_of_place(place: str) -> Kind[Any] | None:
         AccumbensError: the module in `module:id` cannot be imported.
     """
     return next((kind for kind in all_kinds() if kind.knows(place)), None)
+
+
+def unknown_place(place: str) -> AccumbensError:
+    """Return the error of a place that no kind knows: it offers the nearest name over all kinds."""
+    kinds = all_kinds()
+    owners = {name.casefold(): kind for kind in reversed(kinds) for name in kind.places().known}
+    for nearest in difflib.get_close_matches(place.casefold(), owners, n=1):
+        return UnknownNameError(owners[nearest].words.place, place, *owners[nearest].places())
+    commands = [repr(command) for kind in kinds if (command := kind.places().command)]
+    places = " or ".join(kind.words.place for kind in kinds)
+    return AccumbensError(f"unknown {places} {place!r}. Run {' or '.join(commands)} to see all.")
+
+
+def unknown_method(kind: Kind[Any], place: str, error: UnknownNameError) -> AccumbensError:
+    """Return the error of a method that a kind does not know: it says so if another kind does."""
+    for other in all_kinds():
+        if other is not kind and error.value in other.methods().known:
+            theirs, ours = other.words, kind.words
+            known = f"{error.value} is {_a(theirs.method)}, for {theirs.place}s, and {place} is {_a(ours.place)}"
+            return AccumbensError(f"{known}: {error.command!r} lists the {ours.method}s" if error.command else known)
+    return error
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _tables() -> str:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from accumbens.credit.audit import measure
-from accumbens.credit.config import resolve_fit, write_fit
+from accumbens.credit.config import resolve_fit
+from accumbens.credit.kind import FITS
 from accumbens.credit.networks.vectorised import Vectorised
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES, register_rule
@@ -74,15 +75,17 @@ def test_memory_is_told_of(cli):
 
 
 def test_a_fit_says_everything_itself(cli, tmp_path):
-    write_fit(resolve_fit("digits", "coagent", layers=(6, 5), changes={"units": "gaussian"}), tmp_path / "config.toml")
+    FITS.write(resolve_fit("digits", "coagent", layers=(6, 5), changes={"units": "gaussian"}), tmp_path / "config.toml")
     for target in (tmp_path, tmp_path / "config.toml"):
         outcome = cli("audit", target, "--fast", "--json")
         assert outcome.code == 0, outcome.err
         assert outcome.json["kind"] == "scalar"
         assert [layer["error"] for layer in outcome.json["layers"]] == ["scalar"] * 3
-    refused = cli("audit", tmp_path, "--set", "units=discrete")
-    assert refused.code == 2
-    assert "--set cannot be used with the run" in refused.err
+    extras = {"--set": ["--set", "units=discrete"], "RULE": ["gevb"], "--data": ["--data", "."]}
+    for name, words in extras.items():
+        refused = cli("audit", tmp_path, *words)
+        assert refused.code == 2
+        assert f"{name} cannot be used with the run {tmp_path}: its configuration says everything" in refused.err
 
 
 def test_own_rule_and_own_task(cli):
@@ -149,12 +152,12 @@ def test_an_audit_that_contradicts_itself_fails(cli, monkeypatch):
         (["CartPol-v1", "gevb"], "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'?"),
         (["qqqq"], "unknown environment or task 'qqqq'. Run 'accumbens envs' or 'accumbens tasks' to see all."),
         (["digits", "gvb"], "unknown rule 'gvb'; did you mean 'gevb'?"),
-        (["digits", "ad_pqn"], "ad_pqn is of agents, and digits is a task: 'accumbens rules' lists what it learns by"),
-        (["CartPole-v1", "gevb"], "gevb is a rule, for tasks such as digits, and CartPole-v1 is an environment"),
-        (["digits", "gevb", "--credit", "local"], "--credit cannot be used with the task digits"),
+        (["digits", "ad_pqn"], "ad_pqn is an agent, for environments, and digits is a task: 'accumbens rules' lists the"),
+        (["CartPole-v1", "gevb"], "gevb is a rule, for tasks, and CartPole-v1 is an environment: 'accumbens algos' lists"),
+        (["digits", "gevb", "--credit", "local"], "--credit cannot be used with the task digits: it is of agents"),
         (["digits", "gevb", "--net-arch", "3,3"], "--net-arch cannot be used with the task digits"),
         (["digits", "gevb", "--set", "signs=both"], "unknown value of signs 'both'"),
-        (["CartPole-v1", "--data", "."], "--data is of tasks, and CartPole-v1 is none"),
+        (["CartPole-v1", "--data", "."], "--data cannot be used with the environment CartPole-v1: it is of fits"),
         (["nowhere.csv", "gevb"], ""),
     ],
 )

@@ -1,12 +1,12 @@
 """`accumbens audit`: what every parameter's update reads, of an agent's cells or a network's layers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
-from accumbens.cli.start import SET
+from accumbens.cli.start import Changes
 
 TARGET = tyro.conf.arg(
     metavar="TASK|ENV|RUN", help="Environment, or task, or the directory or config.toml of a run or a fit."
@@ -24,7 +24,7 @@ def audit(
     ] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     data: Annotated[str | None, parsed("data", str, "FOLDER"), default("as in 'accumbens fit'")] = None,
-    set_: Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], SET] = (),
+    set_: Changes = (),
     fast: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -46,127 +46,53 @@ def audit(
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but what is wrong, and that on standard error.
     """
-    from accumbens.agents.settings import SACSettings
-    from accumbens.cli import audit_view
+    from accumbens.cli.audit_view import print_audit, print_failure
     from accumbens.cli.terminal import print_json
 
-    given = {"--net-arch": net_arch, "--credit": credit}
-    fit = _fit_config(target, algo, given, data, parse_pairs(set_))
-    if fit is not None:
-        return _audit_rule(fit, fast, json, quiet)
-    config = _config(target, algo, net_arch, credit, parse_pairs(set_))
-    title = {"env": config.env, "algo": config.algo}
-    if isinstance(config.settings, SACSettings):
-        document = title | audit_view.SAC
-        if not quiet:
-            audit_view.print_sac(config, json)
-    else:
-        from accumbens.training.audit import audit_config, to_document
-
-        found = audit_config(config, measure=not fast)
-        document = title | to_document(found)
-        if not quiet:
-            audit_view.print_audit(config, found, json)
-        elif not found.holds:
-            audit_view.print_failure(found)
-    if json:
-        print_json(document)
-    return 0 if document["holds"] else 1
-
-
-def _config(target, algo, net_arch, credit, changes):
-    """The configuration of a run, or the one that a preset and some choices stand for."""
-    from accumbens.errors import UnknownNameError
-    from accumbens.training.config import read_config, resolve_config
-
-    file = _file(target)
-    if file is not None:
-        _refuse(target, {"ALGO": algo, "--net-arch": net_arch, "--credit": credit, "--set": changes})
-        return read_config(file)
-    try:
-        return resolve_config(target, algo or "ad_pqn", net_arch=net_arch, credit=credit, changes=changes)
-    except UnknownNameError as error:
-        raise _among_both(error, target) from None
-
-
-def _file(target: str) -> Path | None:
-    """The configuration of a run or a fit, if that is what is asked for."""
-    path = Path(target)
-    if path.suffix == ".toml":
-        return path
-    return path / "config.toml" if (path / "config.toml").is_file() else None
-
-
-def _refuse(target: str, given: dict[str, object]) -> None:
-    from accumbens.errors import AccumbensError
-
-    extra = [name for name, value in given.items() if value]
-    if extra:
-        raise AccumbensError(f"{extra[0]} cannot be used with the run {target}: its configuration says everything")
-
-
-def _fit_config(target, rule, of_agents, data, changes):
-    """The configuration of a fit, or the one that a task and a rule stand for; None if an agent is asked for."""
-    from accumbens.credit.config import is_fit, read_fit, resolve_fit
-    from accumbens.credit.tasks.registry import task_entry
-    from accumbens.errors import AccumbensError, UnknownNameError
-    from accumbens.presets import PRESETS
-
-    file = _file(target)
-    if file is not None:
-        if not is_fit(file):
-            _refuse(target, {"--data": data})
-            return None
-        _refuse(target, {"RULE": rule, **of_agents, "--data": data, "--set": changes})
-        return read_fit(file)
-    try:
-        task_entry(target)
-    except UnknownNameError:
-        if data:
-            raise AccumbensError(f"--data is of tasks, and {target} is none: 'accumbens tasks' lists them") from None
-        return None
-    for name, value in of_agents.items():
-        if value is not None:
-            raise AccumbensError(f"{name} cannot be used with the task {target}: it is of agents; rules have --set")
-    if rule in PRESETS:
-        raise AccumbensError(f"{rule} is of agents, and {target} is a task: 'accumbens rules' lists what it learns by")
-    return resolve_fit(target, rule or "backprop", data=data or "", changes=changes)
-
-
-def _among_both(error, target):
-    """The error of a name that is neither, by what it is nearest to."""
-    import difflib
-
-    from accumbens.credit.registry import RULES
-    from accumbens.credit.tasks.registry import TASKS
-    from accumbens.errors import AccumbensError, UnknownNameError
-
-    if error.value in RULES:
-        return AccumbensError(f"{error.value} is a rule, for tasks such as digits, and {target} is an environment")
-    if error.value != target:
-        return error
-    nearest = difflib.get_close_matches(target.casefold(), [name.casefold() for name in (*error.allowed, *TASKS)], n=1)
-    if not nearest:
-        return AccumbensError(
-            f"unknown environment or task {target!r}. Run 'accumbens envs' or 'accumbens tasks' to see all."
-        )
-    return UnknownNameError("task", target, list(TASKS), "accumbens tasks") if nearest[0] in TASKS else error
-
-
-def _audit_rule(config, fast: bool, json: bool, quiet: bool) -> int:
-    """Audit the rule of a fit, and print it."""
-    from accumbens.cli import audit_rule_view
-    from accumbens.cli.terminal import print_json
-    from accumbens.credit.audit import audit_named, to_document
-    from accumbens.credit.tasks.registry import make_task
-
-    data = Path(config.data) if config.data else None
-    facts = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data).facts
-    found = audit_named(config.rule, config.rule_settings, facts, measured=not fast)
+    options = {"net_arch": net_arch, "credit": credit, "data": data}
+    given = {name: value for name, value in options.items() if value is not None}
+    kind, config = _asked_for(target, algo, given, parse_pairs(set_))
+    found = kind.audit(config, measured=not fast)
+    names = {key: getattr(config, key) for key in (kind.words.place_key, kind.words.method_key)}
     if not quiet:
-        audit_rule_view.print_rule_audit(config, found, json)
-    elif found.contradictions:
-        audit_rule_view.print_contradictions(found)
+        print_audit(list(names.values()), found, json)
+    elif not found.holds:
+        print_failure(found)
     if json:
-        print_json({"task": config.task, "rule": config.rule} | to_document(found))
-    return 1 if found.contradictions else 0
+        print_json(names | found.document())
+    return 0 if found.holds else 1
+
+
+def _asked_for(target: str, method: str | None, options: dict[str, Any], changes: dict[str, str]) -> tuple[Any, Any]:
+    """Return the kind and the configuration of a run, or of a place, a method, and what is given besides."""
+    from accumbens import kinds
+    from accumbens.errors import AccumbensError, UnknownNameError
+
+    path = Path(target)
+    file = path if path.suffix == ".toml" else path / "config.toml"
+    if path.suffix == ".toml" or file.is_file():
+        kind, config = kinds.read_config(file)
+        given = (
+            [kind.words.method_key.upper()] * (method is not None) + [*map(_flag, options)] + ["--set"] * bool(changes)
+        )
+        if given:
+            raise AccumbensError(f"{given[0]} cannot be used with the run {target}: its configuration says everything")
+        return kind, config
+    kind = kinds.kind_of_place(target)
+    if kind is None:
+        raise kinds.unknown_place(target)
+    for name in options:
+        if name not in kind.options:
+            owners = " and ".join(f"{other.words.name}s" for other in kinds.all_kinds() if name in other.options)
+            raise AccumbensError(
+                f"{_flag(name)} cannot be used with the {kind.words.place} {target}: it is of {owners}"
+            )
+    method = kind.usual_method if method is None else method
+    try:
+        return kind, kind.resolve(target, method, options, changes)
+    except UnknownNameError as error:
+        raise (kinds.unknown_method(kind, target, error) if error.value == method else error) from None
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

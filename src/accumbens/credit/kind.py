@@ -12,12 +12,13 @@ import numpy as np
 
 from accumbens.credit import config as configs
 from accumbens.credit.config import FitConfig, check_fit, resolve_fit
-from accumbens.credit.registry import rule_entry
-from accumbens.credit.tasks.registry import folder_name, make_task, task_entry
+from accumbens.credit.registry import all_rules, rule_entry
+from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.runs.audit import Audit
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Audit, Kind, Plan, Words
+from accumbens.runs.kind import Kind, Names, Plan, Words
 from accumbens.runs.result import Result, mean_and_all
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
@@ -77,6 +78,8 @@ class Fits(Kind[FitConfig]):
     result = FitResult
     curve_column = "test_loss"
     not_compared = ("seed", "seeds", "evaluations", "data")
+    options = ("layers", "epochs", "evaluations", "data")
+    usual_method = "backprop"
 
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> FitConfig:
         """Return the configuration of a rule on a task, with some settings changed."""
@@ -89,6 +92,14 @@ class Fits(Kind[FitConfig]):
         except UnknownNameError:
             return False
         return True
+
+    def places(self) -> Names:
+        """Return the tasks, but for files."""
+        return Names(all_tasks(), "accumbens tasks")
+
+    def methods(self) -> Names:
+        """Return the rules."""
+        return Names(all_rules(), "accumbens rules")
 
     def to_document(self, config: FitConfig) -> dict[str, Any]:
         """Return the tables of `config.toml`: [fit], [task] and [rule]."""
@@ -173,11 +184,11 @@ class Fits(Kind[FitConfig]):
         """Return whether a column is a loss or an accuracy of a split."""
         return column.partition("_")[0] in ("train", "valid", "test")
 
-    def draw(self, run: RunDirectory, config: FitConfig, folder: Path, picture: Path) -> None:
+    def draw(self, config: FitConfig, metrics: Path, evaluations: Path, picture: Path) -> None:
         """Draw scores, and what every layer's update and units are like."""
         from accumbens.credit.curves import draw_fit
 
-        draw_fit(folder / run.metrics.name, picture, f"{self.place(config)}   {config.rule}")
+        draw_fit(metrics, picture, f"{self.place(config)}   {config.rule}")
 
     def heading(self, config: FitConfig) -> list[str]:
         """Return task, rule and layers."""

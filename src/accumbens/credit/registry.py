@@ -124,6 +124,11 @@ def register_rule(
     return _registered.add(name, RuleEntry(summary, settings or ConventionalSettings(), make), list(RULES))
 
 
+def all_rules() -> list[str]:
+    """List the names of our rules, and of those that were registered."""
+    return [*RULES, *_registered.names()]
+
+
 def rule_entry(name: str) -> tuple[str, RuleEntry]:
     """Return the name that a configuration keeps, and the rule.
 
@@ -136,5 +141,5 @@ def rule_entry(name: str) -> tuple[str, RuleEntry]:
     full = _registered.resolve(name)
     entry = _registered.get(name)
     if full is None or entry is None:
-        raise UnknownNameError("rule", name, [*RULES, *_registered.names()], command="accumbens rules")
+        raise UnknownNameError("rule", name, all_rules(), command="accumbens rules")
     return full, entry

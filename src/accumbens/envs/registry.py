@@ -80,6 +80,11 @@ def gymnasium_environments() -> list[str]:
     return sorted(set(gymnasium.registry) - set(device_environments()))
 
 
+def all_environments() -> list[str]:
+    """List the names of all environments, on the device and on the host."""
+    return [*device_environments(), *_registered.names(), *control_suite_environments(), *gymnasium_environments()]
+
+
 def resolve(name: str) -> str:
     """Look up the registered name that `name` stands for.
 
@@ -99,8 +104,7 @@ def resolve(name: str) -> str:
         return registered
     if on_host(name):
         return name
-    known = [*device_environments(), *_registered.names(), *control_suite_environments(), *gymnasium_environments()]
-    raise UnknownNameError("environment", name, known, command="accumbens envs")
+    raise UnknownNameError("environment", name, all_environments(), command="accumbens envs")
 
 
 def on_host(name: str) -> bool:

@@ -6,15 +6,17 @@ run asks its kind, and nobody asks which kind it is.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory, existing_run
+from accumbens.runs.audit import Audit
+from accumbens.runs.directory import RunDirectory, existing_run, make_directory
 from accumbens.runs.job import Job
 from accumbens.runs.result import Result
-from accumbens.runs.settings import every_setting, plain, read_document
+from accumbens.runs.settings import every_setting, plain, read_document, write_document
 
 if TYPE_CHECKING:
     from accumbens.runs.chapter import Chapter
@@ -38,7 +40,7 @@ class Words(NamedTuple):
         method: who learns, or how: `agent`, `rule`.
         method_key: the field of the configuration that names it.
         part: a piece of the network: `cell`, `layer`.
-        step: what a run counts: `step`, `update`.
+        step: what a run counts: `step`, `update`; a result says how many as `steps`, `updates`.
         length: the field of the configuration that says how long a run is.
         unit: what that counts, in the plural: `steps`, `epochs`.
         score: what a run reports while it learns: `return`, `loss`.
@@ -75,26 +77,16 @@ class Plan(NamedTuple):
     notes: Sequence[str] = ()
 
 
-@runtime_checkable
-class Audit(Protocol):
-    """What an audit found, and how it looks in the terminal."""
+class Names(NamedTuple):
+    """Names that may be given.
 
-    @property
-    def holds(self) -> bool:
-        """Whether what the method claims is so."""
-        ...
+    Attributes:
+        known: all that can be listed.
+        command: the command that lists them, if there is one.
+    """
 
-    def document(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        ...
-
-    def show(self, console: Any, config: Any) -> None:
-        """Print everything."""
-        ...
-
-    def failure(self) -> str:
-        """Say what is wrong, if it does not hold."""
-        ...
+    known: Sequence[str] = ()
+    command: str | None = None
 
 
 class Kind(ABC, Generic[C]):
@@ -105,12 +97,16 @@ class Kind(ABC, Generic[C]):
         result: the class of their results.
         curve_column: the column of `metrics.csv` that a run's curve is of, if nothing else is asked for.
         not_compared: fields of the configuration that two runs of one experiment may differ in.
+        options: what `resolve` takes as `numbers`, beside `seed` and `seeds`.
+        usual_method: the one that is taken if none is named.
     """
 
     words: ClassVar[Words]
     result: ClassVar[type[Result]]
     curve_column: ClassVar[str]
     not_compared: ClassVar[tuple[str, ...]] = ("seed", "seeds")
+    options: ClassVar[tuple[str, ...]] = ()
+    usual_method: ClassVar[str] = ""
 
     # Configurations
 
@@ -130,6 +126,14 @@ class Kind(ABC, Generic[C]):
         Raises:
             AccumbensError: the module in `module:id` cannot be imported.
         """
+
+    def places(self) -> Names:
+        """Return its environments or tasks."""
+        return Names()
+
+    def methods(self) -> Names:
+        """Return its agents or rules."""
+        return Names()
 
     def to_document(self, config: C) -> dict[str, Any]:
         """Return the tables of `config.toml`."""
@@ -155,7 +159,8 @@ class Kind(ABC, Generic[C]):
         """
         document = read_document(path)
         if self.words.table not in document:
-            raise AccumbensError(f"{path} is of another kind of run: this is for 'accumbens {self.words.verb}'")
+            made = f"this is for {self.words.name}s, which 'accumbens {self.words.verb}' makes"
+            raise AccumbensError(f"{path} is of another kind of run: {made}")
         try:
             return self.from_document(document, known)
         except (KeyError, TypeError, ValueError, AccumbensError) as error:
@@ -169,6 +174,18 @@ class Kind(ABC, Generic[C]):
         """
         run = existing_run(path)
         return run, self.read(run.config)
+
+    def write(self, config: C, path: Path) -> None:
+        """Write a `config.toml`, whole or not at all."""
+        write_document(self.to_document(config), path)
+
+    def create(self, config: C, out: Path, name: str | None, meta: Mapping[str, Any] | None = None) -> RunDirectory:
+        """Make the directory of a new run; see `make_directory`.
+
+        Raises:
+            AccumbensError: a run of that name exists already.
+        """
+        return make_directory(self.folder(config, out), name, self.to_document(config), meta or {})
 
     def place(self, config: C) -> str:
         """Return what is learned, as folders are called."""
@@ -186,13 +203,13 @@ class Kind(ABC, Generic[C]):
         """Return how long a run is for each seed, in its unit."""
         return getattr(config, self.words.length)
 
-    @abstractmethod
     def lengthened(self, config: C, length: int) -> tuple[C, list[str]]:
         """Return the configuration of a longer run, and what the user should know of it, of schedules above all.
 
         Raises:
             AccumbensError: the run could not be so long.
         """
+        return replace(config, **{self.words.length: length}), []
 
     def compared_settings(self, config: C) -> dict[str, Any]:
         """Return all settings but for those that a run of another seed differs in."""
@@ -256,13 +273,13 @@ class Kind(ABC, Generic[C]):
             common: the fields of `Result`.
         """
 
-    def draw(self, run: RunDirectory, config: C, folder: Path, picture: Path) -> None:
+    def draw(self, config: C, metrics: Path, evaluations: Path, picture: Path) -> None:
         """Draw a run's learning curve.
 
         Args:
-            run: whose curve; its own files, or those of an export, lie in `folder`.
             config: what it was asked to do.
-            folder: of `metrics.csv` and `evaluations.csv`.
+            metrics: its `metrics.csv`, or an export's `curve.csv`.
+            evaluations: its `evaluations.csv`, or an export's.
             picture: to write.
         """
 
@@ -311,23 +328,32 @@ class Kind(ABC, Generic[C]):
 
     @cached_property
     def comparing(self) -> "Comparing":
-        """What `accumbens compare` asks."""
-        raise NotImplementedError
+        """What `accumbens compare` asks; if nothing is said, the curve's last number, of which more is better."""
+        from accumbens.runs.comparing import Comparing, Metric
+
+        metric = Metric(self.curve_column, f"the last {self.words.score} of each seed", self.words.score_form)
+        return Comparing((metric,), by=(self.words.method_key,))
 
     @cached_property
     def chapter(self) -> "Chapter":
-        """What `accumbens report` asks."""
-        raise NotImplementedError
+        """What `accumbens report` asks; if nothing is said, the curve and where it ends."""
+        from accumbens.runs.chapter import Chapter
+
+        return Chapter(self)
 
     @cached_property
     def sharing(self) -> "Sharing":
-        """What `accumbens export` and `accumbens.load` ask."""
-        raise NotImplementedError
+        """What `accumbens export` and `accumbens.load` ask; of a kind that says nothing, the plain network."""
+        from accumbens.runs.sharing import Sharing
+
+        return Sharing(self)
 
     @cached_property
     def experimenting(self) -> "Experimenting":
-        """What `accumbens experiment` asks."""
-        raise NotImplementedError
+        """What `accumbens experiment` asks; a kind that says nothing is shown by its words and its curve."""
+        from accumbens.runs.experimenting import Experimenting
+
+        return Experimenting(self)
 
     def audit(self, config: C, measured: bool) -> Audit:
         """Derive from the computation itself what every part learns from.

@@ -11,10 +11,11 @@ import numpy as np
 from accumbens.agents.settings import SACSettings
 from accumbens.envs import registry
 from accumbens.errors import UnknownNameError
-from accumbens.presets import resolve_preset
+from accumbens.presets import PRESETS, resolve_preset
+from accumbens.runs.audit import Audit
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Audit, Kind, Plan, Words
+from accumbens.runs.kind import Kind, Names, Plan, Words
 from accumbens.runs.result import Result, mean_and_all
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
@@ -83,6 +84,8 @@ class Agents(Kind[RunConfig]):
     result = AgentResult
     curve_column = "mean_return"
     not_compared = ("seed", "seeds", "eval_frequency", "num_eval_episodes")
+    options = ("total_timesteps", "net_arch", "credit", "eval_frequency", "num_eval_episodes")
+    usual_method = "ad_pqn"
 
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
         """Return the configuration of a preset in an environment, with some settings changed."""
@@ -95,6 +98,14 @@ class Agents(Kind[RunConfig]):
         except UnknownNameError:
             return False
         return True
+
+    def places(self) -> Names:
+        """Return all environments."""
+        return Names(registry.all_environments(), "accumbens envs")
+
+    def methods(self) -> Names:
+        """Return the presets."""
+        return Names(list(PRESETS), "accumbens algos")
 
     def to_document(self, config: RunConfig) -> dict[str, Any]:
         """Return the tables of `config.toml`: [run] and [agent]."""
@@ -167,12 +178,12 @@ class Agents(Kind[RunConfig]):
             **common,
         )
 
-    def draw(self, run: RunDirectory, config: RunConfig, folder: Path, picture: Path) -> None:
+    def draw(self, config: RunConfig, metrics: Path, evaluations: Path, picture: Path) -> None:
         """Draw training returns and greedy evaluations."""
         from accumbens.training.curves import draw_curve
 
         title = f"{config.env}   {config.algo}, {config.settings.credit} credit"
-        draw_curve(folder / run.metrics.name, folder / run.evaluations.name, picture, title)
+        draw_curve(metrics, evaluations, picture, title)
 
     def tracked(self, row: Mapping[str, Any]) -> dict[str, float]:
         """Return the numbers of a chunk, or the greedy return of a prefix of cells."""

@@ -122,6 +122,11 @@ def register_task(
     return _registered.add(name, entry, list(TASKS))
 
 
+def all_tasks() -> list[str]:
+    """List the names of our tasks, and of those that were registered."""
+    return [*TASKS, *_registered.names()]
+
+
 def task_entry(name: str) -> tuple[str, TaskEntry]:
     """Return the name that a configuration keeps, and the task. A file need not be there before the task is made.
 
@@ -142,7 +147,7 @@ def task_entry(name: str) -> tuple[str, TaskEntry]:
     full = _registered.resolve(name)
     entry = _registered.get(name)
     if full is None or entry is None:
-        raise UnknownNameError("task", name, [*TASKS, *_registered.names()], command="accumbens tasks")
+        raise UnknownNameError("task", name, all_tasks(), command="accumbens tasks")
     return full, entry
 
 
