@@ -269,11 +269,15 @@ class Estimate(NamedTuple):
     mean: float
     interval: float
 
-    def __str__(self) -> str:
-        """The mean, and the interval if there is one."""
+    def __format__(self, form: str) -> str:
+        """The mean, and the interval if there is one, each in that form; to one decimal if none is asked for."""
         if math.isnan(self.mean):
             return "–"
-        return f"{self.mean:.1f}" if math.isnan(self.interval) else f"{self.mean:.1f} ± {self.interval:.1f}"
+        return " ± ".join(format(value, form or ".1f") for value in self if not math.isnan(value))
+
+    def __str__(self) -> str:
+        """The same to one decimal."""
+        return format(self, "")
 
 
 def estimate(values: Sequence[float]) -> Estimate:

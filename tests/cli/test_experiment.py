@@ -7,10 +7,11 @@ import signal
 
 import pytest
 
-from accumbens.cli.experiment_view import ExperimentView
+from accumbens.cli.experiment_view import ExperimentView, _printed
 from accumbens.experiments.files import committed, load
-from accumbens.experiments.protocol import ExperimentReporter
-from accumbens.training.session import Session
+from accumbens.experiments.reporter import ExperimentReporter
+from accumbens.experiments.tables import EndTable
+from accumbens.runs.session import Session
 
 SMALL = """
 title = "Two credits, and a step that is far too long"
@@ -177,6 +178,12 @@ def test_experiments_are_listed(cli):
     assert outcome.code == 0
     assert all(name in outcome.out for name in committed())
     assert set(cli("experiments", "--json").json) == set(committed())
+
+
+def test_a_row_stands_below_the_title_of_its_panel():
+    table = _printed(EndTable(["", "seeds"], {"A [x]": [["a/b", "2"]]}, []))
+    assert [column.header for column in table.columns] == ["", "seeds"]
+    assert [list(column.cells) for column in table.columns] == [["[bold]A \\[x][/]", "  a/b"], ["", "2"]]
 
 
 def test_the_view_is_a_reporter():

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from accumbens.credit.session import FitSession
+from accumbens.runs.session import Session
 
 SMALL = """
 title = "Two rules, and a step that is far too long"
@@ -83,7 +83,7 @@ def test_a_bad_run_does_not_lose_the_others_and_what_fit_has_done_is_done(cli, s
 
 
 def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(cli, small, tmp_path, monkeypatch):
-    chunk = FitSession._chunk
+    chunk = Session._chunk
 
     def press(self, state):
         state = chunk(self, state)
@@ -92,7 +92,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(cli, small, tmp_path,
 
     command = ["experiment", small, "--out", tmp_path]
     with monkeypatch.context() as patch:
-        patch.setattr(FitSession, "_chunk", press)
+        patch.setattr(Session, "_chunk", press)
         stopped = cli(*command)
     assert stopped.code == 130
     assert "stopped     digits/backprop/plain" in stopped.out

@@ -9,9 +9,9 @@ import sys
 import pytest
 from pages import PAGES, ROOT, shortened
 
+from accumbens.credit.experimenting import COLUMNS
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS
-from accumbens.experiments.fit_tables import COLUMNS
 
 RULES_PAGE = (ROOT / "docs" / "credit" / "rules.md").read_text(encoding="utf-8")
 LISTED = re.findall(r"\{\{ rule_settings ([^}]+) \}\}", RULES_PAGE)

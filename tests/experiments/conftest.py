@@ -3,9 +3,7 @@
 import pytest
 import tomli_w
 
-from accumbens.experiments.protocol import directory
 from accumbens.runs.tables import Table
-from accumbens.training.config import write_config
 
 
 def small():
@@ -65,9 +63,9 @@ def pretend():
     """`pretend(folder, run, returns)`: leave the files of a run whose seeds ended with these returns."""
 
     def call(folder, run, returns, step=1024, result=True):
-        there = directory(folder, run)
+        there = run.directory(folder)
         there.path.mkdir(parents=True)
-        write_config(run.config, there.config)
+        run.kind.write(run.config, there.config)
         seeds = run.config.seed_list()
         columns = ["step", "seed", "mean_return", "wall_seconds"]
         rows = [

@@ -2,10 +2,11 @@
 
 import pytest
 
-from accumbens.credit.config import FitConfig
+from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import rule_entry
 from accumbens.experiments.files import committed, load, read
+from accumbens.training.kind import AGENTS
 from accumbens.training.plan import make_plan
 
 NAMES = sorted(committed())
@@ -32,13 +33,15 @@ def test_every_budget_resolves(name, budget):
         pytest.importorskip("dm_control")
     experiment = load(name, budget)
     assert len({run.label for run in experiment.runs}) == len(experiment.runs)
-    if not experiment.of_fits:
-        assert {run.row for run in experiment.runs} & set(experiment.rows), "nothing stands beside a published number"
+    if experiment.kind is AGENTS:
+        assert {run.row for run in experiment.runs} & set(experiment.beside.rows), (
+            "nothing stands beside a published number"
+        )
 
 
 @pytest.mark.parametrize(("name", "budget"), CASES)
 def test_every_rule_takes_its_settings(name, budget):
-    for config in (run.config for run in load(name, budget).runs if isinstance(run.config, FitConfig)):
+    for config in (run.config for run in load(name, budget).runs if run.kind is FITS):
         rule_entry(config.rule)[1].make(config.rule_settings, DATA[config.task])
 
 
@@ -48,8 +51,8 @@ def test_smoke_is_small(name):
         pytest.importorskip("dm_control")
     runs = load(name, "smoke").runs
     assert len(runs) <= 4  # each compiles for about ten seconds
-    for config in (run.config for run in runs):
-        if isinstance(config, FitConfig):
+    for kind, config, _ in runs:
+        if kind is FITS:
             assert config.task in ("digits", "diabetes", "piecewise-random-walk")  # which nobody has to download
             assert config.epochs * config.evaluations <= 100
             assert max(config.rule_settings.layers) <= 64
@@ -128,5 +131,5 @@ def test_the_random_walk_has_the_settings_of_the_released_code():
 def test_every_row_of_gevb_stands_beside_a_published_number():
     for name in ("gevb", "gevb-images"):
         experiment = load(name, "paper")
-        assert {run.label for run in experiment.runs} == set(experiment.test_error)
-        assert not set(experiment.test_error) & {run.label for run in load(name, "smoke").runs}  # of other data
+        assert {run.label for run in experiment.runs} == set(experiment.beside.test_error)
+        assert not set(experiment.beside.test_error) & {run.label for run in load(name, "smoke").runs}  # of other data

@@ -5,14 +5,15 @@ import shutil
 
 import numpy as np
 import pytest
-from accumbens.training.session import Result
 
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.experiments import agents as module
+from accumbens.experiments import execute as module
 from accumbens.experiments.execute import done, execute, progress_of, select
 from accumbens.experiments.files import load
-from accumbens.experiments.protocol import ExperimentReporter, directory
+from accumbens.experiments.reporter import ExperimentReporter, OneRun
 from accumbens.runs.health import NotFiniteError
+from accumbens.runs.reporter import Reporter
+from accumbens.training.kind import AgentResult
 
 
 class Notes:
@@ -47,20 +48,44 @@ def trained(monkeypatch):
     """Let training return at once, or raise, or be interrupted: `trained[variant] = exception or True`."""
     what = {}
 
-    def stand_in(config, report, *, out, name, checkpoint_seconds):
+    def stand_in(kind, config, report, *, out, name, checkpoint_seconds):
         happens = what.get(name)
         if isinstance(happens, Exception):
             raise happens
-        path = str(out / config.env / config.algo / name)
-        credit = config.settings.credit
-        return Result(config.env, config.algo, credit, [0], 1, [1.0], [1.0], 1.0, 1.0, path, happens is True)
+        return AgentResult(
+            **{"env": config.env, "algo": config.algo, "credit": config.settings.credit, "seeds": [0], "steps": 1},
+            **{"final_return": [1.0], "eval_return": [1.0], "wall_seconds": 1.0, "steps_per_second": 1.0},
+            run=str(kind.folder(config, out) / name),
+            interrupted=happens is True,
+        )
 
-    monkeypatch.setattr(module, "train_or_resume", stand_in)
+    monkeypatch.setattr(module, "start_or_resume", stand_in)
     return what
 
 
 def test_notes_are_a_reporter():
     assert isinstance(Notes(), ExperimentReporter)
+    assert isinstance(OneRun(Notes(), 1), Reporter)
+
+
+def test_a_run_is_told_on_in_the_unit_of_its_kind():
+    seen = []
+
+    class Watching(Notes):
+        def started(self, done):
+            seen.append(("started", done))
+
+        def progress(self, done, score, per_second):
+            seen.append((done, score, per_second))
+
+        def message(self, text):
+            seen.append(text)
+
+    run = OneRun(Watching(), 3)  # epochs, of 20 updates each
+    run.start(10, 60)
+    run.progress(50, 0.25, 7.0)
+    run.message("a note")
+    assert seen == [("started", 0.5), (2.5, 0.25, 7.0), "a note"]
 
 
 def test_what_is_done_is_skipped(experiment, trained, pretend, tmp_path):
@@ -74,7 +99,7 @@ def test_what_is_done_is_skipped(experiment, trained, pretend, tmp_path):
     assert len(outcome.results) == 3
     result = outcome.results["CartPole-v1/ad_pqn/backprop"]
     assert result.final_return == [10.0, 30.0]
-    assert result.run == str(directory(tmp_path, experiment.runs[1]).path)  # also when the folder has moved
+    assert result.run == str(experiment.runs[1].directory(tmp_path).path)  # also when the folder has moved
 
 
 def test_what_was_stopped_goes_on(experiment, trained, pretend, tmp_path):
@@ -128,7 +153,7 @@ def test_an_environment_that_cannot_be_made_is_found_before_training(document, w
     def refuse(config):
         raise AccumbensError("install it")
 
-    monkeypatch.setattr(module, "make_plan", refuse)
+    monkeypatch.setattr("accumbens.training.plan.make_plan", refuse)
     notes = Notes()
     with pytest.raises(AccumbensError, match=r"install it\n\(--only PATTERN"):
         execute(load(str(write(document)), "desk").runs, tmp_path, notes)
@@ -141,7 +166,7 @@ def test_sac_that_is_not_installed_is_found_before_training(document, write, tra
         if not installed:
             raise AccumbensError("install SBX")
 
-    monkeypatch.setattr(module, "require_sac", require)
+    monkeypatch.setattr("accumbens.training.sac_learner.require_sac", require)
     document |= {"environments": ["Pendulum-v1"], "agents": {"sac": ["own"]}, "settings": {}, "published": {}}
     document["variants"]["own"] = {}
     runs = load(str(write(document)), "desk").runs

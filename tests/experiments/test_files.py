@@ -6,6 +6,7 @@ import pytest
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.files import committed, load
+from accumbens.experiments.places import places_of
 from accumbens.experiments.plan import describe
 from accumbens.training.config import resolve_config
 
@@ -21,7 +22,7 @@ def test_runs_are_environments_times_agents_times_variants(document, write):
     ]
     assert experiment.name == "mine"
     assert experiment.folder(Path("out")) == Path("out/experiments/mine-desk")
-    assert experiment.rows == {"ad_pqn/local": "AD"}
+    assert experiment.beside.rows == {"ad_pqn/local": "AD"}
 
 
 def test_a_run_is_what_train_would_make_of_the_same_words(document, write):
@@ -73,6 +74,21 @@ def changed(*keys, to):
     return change
 
 
+def test_nothing_to_run_is_said_in_the_words_of_every_kind(document, write):
+    del document["environments"], document["agents"]
+    with pytest.raises(AccumbensError, match="nothing to run: a file has environments and agents, or tasks and rules"):
+        load(str(write(document)), "desk")
+
+
+def test_agents_too_can_be_shown_by_a_setting(document, write):
+    document["panels"] = "credit"
+    experiment = load(str(write(document)), "desk")
+    assert [place.panel for place in places_of(experiment).values()] == [
+        "CartPole-v1, credit local",
+        "CartPole-v1, credit backprop",
+    ]
+
+
 WRONG = {
     "unknown key": (changed("enviroments", to=[]), "unknown key 'enviroments'; did you mean 'environments'?"),
     "unknown key of a budget": (
@@ -80,6 +96,18 @@ WRONG = {
         "unknown key of budget desk 'sede'; did you mean 'seed'?",
     ),
     "variants in a budget": (changed("budgets", "desk", "variants", to={}), "unknown key of budget desk 'variants'"),
+    "a published table that is no list": (
+        changed("published", "tables", to="ad-classic"),
+        "published.tables='ad-classic' cannot be used: expected a list of texts",
+    ),
+    "published rows that are no lists": (
+        changed("published", "rows", to={"AD": "ad_pqn/local"}),
+        "published.rows.AD='ad_pqn/local' cannot be used: expected a list of texts",
+    ),
+    "variants of another budget's agent that are no texts": (
+        changed("budgets", "paper", to={"agents": {"ad_pqn": [1]}}),
+        "agents.ad_pqn=[1] cannot be used: expected a list of texts",
+    ),
     "unknown key of published": (
         changed("published", "table", to="x"),
         "unknown key of published 'table'; did you mean",

@@ -3,24 +3,21 @@
 import pytest
 
 from accumbens.credit.config import resolve_fit
-from accumbens.credit.fit import folder
+from accumbens.credit.kind import FITS
 from accumbens.errors import AccumbensError
-from accumbens.experiments.execute import directory
 from accumbens.experiments.files import load
-from accumbens.experiments.kinds import AGENTS, FITS, kind_of
-from accumbens.experiments.places import panels_of
-from accumbens.experiments.protocol import Kind
+from accumbens.experiments.places import places_of
 
 
 def test_runs_are_tasks_times_rules_times_variants(fits, write):
     fits["tasks"].append("diabetes")
     experiment = load(str(write(fits)), "desk")
-    assert experiment.of_fits
+    assert experiment.kind is FITS
     rows = ("coagent/1-co", "coagent/2-co", "coagent/2-co-g", "backprop/1", "backprop/2")
     assert [run.label for run in experiment.runs] == [
         f"{task}/{row}" for task in ("digits", "diabetes") for row in rows
     ]
-    assert all(kind_of(run) is FITS for run in experiment.runs)
+    assert all(run.kind is FITS for run in experiment.runs)
 
 
 def test_a_run_is_what_fit_would_make_of_the_same_words_and_keep_in_the_same_folder(fits, write, tmp_path):
@@ -28,8 +25,8 @@ def test_a_run_is_what_fit_would_make_of_the_same_words_and_keep_in_the_same_fol
     run = experiment.runs[2]
     changes = {"baseline": "global", "learning_rate": "0.5"}
     assert run.config == resolve_fit("digits", "coagent", layers=[6, 5], epochs=3, seeds=2, changes=changes)
-    at = directory(experiment.folder(tmp_path), run).path
-    assert at == folder(run.config, experiment.folder(tmp_path)) / run.variant
+    at = run.directory(experiment.folder(tmp_path)).path
+    assert at == FITS.folder(run.config, experiment.folder(tmp_path)) / run.variant
     assert at == tmp_path / "experiments/mine-desk/digits/coagent/2-co-g"
 
 
@@ -52,13 +49,13 @@ def test_settings_of_the_task_are_settings_too(fits, write):
 
 def test_a_panel_is_a_task(fits, write):
     del fits["panels"]
-    places = panels_of(load(str(write(fits)), "desk"))
+    places = places_of(load(str(write(fits)), "desk"))
     assert {place.panel for place in places.values()} == {"digits"}
     assert [place.label for place in places.values()] == [label.removeprefix("digits/") for label in places]
 
 
 def test_a_panel_is_a_value_of_a_setting_and_labels_are_the_same_in_all_of_them(fits, write):
-    places = panels_of(load(str(write(fits)), "desk"))
+    places = places_of(load(str(write(fits)), "desk"))
     assert {label.removeprefix("digits/"): place for label, place in places.items()} == {
         "coagent/1-co": ("digits, layers 6", "coagent/co"),
         "backprop/1": ("digits, layers 6", "backprop"),
@@ -75,7 +72,7 @@ def test_labels_of_a_panel_with_nothing_in_common_are_whole(fits, write):
     fits["variants"]["other"] = {"layers": [6, 5], "batch_size": 8}
     fits["rules"]["backprop"].append("other")
     del fits["published"]
-    labels = [place.label for place in panels_of(load(str(write(fits)), "desk")).values()]
+    labels = [place.label for place in places_of(load(str(write(fits)), "desk")).values()]
     assert labels == ["coagent/2-co", "backprop/2", "backprop/other"]
 
 
@@ -83,13 +80,8 @@ def test_published_errors_are_of_the_runs_of_all_budgets(fits, write):
     fits["published"]["test_error"]["mnist/backprop/2"] = 2
     fits["budgets"]["paper"] = {"tasks": ["mnist"]}
     experiment = load(str(write(fits)), "desk")
-    assert experiment.test_error == {"digits/coagent/2-co": 1.5, "mnist/backprop/2": 2}
-    assert experiment.source == "a paper"
-
-
-def test_both_kinds_have_all_that_is_asked_of_them():
-    assert isinstance(AGENTS, Kind)
-    assert isinstance(FITS, Kind)
+    assert experiment.beside.test_error == {"digits/coagent/2-co": 1.5, "mnist/backprop/2": 2}
+    assert experiment.beside.source == "a paper"
 
 
 def changed(*keys, to):
@@ -117,7 +109,7 @@ WRONG = {
     ),
     "a table of a rule that does not run": (
         changed("settings", "gevb", to={"signs": "mixed"}),
-        "unknown agent or rule with settings of its own 'gevb'",
+        "unknown rule with settings of its own 'gevb'",
     ),
     "a rule's settings that are no table": (
         changed("settings", "coagent", to=4),
@@ -160,5 +152,5 @@ def test_agents_may_have_settings_of_their_own_too(document, write):
     document["settings"]["ad_pqn"] = {"num_envs": 8}
     assert load(str(write(document)), "desk").runs[0].config.settings.num_envs == 8
     document["settings"]["arq_pqn"] = {"num_envs": 8}
-    with pytest.raises(AccumbensError, match="'arq_pqn'"):
+    with pytest.raises(AccumbensError, match="unknown agent with settings of its own 'arq_pqn'"):
         load(str(write(document)), "desk")

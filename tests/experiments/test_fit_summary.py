@@ -8,19 +8,32 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from accumbens.cli.experiment_table import table_of_fits
 from accumbens.credit.config import resolve_fit
-from accumbens.experiments.fit_panels import draw_fits, read_fit_curve
-from accumbens.experiments.fit_tables import COLUMNS, Quote, document, fit_row_of, score_text, write_fit_summary
+from accumbens.credit.experimenting import COLUMNS, EXPERIMENTING, Beside, over_training
+from accumbens.credit.kind import score_text
+from accumbens.experiments.panels import draw_figure
+from accumbens.experiments.tables import end_table, write_summary
 from accumbens.runs.directory import RunDirectory
+from accumbens.runs.experimenting import Panel, read_begun
 from accumbens.runs.tables import Table
 
-QUOTE = Quote(1.5, "a paper")
+QUOTED = Beside({"digits/coagent/a": 1.5}, "a paper")
+NOTHING = Beside({}, "")
+
+
+def row_of(run, panel="digits, of one kind", beside=QUOTED):
+    (row,) = EXPERIMENTING.rows(Panel(panel, panel.partition(",")[0], [run]), beside)
+    return row
+
+
+def curve_of(run, panel="digits", label="coagent", beside=NOTHING):
+    (curve,) = EXPERIMENTING.curves(Panel(panel, panel, [run._replace(label=label)]), beside)
+    return curve
 
 
 @pytest.fixture
 def run(tmp_path):
-    """`run(scores, name)`: the files of a fit; `scores[seed][evaluation]` are of updates 0, 10, 40."""
+    """`run(scores, name)`: a fit, read from its files; `scores[seed][evaluation]` are of updates 0, 10, 40."""
 
     def call(scores, name="a", task="digits", score="accuracy"):
         there = RunDirectory(tmp_path / name)
@@ -35,7 +48,7 @@ def run(tmp_path):
         ]
         Table(there.metrics, [*dict.fromkeys(columns), "wall_seconds"]).append(rows)
         config = resolve_fit(task, "coagent", epochs=2, seeds=len(scores))
-        return there, fit_row_of(there, config, name, f"{task}, of one kind", QUOTE if score == "accuracy" else None)
+        return read_begun("coagent", name, "coagent", config, there)
 
     return call
 
@@ -53,7 +66,7 @@ def figure(monkeypatch, tmp_path):
     monkeypatch.setattr(Figure, "savefig", keep)
 
     def call(curves):
-        draw_fits("a title", curves, [tmp_path / "c.png"])
+        draw_figure(EXPERIMENTING, "a title", curves, [tmp_path / "c.png"])
         assert imread(tmp_path / "c.png").shape[2] == 4
         return drawn[-1]
 
@@ -61,33 +74,37 @@ def figure(monkeypatch, tmp_path):
 
 
 def test_a_row_is_the_last_evaluation_and_the_mean_over_all_updates(run):
-    row = run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])[1]
-    assert (row.updates, row.epochs, row.asked, row.seconds, row.score) == (40, 2, 2, 41, "accuracy")
-    assert row.last["test_accuracy"] == (0.9, 0.8)
+    fit = run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])
+    values = row_of(fit).values
+    assert [values[name] for name in ("updates", "epochs", "seconds", "seeds")] == [40, 2, 41, 2]
+    assert row_of(fit).cells[3] == "2"  # epochs, all that were asked for
+    assert values["test_accuracy_per_seed"] == "0.9 0.8"
     # Two trapezoids, 10 and 30 wide.
-    assert row.over_training == pytest.approx((0.3 / 4 + 0.7 * 3 / 4, 0.3 / 4 + 0.6 * 3 / 4))
+    assert over_training(fit) == pytest.approx([0.3 / 4 + 0.7 * 3 / 4, 0.3 / 4 + 0.6 * 3 / 4])
+    assert values["over_training"] == pytest.approx(np.mean(over_training(fit)))
 
 
 def test_a_fit_that_has_not_learned_yet_has_no_row(run, tmp_path):
-    assert run([[0.1], [0.2]])[1] is None
+    assert run([[0.1], [0.2]]) is None
     config = resolve_fit("digits", "coagent")
-    assert fit_row_of(RunDirectory(tmp_path / "none"), config, "none", "digits", None) is None
+    assert read_begun("coagent", "none", "coagent", config, RunDirectory(tmp_path / "none")) is None
 
 
 def test_an_evaluation_that_was_cut_short_does_not_count(run):
-    there, row = run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])
-    *whole, _ = there.metrics.read_text().splitlines(keepends=True)
-    there.metrics.write_text("".join(whole))
-    config = resolve_fit("digits", "coagent", epochs=2, seeds=2)
-    row = fit_row_of(there, config, "a", "digits", None)
-    assert row.updates == 10
-    assert row.last["test_accuracy"] == (0.5, 0.4)
-    assert read_fit_curve(there.metrics, "digits", "coagent", None).updates == [0, 10]
+    fit = run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])
+    *whole, _ = fit.files.metrics.read_text().splitlines(keepends=True)
+    fit.files.metrics.write_text("".join(whole))
+    fit = read_begun("coagent", "a", "coagent", fit.config, fit.files)
+    values = row_of(fit).values
+    assert values["updates"] == 10
+    assert values["test_accuracy_per_seed"] == "0.5 0.4"
+    assert curve_of(fit).x.tolist() == [0, 10]
 
 
 def test_the_table_as_csv(run, tmp_path):
-    rows = [run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])[1], run([[4.0, 3.0, 1.0]], "b", "diabetes", "loss")[1]]
-    write_fit_summary(rows, tmp_path / "s.csv")
+    fits = run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]]), run([[4.0, 3.0, 1.0]], "b", "diabetes", "loss")
+    rows = [row_of(fits[0]), row_of(fits[1], "diabetes, of one kind")]
+    write_summary(EXPERIMENTING, rows, tmp_path / "s.csv")
     with (tmp_path / "s.csv").open() as file:
         first, second = csv.DictReader(file)
     assert tuple(first) == COLUMNS
@@ -102,7 +119,7 @@ def test_the_table_as_csv(run, tmp_path):
     assert (second["test_loss"], second["test_loss_interval"], second["test_accuracy"]) == ("1.0", "", "")
     assert second["published_test_error"] == ""
     assert float(second["over_training"]) == pytest.approx(3.5 / 4 + 2 * 3 / 4)
-    assert set(document(rows[0])) == set(COLUMNS)
+    assert all(set(row.values) == set(COLUMNS) for row in rows)
 
 
 def test_scores_as_text():
@@ -114,22 +131,23 @@ def test_scores_as_text():
 
 
 def test_the_table_in_the_terminal(run):
-    table, notes = table_of_fits([run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])[1]])
-    cells = [list(column.cells) for column in table.columns]
-    assert cells[0] == ["[bold]digits, of one kind[/]", "  coagent/a"]
-    assert [column[1] for column in cells[1:]] == ["2", "85.00 ± 63.53", "56.25 ± 47.65", "–", "2", "41", "98.50 [1]"]
+    _, panels, notes = end_table(EXPERIMENTING, [row_of(run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]]))])
+    assert list(panels) == ["digits, of one kind"]
+    (cells,) = panels["digits, of one kind"]
+    assert cells == ["coagent/a", "2", "85.00 ± 63.53", "56.25 ± 47.65", "–", "2", "41", "98.50 [1]"]
     assert notes[1] == "[1] a paper"
     assert "few seeds: rough" in notes[0]
-    both, _ = table_of_fits([run([[0.1, 0.9]], "c")[1], run([[4.0, 1.0]], "b", "diabetes", "loss")[1]])
-    assert [column.header for column in both.columns][2] == "test accuracy % or loss"
-    assert [list(column.cells)[1] for column in both.columns][5] == "0.5 of 2"
+    rows = [row_of(run([[0.1, 0.9]], "c")), row_of(run([[4.0, 1.0]], "b", "diabetes", "loss"), "diabetes")]
+    both = end_table(EXPERIMENTING, rows)
+    assert both.headings[2] == "test accuracy % or loss"
+    assert both.panels["digits, of one kind"][0][5] == "0.5 of 2"
+    assert "test accuracy % or loss" in both.notes[0]
 
 
 def test_a_curve_is_the_error_upside_down(run, figure):
-    there, _ = run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]])
-    curve = read_fit_curve(there.metrics, "digits", "coagent", QUOTE)
+    curve = curve_of(run([[0.1, 0.5, 0.9], [0.2, 0.4, 0.8]]), beside=QUOTED)
     np.testing.assert_allclose(curve.values, [[90, 50, 10], [80, 60, 20]])
-    assert (curve.updates, curve.epochs) == ([0, 10, 40], [0.0, 0.5, 2.0])
+    assert curve.x.tolist() == [0.0, 0.5, 2.0]
     axes = figure([curve]).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [85, 55, 15])
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [0, 0.5, 2])
@@ -144,8 +162,7 @@ def test_a_curve_is_the_error_upside_down(run, figure):
 
 
 def test_a_loss_is_drawn_as_it_is_and_a_stream_over_updates(run, figure):
-    there, _ = run([[4.0, 2.0]], "b", "diabetes", "loss")
-    axes = figure([read_fit_curve(there.metrics, "diabetes", "coagent", None)]).axes[0]
+    axes = figure([curve_of(run([[4.0, 2.0]], "b", "diabetes", "loss"), "diabetes")]).axes[0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [4, 2])
     np.testing.assert_allclose(axes.lines[0].get_xdata(), [0, 10])  # half an epoch: nothing is seen twice
     assert axes.get_xlabel() == "updates"
@@ -154,14 +171,22 @@ def test_a_loss_is_drawn_as_it_is_and_a_stream_over_updates(run, figure):
 
 
 def test_no_errors_at_all_can_be_drawn(run, figure):
-    there, _ = run([[0.5, 1.0, 1.0]])
-    assert figure([read_fit_curve(there.metrics, "digits", "coagent", None)]).axes
+    assert figure([curve_of(run([[0.5, 1.0, 1.0]]))]).axes
+
+
+def test_a_panel_is_over_epochs_as_soon_as_one_run_is_in_its_second(run):
+    fits = [run([[0.1, 0.5]], "short"), run([[0.1, 0.5, 0.9]], "long")]
+    curves = EXPERIMENTING.curves(Panel("digits", "digits", fits), NOTHING)
+    assert [(curve.over, curve.x.tolist()) for curve in curves] == [
+        ("epochs", [0.0, 0.5]),
+        ("epochs", [0.0, 0.5, 2.0]),
+    ]
 
 
 def test_many_curves_look_different_and_the_same_in_all_panels(run, figure):
-    there, _ = run([[0.1, 0.5, 0.9]])
+    fit = run([[0.1, 0.5, 0.9]])
     labels = [f"coagent/{number}" for number in range(24)]
-    drawn = figure([read_fit_curve(there.metrics, panel, label, None) for panel in "AB" for label in labels])
+    drawn = figure([curve_of(fit, panel, label) for panel in "AB" for label in labels])
     looks = [[(line.get_color(), line.get_linestyle()) for line in axes.lines] for axes in drawn.axes[:2]]
     assert looks[0] == looks[1]
     assert len(set(looks[0])) == 24

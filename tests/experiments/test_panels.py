@@ -5,7 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from accumbens.experiments.panels import Curve, caption, draw_experiment, read_curve
+from accumbens.experiments.panels import caption, draw_figure
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.experimenting import Curve, Panel, read_begun
+from accumbens.training.experimenting import EXPERIMENTING, Beside, quote_of
 from accumbens.training.published import Published
 
 QUOTE = Published("AD", "A", 30.0, None, 300, "a paper", ((100, 10.0), (200, 20.0)))
@@ -13,7 +16,7 @@ QUOTE = Published("AD", "A", 30.0, None, 300, "a paper", ((100, 10.0), (200, 20.
 
 @pytest.fixture
 def figure(monkeypatch, tmp_path):
-    """`figure(curves, quotes) -> Figure`: draw, and keep what was drawn."""
+    """`figure(curves) -> Figure`: draw, and keep what was drawn."""
     drawn = []
     save = Figure.savefig
 
@@ -23,9 +26,9 @@ def figure(monkeypatch, tmp_path):
 
     monkeypatch.setattr(Figure, "savefig", keep)
 
-    def call(curves, quotes=()):
+    def call(curves):
         pictures = [tmp_path / "c.png", tmp_path / "c.svg"]
-        draw_experiment("title", curves, quotes, pictures)
+        draw_figure(EXPERIMENTING, "title", curves, pictures)
         assert imread(pictures[0]).shape[2] == 4
         assert pictures[1].read_text().startswith("<?xml")
         return drawn[-1]
@@ -33,23 +36,35 @@ def figure(monkeypatch, tmp_path):
     return call
 
 
-def curve(env, label, returns):
+def curve(env, label, returns, quotes=()):
     returns = np.array(returns, float)
-    return Curve(env, label, [100 * step for step in range(1, returns.shape[1] + 1)], returns)
+    steps = 100.0 * np.arange(1, returns.shape[1] + 1)
+    return Curve(env, label, steps, returns, "environment steps", "return", quotes)
+
+
+def read_curve(metrics):
+    run = read_begun("ad_pqn", "x", "x", None, RunDirectory(metrics.parent))
+    (read,) = EXPERIMENTING.curves(Panel("A", "A", [run]), Beside((), {}))
+    assert read[:2] == ("A", "x")
+    return read
 
 
 def test_curves_are_read_where_every_seed_has_ended_an_episode(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("step,seed,mean_return\n64,1,nan\n64,0,1\n128,1,2\n128,0,3\n192,1,4\n192,0,5\n256,1,6\n")
-    read = read_curve(path, "A", "x")
-    assert read.steps == [128, 192]
-    np.testing.assert_array_equal(read.returns, [[3, 5], [2, 4]])
+    read = read_curve(path)
+    assert read.x.tolist() == [128, 192]
+    np.testing.assert_array_equal(read.values, [[3, 5], [2, 4]])
 
 
 def test_a_run_without_episodes_has_an_empty_curve(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("step,seed,mean_return\n64,0,nan\n64,1,nan\n")
-    assert read_curve(path, "A", "x").returns.shape == (2, 0)
+    assert read_curve(path).values.shape == (2, 0)
+
+
+def test_a_run_without_episodes_can_be_drawn(figure):
+    assert len(figure([curve("A", "x", np.zeros((2, 0)))]).axes[0].lines) == 1
 
 
 def test_a_panel_per_environment_and_a_colour_per_agent(figure):
@@ -77,8 +92,9 @@ def test_one_seed_has_no_band(figure):
 
 
 def test_published_numbers_are_lines_and_points_up_to_the_end_of_the_curves(figure):
-    axes = figure([curve("A", "x", [[1.0]]), curve("B", "x", [[1.0]])], [QUOTE]).axes
-    line, points = axes[0].lines[1:]
+    quotes = [quote_of(QUOTE)]
+    axes = figure([curve("A", "x", [[1.0]], quotes), curve("A", "y", [[1.0]], quotes), curve("B", "x", [[1.0]])]).axes
+    line, points = axes[0].lines[2:]
     assert list(line.get_ydata()) == [30.0, 30.0]
     assert list(points.get_xdata()) == [100]
     assert len(axes[1].lines) == 1
@@ -98,4 +114,4 @@ def test_nothing_was_run(figure):
     ],
 )
 def test_the_caption_says_how_many_seeds(seeds, text):
-    assert caption(seeds).endswith(f"; {text}")
+    assert caption("test examples", seeds) == f"test examples; {text}"

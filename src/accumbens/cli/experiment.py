@@ -51,11 +51,12 @@ def experiment(
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError
     from accumbens.experiments import execute, files, summary
-    from accumbens.experiments.kinds import kind_of
 
     asked = files.load(name, budget)
-    if data is not None and not asked.of_fits:
-        raise AccumbensError(f"data={data!r} cannot be used: {asked.name} is of agents, which need no data")
+    variable = asked.kind.experimenting.data_variable
+    if data is not None and not variable:
+        noun = f"{asked.kind.words.name}s"
+        raise AccumbensError(f"data={data!r} cannot be used: {asked.name} is of {noun}, which need no data")
     if data is not None and not Path(data).expanduser().is_dir():
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
     runs = execute.select(asked.runs, only)
@@ -69,7 +70,7 @@ def experiment(
         return 0
     outcome = execute.Outcome({}, {}, interrupted=False)
     if not draw:
-        with view, _data_in(data):
+        with view, _data_in(variable, data):
             outcome = execute.execute(runs, folder, view, checkpoint_seconds=checkpoint_seconds)
     if outcome.interrupted:
         view.message("stopped, nothing is lost: the same command goes on, with --draw it shows what there is")
@@ -80,30 +81,28 @@ def experiment(
         summary.export(asked.runs, folder, Path(export))
     if json:
         over = {"interrupted": outcome.interrupted, "failed": outcome.failures}
-        print_json(about | over | {"rows": [kind_of(runs[0]).document(row) for row in rows]})
+        print_json(about | over | {"rows": [row.values for row in rows]})
     if outcome.interrupted:
         return 130
     return 1 if outcome.failures else 0
 
 
 @contextmanager
-def _data_in(folder: str | None) -> Iterator[None]:
-    """Let tasks look for their files in a folder, as if the environment named it.
+def _data_in(variable: str, folder: str | None) -> Iterator[None]:
+    """Let runs look for their data in a folder, as if the environment's `variable` named it.
 
     No run's configuration says where its data were, so that it can be continued where they are elsewhere; it keeps
     their digest.
     """
-    from accumbens.credit.tasks.sources import VARIABLE
-
-    before = os.environ.get(VARIABLE)
+    before = os.environ.get(variable)
     if folder is not None:
-        os.environ[VARIABLE] = folder
+        os.environ[variable] = folder
     try:
         yield
     finally:
         if folder is not None:
-            os.environ.pop(VARIABLE)
-            os.environ |= {VARIABLE: before} if before is not None else {}
+            os.environ.pop(variable)
+            os.environ |= {variable: before} if before is not None else {}
 
 
 def experiments(*, json: Flag = False) -> int:

@@ -5,19 +5,17 @@ import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from accumbens.cli.experiment_table import table_of_agents, table_of_fits
-from accumbens.credit.session import FitResult
 from accumbens.experiments.execute import done, progress_of
-from accumbens.experiments.kinds import kind_of
 from accumbens.experiments.plan import Experiment, PlannedRun
-from accumbens.training.session import Result
+from accumbens.experiments.tables import EndTable, end_table
+from accumbens.runs.experimenting import Row
+from accumbens.runs.result import Result
 
 
 class ExperimentView:
@@ -37,7 +35,7 @@ class ExperimentView:
             console=self._console,
             disable=quiet,
         )
-        self._words = kind_of(runs[0]).words
+        self._words = runs[0].kind.words
         self._total = float(sum(map(_size_of_all, runs)))
         self._num_runs = len(runs)
         self._all = self._progress.add_task("all runs", total=self._total, text="")
@@ -65,7 +63,7 @@ class ExperimentView:
     def begun(self, run: PlannedRun) -> None:
         """Show the run's bar."""
         self._run, self._done, self._first = run, 0.0, 0.0
-        total, text = kind_of(run).size(run.config), "compiling …"
+        total, text = run.size, "compiling …"
         self._progress.update(
             self._one, description=escape(run.label), completed=0, total=total, text=text, visible=True
         )
@@ -79,8 +77,8 @@ class ExperimentView:
     def progress(self, done: float, score: float, per_second: float) -> None:
         """Move both bars."""
         self._done, words = done, self._words
-        shown = "–" if math.isnan(score) else f"{score:{words.score_format}}"
-        text = f"{_count(done)} {words.unit}  {words.score} {shown}  {per_second:,.0f} {words.speed}"
+        shown = "–" if math.isnan(score) else f"{score:{words.score_form}}"
+        text = f"{_count(done)} {words.unit}  {words.score} {shown}  {per_second:,.0f} {words.step}s/s"
         self._progress.update(self._one, completed=done, text=text)
         self._show_all()
 
@@ -90,12 +88,12 @@ class ExperimentView:
             self._said.add(text)
             self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
-    def ended(self, run: PlannedRun, result: Result | FitResult, skipped: bool) -> None:
+    def ended(self, run: PlannedRun, result: Result, skipped: bool) -> None:
         """Print a line about the run."""
         self._over(run)
         if not self._quiet:
             how = "stopped" if result.interrupted else "done before" if skipped else "done"
-            line = f"{how:<12}{run.label}  {kind_of(run).line(result)}  {result.wall_seconds:,.0f} s"
+            line = f"{how:<12}{run.label}  {run.kind.line(result)}  {result.wall_seconds:,.0f} s"
             self._console.print(escape(line), style="dim" if skipped else None, soft_wrap=True)
 
     def failed(self, run: PlannedRun, reason: str) -> None:
@@ -125,14 +123,14 @@ class ExperimentView:
             text += f"  [red]{self._failed} failed[/]"
         self._progress.update(self._all, completed=completed, text=text)
 
-    def table(self, experiment: Experiment, rows: Sequence[Any], folder: Path) -> None:
+    def table(self, experiment: Experiment, rows: Sequence[Row], folder: Path) -> None:
         """Print the table of all runs, and where it is kept."""
         if self._quiet:
             return
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
-        table, notes = table_of_fits(rows) if experiment.of_fits else table_of_agents(rows)
-        self._print_whole(table)
-        for note in notes:
+        end = end_table(experiment.kind.experimenting, rows)
+        self._print_whole(_printed(end))
+        for note in end.notes:
             self._console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
         for name, path in (("table", folder / "summary.csv"), ("figure", folder / "curves.png")):
             self._console.print(f"[dim]{name:<8}[/]{escape(shlex.quote(str(path)))}", soft_wrap=True)
@@ -147,17 +145,27 @@ class ExperimentView:
         """Print what would run."""
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
         table, words = Table(box=None, pad_edge=False), self._words
-        for name in (words.place, words.learner):
+        for name in (words.place, words.method):
             table.add_column(name)
         for name in ("seeds", f"{words.unit} of each"):
             table.add_column(name, justify="right")
         table.add_column("state")
         for run in runs:
-            size = f"{kind_of(run).size(run.config):,}"
-            table.add_row(run.place, run.row, str(run.config.seeds), size, state_of(folder, run))
+            table.add_row(run.place, run.row, str(run.config.seeds), f"{run.size:,}", state_of(folder, run))
         self._print_whole(table)
         size = f"{_short(self._total)} {words.unit} of all seeds"
         self._console.print(f"{len(runs)} runs, {size}, in {escape(str(folder))}")
+
+
+def _printed(end: EndTable) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in end.headings:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for panel, rows in end.panels.items():
+        table.add_row(f"[bold]{escape(panel)}[/]")
+        for name, *cells in rows:
+            table.add_row(escape(f"  {name}"), *map(escape, cells))
+    return table
 
 
 def state_of(folder: Path, run: PlannedRun) -> str:
@@ -169,11 +177,11 @@ def state_of(folder: Path, run: PlannedRun) -> str:
     if done(folder, run):
         return "done"
     so_far = progress_of(folder, run)
-    return f"at {kind_of(run).words.unit.removesuffix('s')} {_count(so_far)}" if so_far else "new"
+    return f"at {run.kind.words.unit.removesuffix('s')} {_count(so_far)}" if so_far else "new"
 
 
 def _size_of_all(run: PlannedRun) -> int:
-    return kind_of(run).size(run.config) * run.config.seeds
+    return run.size * run.config.seeds
 
 
 def _count(number: float) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from accumbens.credit.session import FitResult
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.experiments.kinds import kind_of
 from accumbens.experiments.plan import PlannedRun
-from accumbens.experiments.protocol import ExperimentReporter, directory
+from accumbens.experiments.reporter import ExperimentReporter, OneRun
 from accumbens.runs.directory import require_same
+from accumbens.runs.kind import recorded_result
+from accumbens.runs.launch import start_or_resume
+from accumbens.runs.result import Result
 from accumbens.runs.settings import every_setting
-from accumbens.runs.tables import read_table
-from accumbens.training.session import Result
+from accumbens.runs.tables import last_rows
 
 
 class Outcome(NamedTuple):
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
         interrupted: the user stopped; the same command goes on.
     """
 
-    results: dict[str, Result | FitResult]
+    results: dict[str, Result]
     failures: dict[str, str]
     interrupted: bool
 
@@ -43,25 +43,23 @@ def select(runs: Sequence[PlannedRun], pattern: str | None) -> list[PlannedRun]:
     return chosen
 
 
-def done(folder: Path, run: PlannedRun) -> Result | FitResult | None:
+def done(folder: Path, run: PlannedRun) -> Result | None:
     """Return the result of a run that needs no more training; None if it does.
 
     Raises:
         AccumbensError: there is a run of that name with other settings, or its files cannot be read.
     """
-    there, kind = directory(folder, run), kind_of(run)
+    there = run.directory(folder)
     if not there.path.exists():
         return None
-    require_same(every_setting(run.config), every_setting(kind.open(there.path)[1]), there.path)
-    result = kind.recorded(there)
-    return result and result._replace(run=str(there.path))
+    require_same(every_setting(run.config), every_setting(run.kind.open(there.path)[1]), there.path)
+    return recorded_result(run.kind, there)
 
 
 def progress_of(folder: Path, run: PlannedRun) -> float:
-    """Return how far a run has logged, for each seed: environment steps, or epochs of a fit."""
-    metrics = directory(folder, run).metrics
-    rows = read_table(metrics) if metrics.exists() else []
-    return kind_of(run).done(rows[-1]) if rows else 0.0
+    """Return how far a run has logged, for each seed, in the unit of its kind."""
+    rows = last_rows(run.directory(folder).metrics)
+    return float(rows[-1][run.kind.experimenting.progress]) if rows else 0.0
 
 
 def execute(
@@ -75,7 +73,7 @@ def execute(
     Raises:
         AccumbensError: an environment or a task cannot be made, or an extra is not installed.
     """
-    results: dict[str, Result | FitResult] = {}
+    results: dict[str, Result] = {}
     failures: dict[str, str] = {}
     pending: list[PlannedRun] = []
     for run in runs:
@@ -92,15 +90,14 @@ def execute(
             report.ended(run, result, skipped=True)
     try:
         if pending:
-            kind_of(pending[0]).require_usable([run.config for run in pending])
+            pending[0].kind.require_usable([run.config for run in pending])
     except AccumbensError as error:
         raise AccumbensError(f"{error}\n(--only PATTERN runs a part of the experiment)") from error
     for run in pending:
         report.begun(run)
+        to, options = OneRun(report, run.size), {"out": folder, "checkpoint_seconds": checkpoint_seconds}
         try:
-            result = kind_of(run).train_or_resume(
-                run.config, report, out=folder, name=run.variant, checkpoint_seconds=checkpoint_seconds
-            )
+            result = start_or_resume(run.kind, run.config, to, name=run.variant, **options)
         except (AccumbensError, OSError) as error:
             failures[run.label] = str(error)
             report.failed(run, str(error))

@@ -9,6 +9,7 @@
     eval_frequency = 100_000                        as in `accumbens train` (a tenth of the run)
     num_eval_episodes = 10                          as in `accumbens train` (10)
     settings = { num_envs = 64 }                    settings that differ from the preset, in every run
+    panels = "net_arch"                             optional: the setting that is the same within a panel of the figure
 
     [variants]                                      what a variant changes: settings of the agent
     local = { credit = "local" }
@@ -27,7 +28,7 @@ A file of fits has tasks and rules in place of environments and agents, and numb
     rules = { coagent = ["1", "2"], backprop = ["1", "2"] }
     epochs = 50                                     passes through the training data (the task's)
     evaluations = 50                                as in `accumbens fit` (one per epoch, at most 200)
-    panels = "layers"                               optional: the setting that is the same within a panel of the figure
+    panels = "layers"
 
     [variants]                                      settings of the rule or the task
     1 = { layers = [64], coagent = { sigma = 4.0 } }
@@ -35,6 +36,8 @@ A file of fits has tasks and rules in place of environments and agents, and numb
     [published]
     source = "A paper (2021), table 1"
     test_error = { "mnist/coagent/1" = 1.87 }       in %, by task, rule and variant
+
+Files of any other kind of run say what `runs.experimenting` makes of the kind's words, if it asks for nothing else.
 
 A preset is changed by the file's settings, then the budget's, then the variant's; a table under the name of an agent or
 a rule holds for it alone. TOML has no null, so "none" is written as text. Two runs of one file may not come to the same
@@ -48,7 +51,7 @@ from typing import Any
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import Experiment
-from accumbens.experiments.resolve import check, check_keys, format_of, resolve
+from accumbens.experiments.resolve import check_keys, kind_of, resolve, run_keys
 
 
 def committed() -> dict[str, Path]:
@@ -97,20 +100,19 @@ def read(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise AccumbensError(f"{path} is not a TOML file: {error}") from None
     try:
-        form = format_of(document)
-        rest = {"variants": dict, "budgets": dict, "published": dict}
-        check_keys("key", document, {"title": str, **form.run_keys, **form.options, **rest})
+        form = kind_of(document).experimenting
+        tables = dict[str, dict]
+        rest = {"title": str, "panels": str, "variants": tables, "budgets": tables, "published": dict}
+        check_keys("key", document, run_keys(form) | rest)
         for key in ("title", "variants", "budgets"):
             if not document.get(key):
                 raise AccumbensError(f"{key} is missing or empty")
         for name, budget in document["budgets"].items():
-            check(f"budgets.{name}", budget, dict)
-            check_keys(f"key of budget {name}", budget, form.run_keys)
-        for name, changes in document["variants"].items():
-            check(f"variants.{name}", changes, dict)
+            check_keys(f"key of budget {name}", budget, run_keys(form))
+        for name in document["variants"]:
             if name in ("", ".", "..") or Path(name).name != name:
                 raise AccumbensError(f"variant {name!r} cannot be used: it must be a single folder name")
-        check_keys("key of published", document.get("published", {}), form.published)
+        check_keys("key of published", document.get("published", {}), form.published, prefix="published.")
     except AccumbensError as error:
         raise AccumbensError(f"{path}: {error}") from error
     return document

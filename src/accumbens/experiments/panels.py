@@ -1,79 +1,59 @@
-"""The figure of an experiment: a panel per environment, a curve per agent and variant, and what the papers report."""
+"""The figure of an experiment: a panel per place or setting, a curve per run, and what the papers report."""
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from accumbens.runs.tables import read_table
-from accumbens.stats import estimate
-from accumbens.training.published import Published
+from accumbens.runs.experimenting import Curve, Experimenting
+from accumbens.stats import FEW_SEEDS, estimate
 
-FEW_SEEDS = 5
 _COLUMNS = 3
 _WIDTH = 4.4  # of a panel, in inches
+_LEAST_WIDTH = 7.4  # of the figure: the legend of a single panel needs it
 _LETTERS = 14  # of the title, in an inch
 _STYLES = ("-", "--", ":")
 _QUOTE_STYLES = (":", "--", "-.", (0, (1, 4)), (0, (6, 3, 1, 3, 1, 3)))
+_MARKERS = "os^Dv"
+_QUOTED = (0, (1, 2))  # a published number of the run itself
+_GREY = "0.35"
 
 
-class Curve(NamedTuple):
-    """Training returns of one run.
-
-    Attributes:
-        env: name of the panel.
-        label: of the run within it, such as `ad_pqn/local`; it has one colour in all panels.
-        steps: environment steps, where every seed has ended an episode.
-        returns: mean of the last 100 training episodes.
-    """
-
-    env: str
-    label: str
-    steps: list[int]
-    returns: Float[np.ndarray, "seeds steps"]
-
-
-def read_curve(metrics: Path, env: str, label: str) -> Curve:
-    """Read the curve of a run from its `metrics.csv`."""
-    rows = read_table(metrics)
-    seeds = sorted({int(row["seed"]) for row in rows})
-    at: dict[int, dict[int, float]] = {}
-    for row in rows:
-        if row["mean_return"] != "nan":
-            at.setdefault(int(row["step"]), {})[int(row["seed"])] = float(row["mean_return"])
-    # A mean over fewer seeds would not be one of the same thing.
-    steps = sorted(step for step, values in at.items() if len(values) == len(seeds))
-    returns = np.array([[at[step][seed] for step in steps] for seed in seeds])
-    return Curve(env, label, steps, returns.reshape(len(seeds), len(steps)))
-
-
-def draw_experiment(title: str, curves: Sequence[Curve], quotes: Sequence[Published], pictures: Sequence[Path]) -> None:
-    """Draw mean and 95 % t-interval over seeds over environment steps, and published end values as lines.
+def draw_figure(asked: Experimenting, title: str, curves: Sequence[Curve], pictures: Sequence[Path]) -> None:
+    """Draw mean and 95 % t-interval over seeds along training, and published end values as lines.
 
     Args:
+        asked: what the kind of the runs says.
         title: of the figure.
-        curves: of all environments, in the order of the panels.
-        quotes: of the same environments; what they report on the way is drawn as points.
+        curves: of all panels, in their order.
         pictures: files to write; their endings say the format.
     """
-    envs = list(dict.fromkeys(curve.env for curve in curves))
-    colours = {label: look["color"] for label, look in looks([curve.label for curve in curves]).items()}
-    agents = list(dict.fromkeys(quote.agent for quote in quotes))
-    styles = {agent: _QUOTE_STYLES[index % len(_QUOTE_STYLES)] for index, agent in enumerate(agents)}
+    styles = looks([curve.label for curve in curves])
+    others = list(dict.fromkeys(quote.who for curve in curves for quote in curve.quotes if quote.who))
 
-    def draw(axes: Axes, env: str) -> None:
-        here = [quote for quote in quotes if quote.env == env]
-        _draw_panel(axes, env, [curve for curve in curves if curve.env == env], here, colours, styles)
+    def draw(axes: Axes, panel: str) -> None:
+        here = [curve for curve in curves if curve.panel == panel]
+        for curve in here:
+            axes.plot(curve.x, curve.values.mean(axis=0), lw=1.5, label=curve.label, **styles[curve.label])
+        _draw_quotes(axes, here, styles, others)
+        asked.scale(axes, here)
+        limits = axes.get_ylim()  # of lines alone: the interval of two or three seeds can dwarf them
+        for curve in here:
+            if len(curve.values) > 1 and curve.x.size:
+                mean, interval = np.array([estimate(column) for column in curve.values.T.tolist()]).T
+                colour = styles[curve.label]["color"]
+                axes.fill_between(curve.x, mean - interval, mean + interval, color=colour, alpha=0.15, lw=0)
+        axes.set(title=panel, xlabel=here[0].over, ylabel=here[0].of, ylim=limits)
+        axes.grid(alpha=0.25)
 
-    whole = f"{title}\n{caption([len(curve.returns) for curve in curves])}"
-    draw_grid(whole, {env: partial(draw, env=env) for env in envs}, pictures)
+    panels = {panel: partial(draw, panel=panel) for panel in dict.fromkeys(curve.panel for curve in curves)}
+    _draw_grid(f"{title}\n{caption(asked.caption, [len(curve.values) for curve in curves])}", panels, pictures)
 
 
 def looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -86,20 +66,40 @@ def looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def draw_grid(
-    title: str, panels: Mapping[str, Callable[[Axes], None]], pictures: Sequence[Path], least_width: float = 0.0
-) -> None:
-    """Draw panels side by side, above one legend of all that they show.
+def caption(what: str, seeds: Sequence[int]) -> str:
+    """Say what the curves are means of."""
+    if not seeds:
+        return "nothing was run yet"
+    fewest, most = min(seeds), max(seeds)
+    count = f"{most} seed{'s' if most > 1 else ''}" if fewest == most else f"{fewest} to {most} seeds"
+    text = f"{what}; {count}" + (", mean and 95 % t-interval" if most > 1 else "")
+    return text + (f" (fewer than {FEW_SEEDS}: rough)" if fewest < FEW_SEEDS else "")
 
-    Args:
-        title: of the figure.
-        panels: what draws each.
-        pictures: files to write; their endings say the format.
-        least_width: of the figure, in inches.
-    """
+
+def _draw_quotes(
+    axes: Axes, curves: Sequence[Curve], styles: Mapping[str, Mapping[str, Any]], others: Sequence[str]
+) -> None:
+    """Draw what papers report: of a curve's own run in its colour, of others in grey, once in a panel."""
+    for curve in curves:
+        for quote in (quote for quote in curve.quotes if not quote.who):
+            axes.axhline(quote.value, color=styles[curve.label]["color"], ls=_QUOTED, lw=1.2)
+            axes.plot([], [], color=_GREY, ls=_QUOTED, lw=1.2, label=quote.label)
+    end = max((curve.x[-1] for curve in curves if curve.x.size), default=0)
+    for quote in dict.fromkeys(quote for curve in curves for quote in curve.quotes if quote.who):
+        number = others.index(quote.who)
+        style = _QUOTE_STYLES[number % len(_QUOTE_STYLES)]
+        axes.axhline(quote.value, color=_GREY, ls=style, lw=1.1, label=quote.label)
+        points = [point for point in quote.points if point[0] <= 1.02 * end]
+        if points:
+            look = {"marker": _MARKERS[number % len(_MARKERS)], "ls": "", "ms": 4, "mfc": "none", "color": _GREY}
+            axes.plot(*zip(*points, strict=True), **look, label=f"{quote.who}, published on the way")
+
+
+def _draw_grid(title: str, panels: Mapping[str, Callable[[Axes], None]], pictures: Sequence[Path]) -> None:
+    """Draw panels side by side, above one legend of all that they show."""
     columns = max(1, min(_COLUMNS, len(panels)))
     rows = max(1, -(-len(panels) // columns))
-    width = max(_WIDTH * columns, least_width)
+    width = max(_WIDTH * columns, _LEAST_WIDTH)
     # Not pyplot, which would choose a window system for the whole process.
     figure = Figure(figsize=(width, 3.4 * rows + 1.2), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).flat
@@ -119,40 +119,3 @@ def draw_grid(
     figure.suptitle("\n".join(lines), fontsize=9)
     for picture in pictures:
         figure.savefig(picture, dpi=120)
-
-
-def caption(seeds: Sequence[int]) -> str:
-    """Say what the curves are means of."""
-    if not seeds:
-        return "nothing was run yet"
-    fewest, most = min(seeds), max(seeds)
-    count = f"{most} seed{'s' if most > 1 else ''}" if fewest == most else f"{fewest} to {most} seeds"
-    text = f"training return, last 100 episodes; {count}"
-    if most > 1:
-        text += ", mean and 95 % t-interval"
-    return text + (f" (fewer than {FEW_SEEDS}: rough)" if fewest < FEW_SEEDS else "")
-
-
-def _draw_panel(
-    axes: Axes, env: str, curves: Sequence[Curve], quotes: Sequence[Published], colours: dict, styles: dict
-) -> None:
-    for curve in curves:
-        axes.plot(curve.steps, curve.returns.mean(axis=0), color=colours[curve.label], lw=1.5, label=curve.label)
-    end = max((curve.steps[-1] for curve in curves if curve.steps), default=0)
-    for quote in quotes:
-        label = f"{quote.agent}, published, at {quote.steps / 1e6:g} M steps"
-        axes.axhline(quote.value, color="0.35", ls=styles[quote.agent], lw=1.1, label=label)
-        points = [point for point in quote.curve if point[0] <= 1.02 * end]
-        if points:
-            label = f"{quote.agent}, published on the way"
-            marker = "os^Dv"[list(styles).index(quote.agent) % 5]
-            axes.plot(*zip(*points, strict=True), marker, color="0.35", ms=4, mfc="none", label=label)
-    limits = axes.get_ylim()  # of lines alone: the interval of two or three seeds can dwarf them
-    for curve in curves:
-        if len(curve.returns) > 1 and curve.steps:
-            mean, interval = np.array([estimate(column) for column in curve.returns.T.tolist()]).T
-            axes.fill_between(
-                curve.steps, mean - interval, mean + interval, color=colours[curve.label], alpha=0.18, lw=0
-            )
-    axes.set(title=env, xlabel="environment steps", ylabel="return", ylim=limits)
-    axes.grid(alpha=0.25)

@@ -1,10 +1,12 @@
-"""Which curve of an experiment of fits is in which panel of the figure, and what it is called there."""
+"""Which run of an experiment is shown in which panel of its figure and table, and what its curve is called there."""
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from accumbens.experiments.plan import Experiment, PlannedRun
+from accumbens.runs.experimenting import Panel, read_begun
 from accumbens.runs.settings import every_setting, format_value
 
 
@@ -20,11 +22,12 @@ class Place(NamedTuple):
     label: str
 
 
-def panels_of(experiment: Experiment) -> dict[str, Place]:
+def places_of(experiment: Experiment) -> dict[str, Place]:
     """Return the place of every run by its label, panel after panel.
 
-    A panel is a task or, with `panels`, what has the same value of that setting too. Words that all variants of a panel
-    begin with, such as the 2 of `2-co` and `2-co-g`, say what the panel's title says: they are left out of the labels.
+    A panel is an environment or a task or, with `panels`, what has the same value of that setting too. Words that all
+    variants of a panel begin with, such as the 2 of `2-co` and `2-co-g`, say what the panel's title says: they are left
+    out of the labels.
     """
     panels: dict[str, list[PlannedRun]] = {}
     for run in experiment.runs:
@@ -37,8 +40,25 @@ def panels_of(experiment: Experiment) -> dict[str, Place]:
         skipped = _common_words([run.variant for run in runs]) if experiment.panels else 0
         for run in runs:
             rest = "-".join(run.variant.split("-")[skipped:])
-            places[run.label] = Place(title, f"{run.learner}/{rest}" if rest else run.learner)
+            places[run.label] = Place(title, f"{run.method}/{rest}" if rest else run.method)
     return places
+
+
+def read_panels(experiment: Experiment, folder: Path) -> list[Panel]:
+    """Return all panels, with the runs that have begun, read as far as they are.
+
+    Raises:
+        AccumbensError: a run's table cannot be read.
+    """
+    runs = {run.label: run for run in experiment.runs}
+    panels: dict[str, Panel] = {}
+    for name, (title, label) in places_of(experiment).items():
+        run = runs[name]
+        panel = panels.setdefault(title, Panel(title, run.place, []))
+        begun = read_begun(run.method, run.variant, label, run.config, run.directory(folder))
+        if begun is not None:
+            panel.runs.append(begun)
+    return list(panels.values())
 
 
 def _common_words(variants: Sequence[str]) -> int:

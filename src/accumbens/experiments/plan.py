@@ -1,46 +1,55 @@
 """What an experiment is once its file is read: its runs, at one budget, and the numbers they stand beside."""
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from accumbens.credit.config import FitConfig
-from accumbens.credit.tasks.registry import folder_name
-from accumbens.training.config import RunConfig
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.kind import Kind
 
 
 class PlannedRun(NamedTuple):
     """One run of an experiment: every seed of one variant of one agent in one environment, or of one rule on one task.
 
     Attributes:
-        config: resolved; its type says whether it is of an agent or a fit.
+        kind: of the run.
+        config: resolved.
         variant: its name in the file.
     """
 
-    config: RunConfig | FitConfig
+    kind: Kind[Any]
+    config: Any
     variant: str
 
     @property
     def place(self) -> str:
         """The environment, or the task."""
-        return folder_name(self.config.task) if isinstance(self.config, FitConfig) else self.config.env
+        return self.kind.place(self.config)
 
     @property
-    def learner(self) -> str:
+    def method(self) -> str:
         """The algorithm, or the rule."""
-        return self.config.rule if isinstance(self.config, FitConfig) else self.config.algo
+        return self.kind.method(self.config)
 
     @property
     def row(self) -> str:
         """The agent or rule and its variant, such as `ad_pqn/local`."""
-        return f"{self.learner}/{self.variant}"
+        return f"{self.method}/{self.variant}"
 
     @property
     def label(self) -> str:
-        """The folder of the run within the experiment's: the one that `train` and `fit` keep it in."""
+        """The folder of the run within the experiment's: the one that a command for one run keeps it in."""
         return f"{self.place}/{self.row}"
+
+    @property
+    def size(self) -> int:
+        """How long it is for each seed, in the unit of its kind."""
+        return self.kind.size(self.config)
+
+    def directory(self, folder: Path) -> RunDirectory:
+        """Return where it is in the experiment's folder, begun or not."""
+        return RunDirectory(folder / self.label)
 
 
 @dataclass(frozen=True)
@@ -51,28 +60,19 @@ class Experiment:
         name: of the file.
         title: one line.
         budget: which of the file's budgets.
+        kind: of its runs.
         runs: in the order of the file: environments or tasks, then agents or rules, then variants.
-        tables: names of published tables to quote; of agents.
-        rows: the published name of an agent, for each `algorithm/variant` it is comparable with.
-        panels: the setting that is the same within a panel of the figure; of fits; empty for a panel per task.
-        test_error: of the runs that a paper reports, in %, by label; of fits.
-        source: the paper that reports them.
+        panels: the setting that is the same within a panel of the figure; empty for a panel per environment or task.
+        beside: what the results stand beside; see `Experimenting.beside` of the kind.
     """
 
     name: str
     title: str
     budget: str
+    kind: Kind[Any]
     runs: tuple[PlannedRun, ...]
-    tables: tuple[str, ...] = ()
-    rows: Mapping[str, str] = field(default_factory=dict)
     panels: str = ""
-    test_error: Mapping[str, float] = field(default_factory=dict)
-    source: str = ""
-
-    @property
-    def of_fits(self) -> bool:
-        """Whether its runs are fits, and not agents that act."""
-        return isinstance(self.runs[0].config, FitConfig)
+    beside: Any = None
 
     def folder(self, out: Path) -> Path:
         """Return where its runs are kept."""

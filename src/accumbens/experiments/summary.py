@@ -4,37 +4,43 @@ import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from accumbens.errors import AccumbensError
 from accumbens.experiments.execute import progress_of
-from accumbens.experiments.kinds import kind_of
+from accumbens.experiments.panels import draw_figure
+from accumbens.experiments.places import read_panels
 from accumbens.experiments.plan import Experiment, PlannedRun
-from accumbens.experiments.protocol import directory
+from accumbens.experiments.tables import write_summary
 from accumbens.runs.directory import command_line
+from accumbens.runs.experimenting import Row
 from accumbens.runs.tables import read_table
 
 ROWS_PER_SEED = 120
 """Most rows of an exported learning curve, about."""
 
 
-def write(experiment: Experiment, folder: Path) -> list[Any]:
+def write(experiment: Experiment, folder: Path) -> list[Row]:
     """Write `summary.csv`, `curves.png` and `curves.svg` of all runs that have begun; return the rows of the table.
 
     Raises:
         AccumbensError: a run's files cannot be read, or its environment cannot be made.
     """
+    asked, panels = experiment.kind.experimenting, read_panels(experiment, folder)
+    rows = [row for panel in panels for row in asked.rows(panel, experiment.beside)]
+    curves = [curve for panel in panels for curve in asked.curves(panel, experiment.beside)]
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = [folder / "curves.png", folder / "curves.svg"]
-    return kind_of(experiment.runs[0]).summarise(experiment, folder, folder / "summary.csv", pictures)
+    write_summary(asked, rows, folder / "summary.csv")
+    title = f"{experiment.name}, {experiment.budget}: {experiment.title}"
+    draw_figure(asked, title, curves, [folder / "curves.png", folder / "curves.svg"])
+    return rows
 
 
 def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     """Copy what others need to check a result, small enough to be committed.
 
     For every run that has begun: `<run>.csv`, the learning curve thinned to about `ROWS_PER_SEED` rows per seed,
-    `<run>_evaluations.csv` of an agent, and `<run>.toml`, its configuration; besides `summary.csv`, `curves.png` and
-    `command.txt`.
+    `<run>_evaluations.csv` if evaluations are kept apart, and `<run>.toml`, its configuration; besides `summary.csv`,
+    `curves.png` and `command.txt`.
 
     Raises:
         AccumbensError: nothing was run yet.
@@ -44,7 +50,7 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
         raise AccumbensError(f"there is nothing to export in {folder}")
     to.mkdir(parents=True, exist_ok=True)
     for run in begun:
-        there, stem = directory(folder, run), run.label.replace("/", "-")
+        there, stem = run.directory(folder), run.label.replace("/", "-")
         _thin(there.metrics, to / f"{stem}.csv")
         if there.evaluations.exists():
             shutil.copy(there.evaluations, to / f"{stem}_evaluations.csv")

@@ -1,0 +1,71 @@
+"""Whoever shows an experiment to a person, and how each of its runs is told on to them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from accumbens.experiments.plan import PlannedRun
+from accumbens.runs.kind import Kind
+from accumbens.runs.result import Result
+
+
+@runtime_checkable
+class ExperimentReporter(Protocol):
+    """Whoever shows the runs to a person; every method may do nothing."""
+
+    def begun(self, run: PlannedRun) -> None:
+        """A run is begun or continued."""
+        ...
+
+    def started(self, done: float) -> None:
+        """Learning begins, where the run stands in the unit of its kind."""
+        ...
+
+    def progress(self, done: float, score: float, per_second: float) -> None:
+        """A chunk ended; for what the numbers are, see `Words` of the run's kind."""
+        ...
+
+    def message(self, text: str) -> None:
+        """Something the user should know."""
+        ...
+
+    def ended(self, run: PlannedRun, result: Result, skipped: bool) -> None:
+        """A run is done, was done already (`skipped`), or was interrupted."""
+        ...
+
+    def failed(self, run: PlannedRun, reason: str) -> None:
+        """A run failed; the others go on."""
+        ...
+
+
+class OneRun:
+    """A `Reporter` of one run, to whoever watches the experiment."""
+
+    def __init__(self, report: ExperimentReporter, size: int):
+        """Pass on to `report` what a run says that is `size` long in the unit of its kind."""
+        self._report, self._size, self._total = report, size, 1
+
+    def preparing(self, kind: Kind[Any], config: Any, run: Path) -> None:
+        """The experiment has said so."""
+
+    def projected(self, seconds: float, per_second: float) -> None:
+        """The experiment projects all of its runs."""
+
+    def start(self, step: int, total: int) -> None:
+        """Pass it on."""
+        self._total = total
+        self._report.started(self._done(step))
+
+    def progress(self, step: int, score: float, per_second: float) -> None:
+        """Pass it on."""
+        self._report.progress(self._done(step), score, per_second)
+
+    def evaluated(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The table at the end says it."""
+
+    def message(self, text: str) -> None:
+        """Pass it on."""
+        self._report.message(text)
+
+    def _done(self, step: int) -> float:
+        return self._size * step / self._total
