@@ -3,6 +3,8 @@
 import pytest
 
 from accumbens.cells import Stack
+from accumbens.runs.audit import Audit
+from accumbens.training.kind import Agents
 
 TINY = ["CartPole-v1", "ad_pqn", "--fast"]
 
@@ -96,10 +98,42 @@ def test_bad_input(cli, words, message):
     assert outcome.err.count("\n") == 1
 
 
-def test_a_run_takes_no_settings(cli, parallel_run):
-    outcome = cli("audit", parallel_run.path, "--credit", "backprop")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("--credit", ["--credit", "backprop"]),
+        ("--net-arch", ["--net-arch", "3,3"]),
+        ("--data", ["--data", "."]),
+        ("--set", ["--set", "num_envs=4"]),
+        ("ALGO", ["ad_dqn"]),
+    ],
+)
+def test_a_run_takes_no_settings(cli, parallel_run, name, words):
+    outcome = cli("audit", parallel_run.path, *words)
     assert outcome.code == 2
-    assert "--credit cannot be used with the run" in outcome.err
+    assert outcome.err.startswith(f"error: {name} cannot be used with the run {parallel_run.path}: its configuration")
+
+
+@pytest.mark.parametrize(("holds", "code"), [(True, 0), (False, 1)])
+def test_an_audit_that_says_little(cli, monkeypatch, holds, code):
+    """A verdict is enough for a kind of run: it is printed, written as JSON, and decides the exit code."""
+    found = Audit(holds=holds, local=True, verdict=["Walks by itself.", "On [two] legs."], facts={"a [b]": "c [d]"})
+    monkeypatch.setattr(Agents, "audit", lambda self, config, measured: found)
+    outcome = cli("audit", "CartPole-v1")
+    assert outcome.code == code
+    assert outcome.out.splitlines() == [
+        "CartPole-v1  ad_pqn",
+        "",
+        "a [b]                     c [d]",
+        "",
+        "Walks by itself.",
+        "On [two] legs.",
+    ]
+    said = {"holds": holds, "verdict": ["Walks by itself.", "On [two] legs."]}
+    assert cli("audit", "CartPole-v1", "--json").json == {"env": "CartPole-v1", "algo": "ad_pqn"} | said
+    quiet = cli("audit", "CartPole-v1", "--quiet")
+    assert quiet.out == ""
+    assert quiet.err == ("" if holds else "Walks by itself. On [two] legs.\n")
 
 
 def test_help_shows_no_python(cli):

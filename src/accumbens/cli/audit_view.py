@@ -42,7 +42,7 @@ def print_audit(names: Sequence[str], found: Audit, json: bool) -> None:
         console.print(grid)
         console.print()
     for name, text in found.facts.items():
-        console.print(f"[dim]{escape(name):<25}[/] {escape(text)}", soft_wrap=True)
+        console.print(f"[dim]{escape(f'{name:<25}')}[/] {escape(text)}", soft_wrap=True)
     if found.facts:
         console.print()
     first, *rest = map(escape, found.verdict)

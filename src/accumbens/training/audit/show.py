@@ -57,7 +57,7 @@ def _groups(audit: Found) -> Table:
         matrices = (found.td_errors(), found.updates, found.memories, reached)
         read = [_listed(numbers_in(matrix[:, cell])) for matrix in matrices]
         rows.append((f"cell {cell + 1} ({len(names)} arrays)", *read))
-    header = ("the update of", "TD errors of", "gradients of", "optimiser memory of", "next values of")
+    header = ("the update of", "TD errors of", "gradients of", "optimiser\nmemory of", "next values of")
     return Table("what the update of each cell's parameters reads", header, rows)
 
 
