@@ -65,7 +65,7 @@ def test_what_a_run_knows(run):
     assert repr(run) == f"Run({str(run.path)!r})"
     assert run.path == Path(run.result.run)
     assert run.resume().result == run.result  # complete: nothing is left to do
-    assert run.agent(seed=2).seed == 2
+    assert run.load(seed=2).seed == 2
 
 
 def test_evaluation(run):

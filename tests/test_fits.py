@@ -33,7 +33,7 @@ def test_a_fit_is_that_of_the_command_line(fit, tmp_path):
     with redirect_stdout(io.StringIO()), pytest.raises(SystemExit):
         main(words)
     other = accumbens.open_run(tmp_path / "digits" / "backprop" / "a")
-    assert isinstance(other, accumbens.Fit)
+    assert isinstance(other, accumbens.Run)
     assert other.config == fit.config
     for name, values in fit.metrics().items():
         if name != "wall_seconds":
@@ -131,10 +131,10 @@ def test_a_run_of_that_name_is_not_overwritten(fit):
 
 def test_what_is_no_fit(tmp_path):
     with pytest.raises(AccumbensError, match="there is no run at"):
-        accumbens.Fit(tmp_path / "nowhere")
+        accumbens.Run(tmp_path / "nowhere")
     (tmp_path / "config.toml").write_text("format_version = 1\n[run]\n[agent]\n")
     with pytest.raises(AccumbensError, match="is of an agent, 'accumbens train', and this is for fits"):
-        accumbens.Fit(tmp_path)
+        accumbens.Run(tmp_path)
 
 
 def test_an_agent_is_no_fit_and_a_fit_no_agent(fit):
@@ -152,7 +152,7 @@ def test_a_stopped_fit_does_not_pass_for_a_whole_one(fit, monkeypatch):
 
 def test_a_fit_that_has_not_begun(fit, tmp_path):
     (tmp_path / "config.toml").write_bytes((fit.path / "config.toml").read_bytes())
-    begun = accumbens.Fit(tmp_path)
+    begun = accumbens.Run(tmp_path)
     assert begun.metrics() == {}
     with pytest.raises(AccumbensError, match="has not been evaluated yet"):
         begun.scores()

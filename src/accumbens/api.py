@@ -352,7 +352,9 @@ def _start(
 
 def _stopped_or(run: Run, result: Any) -> Run:
     if result.interrupted:  # a script that goes on would take the run for a whole one
-        raise KeyboardInterrupt(f"stopped, nothing is lost: accumbens.open_run({str(run.path)!r}).resume()")
+        step = run.kind.words.step
+        place = f"{step} {getattr(result, f'{step}s'):,}"
+        raise KeyboardInterrupt(f"stopped at {place}: accumbens.open_run({str(run.path)!r}).resume()")
     return run
 
 

@@ -102,7 +102,7 @@ def run_apart(compile_once):
     from stopping import main_until
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["accumbens.training.train", "seaborn"])
+    context.set_forkserver_preload(["accumbens.training.trainer", "seaborn"])
 
     def call(words, at_sync=0, number=signal.SIGKILL):
         process = context.Process(target=main_until, args=([str(word) for word in words], at_sync, number))

@@ -7,10 +7,10 @@ import struct
 
 import numpy as np
 import pytest
-from accumbens.cli.fit_view import FitView
-from accumbens.credit.session import FitResult
 from matplotlib.image import imread
 
+from accumbens.cli.run_view import RunView
+from accumbens.credit.kind import FitResult
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.snapshots import snapshot_steps
 from accumbens.runs.tables import read_table
@@ -261,7 +261,7 @@ def test_a_stopped_fit_says_how_to_go_on(fit_run, cli, tmp_path, monkeypatch):
         if update == 50 and presses:
             signal.raise_signal(presses.pop())
 
-    monkeypatch.setattr(FitView, "progress", progress)
+    monkeypatch.setattr(RunView, "progress", progress)
     outcome = cli("fit", *WORDS, "--out", tmp_path, "--name", "a", "--json")
     assert outcome.code == 130
     assert outcome.json["interrupted"] is True
@@ -287,7 +287,8 @@ def test_commands_that_are_for_agents(words, fit_run, cli):
     before = sorted(path.rglob("*"))
     outcome = cli(words[0], path, *words[1:])
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err == f"error: {path}/config.toml is of a fit, 'accumbens fit', and this is for agents that act\n"
+    reason = "is of another kind of run: this is for agents, which 'accumbens train' makes"
+    assert outcome.err == f"error: {path}/config.toml {reason}\n"
     assert sorted(path.rglob("*")) == before
 
 

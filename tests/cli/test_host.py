@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from accumbens.cli.terminal import TerminalReport
+from accumbens.cli.run_view import RunView
 from accumbens.envs import workers
 from accumbens.runs.tables import read_table
 
@@ -123,7 +123,7 @@ def test_a_stopped_run_goes_on_with_new_episodes(run, cli, tmp_path, monkeypatch
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TerminalReport, "progress", stop_at_half)
+        patch.setattr(RunView, "progress", stop_at_half)
         outcome = cli(*words, "--out", tmp_path, "--name", "c")
     assert outcome.code == 130
     stopped = tmp_path / CORRIDOR / words[2] / "c"
@@ -179,7 +179,7 @@ def test_continuous_control_stops_and_goes_on(env, learner, discretisation, cli,
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TerminalReport, "progress", stop)
+        patch.setattr(RunView, "progress", stop)
         outcome = cli(*words, "--name", "a")
     assert outcome.code == 130, outcome.err
     path = tmp_path / "runs" / env / algo / "a"

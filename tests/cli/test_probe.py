@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from accumbens.runs.directory import open_run
 from accumbens.runs.tables import read_table
+from accumbens.training.kind import AGENTS
 
 SMALL = ["--seeds", 2, "--total-timesteps", 256, "--set", "num_envs=4", "rollout_length=16", "net_arch=6,5"]
 SMALL += ["--set", "num_minibatches=2", "epochs=1"]
@@ -75,9 +75,9 @@ def test_of_another_run_the_algorithm_and_its_settings_are_trained_on_the_task(p
     words = [parallel_run.path, "--probe", "reward-omission", "--seeds", 1, "--total-timesteps", 128, "--runs", "other"]
     outcome = probe(*words, "--json", "--quiet", "-o", "mine.svg")
     assert outcome.code == 0, outcome.err
-    _, config = open_run(Path(outcome.json["run"]))
+    _, config = AGENTS.open(Path(outcome.json["run"]))
     assert (config.env, config.seeds, config.total_timesteps) == ("probe/conditioning", 1, 128)
-    assert config.settings == open_run(parallel_run.path)[1].settings
+    assert config.settings == AGENTS.open(parallel_run.path)[1].settings
     assert Path("mine.svg").is_file()
     assert {row["holds"] for row in outcome.json["responses"]} == {None}
 

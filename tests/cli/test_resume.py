@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from accumbens.cli.terminal import TerminalReport
+from accumbens.cli.run_view import RunView
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tables import read_table
 
@@ -98,7 +98,7 @@ def press_ctrl_c(monkeypatch):
             while step == at_step and presses:
                 signal.raise_signal(presses.pop())
 
-        monkeypatch.setattr(TerminalReport, "progress", progress)
+        monkeypatch.setattr(RunView, "progress", progress)
 
     yield prepare
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

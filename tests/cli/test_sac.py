@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from accumbens.agents.settings import SACSettings
-from accumbens.cli.terminal import TerminalReport
+from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import open_run
 from accumbens.runs.tables import read_table
-from accumbens.training.config import read_config, resolve_config, write_config
-from accumbens.training.job import make_trainer
+from accumbens.training.config import resolve_config
+from accumbens.training.job import make_job
+from accumbens.training.kind import AGENTS
 
 needs_sbx = pytest.mark.skipif(importlib.util.find_spec("sbx") is None, reason="needs the extra sac")
 
@@ -46,8 +46,8 @@ def test_a_configuration_survives_its_file(tmp_path):
     changes = {"entropy_coefficient": "0.2", "net_arch": "7"}
     config = resolve_config("dmc/walker-walk", "sac", seeds=3, changes=changes)
     assert config.settings == SACSettings(entropy_coefficient=0.2, net_arch=(7,), learning_starts=5000)
-    write_config(config, tmp_path / "config.toml")
-    assert read_config(tmp_path / "config.toml") == config
+    AGENTS.write(config, tmp_path / "config.toml")
+    assert AGENTS.read(tmp_path / "config.toml") == config
 
 
 def test_a_dry_run_needs_no_sbx(cli):
@@ -155,8 +155,8 @@ def test_a_seed_learns_the_same_alone(run, cli, tmp_path):
 
 @needs_sbx
 def test_a_checkpoint_holds_the_networks_and_the_replay(run):
-    directory, config = open_run(run[0])
-    trainer = make_trainer(config)
+    directory, config = AGENTS.open(run[0])
+    trainer = make_job(config)
     try:
         fresh = trainer.init()
         untrained = [np.array(leaf) for leaf in jax.tree.leaves(fresh.seeds[0].networks)]
@@ -175,7 +175,7 @@ def test_a_checkpoint_holds_the_networks_and_the_replay(run):
             assert follows.all(axis=(1, 2)).sum() == 298, "but for one end of an episode"
             assert seed.replay["timeouts"].sum() == seed.replay["dones"].sum() == 2
         assert not np.array_equal(*(seed.replay["observations"] for seed in state.seeds))
-        assert trainer.evaluate(state).returns.mean(axis=(1, 2)).tolist() == pytest.approx(run[1].json["eval_return"])
+        assert trainer.play(state).returns.mean(axis=(1, 2)).tolist() == pytest.approx(run[1].json["eval_return"])
     finally:
         trainer.close()
 
@@ -188,7 +188,7 @@ def test_a_stopped_run_goes_on(run, cli, tmp_path, monkeypatch):
         while step == 450 and presses:
             signal.raise_signal(presses.pop())
 
-    monkeypatch.setattr(TerminalReport, "progress", progress)
+    monkeypatch.setattr(RunView, "progress", progress)
     outcome = cli(*WORDS, "--out", tmp_path, "--name", "c", "--json", "--checkpoint-seconds", 1000)
     path = tmp_path / "Pendulum-v1" / "sac" / "c"
     assert (outcome.code, outcome.json["steps"], outcome.json["interrupted"]) == (130, 450, True)

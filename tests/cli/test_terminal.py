@@ -1,27 +1,40 @@
 """What is shown of a run, without training one."""
 
-import numpy as np
+import dataclasses
+import math
+
 import pytest
 
 from accumbens.agents.settings import ReplaySettings
-from accumbens.cli.terminal import FASTER, TerminalReport
+from accumbens.cli.run_view import RunView
 from accumbens.presets import PRESETS
 from accumbens.training.config import resolve_config
-from accumbens.training.session import Reporter, Result
+from accumbens.runs.reporter import Reporter
+from accumbens.training.kind import AGENTS, FASTER, AgentResult
 
-RESULT = Result(
-    "CartPole-v1", "ad_pqn", "local", [0, 1], 8192, [20.0, 30.0], [500.0, 400.0], 61.4, 1234.5, "r/[b]/a", False
+RESULT = AgentResult(
+    env="CartPole-v1",
+    algo="ad_pqn",
+    credit="local",
+    seeds=[0, 1],
+    steps=8192,
+    final_return=[20.0, 30.0],
+    eval_return=[500.0, 400.0],
+    wall_seconds=61.4,
+    steps_per_second=1234.5,
+    run="r/[b]/a",
+    interrupted=False,
 )
 
 
 def report_of(algo, tmp_path, json=False, quiet=False):
-    report = TerminalReport(json, quiet)
-    report.preparing(resolve_config("CartPole-v1", algo, seeds=3, seed=4), tmp_path)
+    report = RunView(json, quiet)
+    report.preparing(AGENTS, resolve_config("CartPole-v1", algo, seeds=3, seed=4), tmp_path)
     return report
 
 
 def test_it_is_a_reporter():
-    assert isinstance(TerminalReport(False, False), Reporter)
+    assert isinstance(RunView(False, False), Reporter)
 
 
 def test_a_short_run_is_not_announced(tmp_path, capsys):
@@ -59,23 +72,23 @@ def test_seeds_and_directory_are_named_before_compiling(tmp_path, capsys):
 
 
 def test_a_message_is_shown_as_it_is(capsys):
-    TerminalReport(json=True, quiet=False).message("leaf .cells[0] [/bold] [red] of /a/[b]/c does not fit")
+    RunView(json=True, quiet=False).message("leaf .cells[0] [/bold] [red] of /a/[b]/c does not fit")
     assert capsys.readouterr().err == "note: leaf .cells[0] [/bold] [red] of /a/[b]/c does not fit\n"
 
 
-def test_the_bar_shows_the_mean_over_seeds_that_have_ended_an_episode(tmp_path, capsys):
+def test_the_bar_shows_where_the_run_is(tmp_path, capsys):
     with report_of("ad_pqn", tmp_path) as report:
-        report.start(0)
-        for mean_return in ([np.nan, np.nan, np.nan], [np.nan, 10.0, 15.0]):
-            report.progress(1024, np.array(mean_return, np.float32), 5000.4)
+        report.start(0, 4096)
+        for score in (math.nan, 12.5):
+            report.progress(1024, score, 5000.4)
     last = capsys.readouterr().out.splitlines()[-1]
-    assert "1,024/" in last
+    assert "1,024/4,096 steps" in last
     assert "return 12.5" in last
     assert "5,000 steps/s" in last
 
 
 def test_a_summary_can_be_copied(capsys):
-    TerminalReport(json=False, quiet=False).summary(RESULT._replace(run="runs/a b/[bold]/" + "x" * 100))
+    RunView(json=False, quiet=False).summary(AGENTS, dataclasses.replace(RESULT, run="runs/a b/[bold]/" + "x" * 100))
     run = "runs/a b/[bold]/" + "x" * 100
     assert capsys.readouterr().out.splitlines() == [
         "done",
@@ -89,5 +102,5 @@ def test_a_summary_can_be_copied(capsys):
 
 
 def test_quiet_shows_no_summary(capsys):
-    TerminalReport(json=False, quiet=True).summary(RESULT)
+    RunView(json=False, quiet=True).summary(AGENTS, RESULT)
     assert capsys.readouterr() == ("", "")

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.image import imread
 
 from accumbens.runs import tracking
-from accumbens.runs.directory import open_run
 from accumbens.runs.tables import read_table
+from accumbens.training.kind import AGENTS
 from accumbens.training.trainer import Trainer
 
 
@@ -20,7 +20,7 @@ def trained(parallel_run, replay_run):
     """Both runs, restored: (run, trainer, final state)."""
     found = {}
     for name, run in (("parallel", parallel_run), ("replay", replay_run)):
-        directory, config = open_run(run.path)
+        directory, config = AGENTS.open(run.path)
         trainer = Trainer(config)
         found[name] = directory, trainer, trainer.restore(directory, pytest.fail)
     return found

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from accumbens.cli.terminal import TerminalReport
+from accumbens.cli.run_view import RunView
 from accumbens.conditioning import answers, conditioning_config, find_probe, run_name, study_run
-from accumbens.training.train import train
+from accumbens.runs import launch
+from accumbens.training.kind import AGENTS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("credit", ["local", "backprop"])
 def test_every_cell_learns_the_exact_td_errors(credit, tmp_path):
     config = conditioning_config("ad_pqn", seeds=5, total_timesteps=60_000, credit=credit)
-    with TerminalReport(json=False, quiet=True) as report:
-        result = train(config, report, out=tmp_path, name=run_name(config))
+    with RunView(json=False, quiet=True) as report:
+        result = launch.start(AGENTS, config, report, out=tmp_path, name=run_name(config))
     path = tmp_path / "probe/conditioning/ad_pqn" / run_name(config)
     assert str(path) == result.run
     study = study_run(path, find_probe("reward-omission"))

@@ -22,7 +22,7 @@ from accumbens.conditioning import (
 from accumbens.conditioning.trials import ALONE, OMITTED, PAIRED, TIMES, exact_td_errors
 from accumbens.envs.conditioning import DELAY
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.runs.directory import create
+from accumbens.training.kind import AGENTS
 from accumbens.runs.tables import read_table
 from accumbens.training.config import resolve_config
 
@@ -182,7 +182,7 @@ def test_an_algorithm_is_trained_with_its_preset_for_the_task():
 
 def test_of_a_run_the_settings_are_taken(tmp_path):
     asked = resolve_config("CartPole-v1", "ad_pqn", net_arch=(9, 8, 7), changes={"discount": "0.8"})
-    run = create(asked, tmp_path, "mine")
+    run = AGENTS.create(asked, tmp_path, "mine")
     config = conditioning_config(str(run.path), seeds=3)
     assert (config.env, config.algo, config.seeds) == ("probe/conditioning", "ad_pqn", 3)
     assert config.settings == asked.settings

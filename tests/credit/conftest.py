@@ -38,18 +38,21 @@ class Remembering:
     """A reporter that remembers what it is told."""
 
     def __init__(self):
-        self.notes, self.rows, self.begun = [], [], None
+        self.notes, self.rows = [], []
 
-    def preparing(self, config, run): ...
+    def preparing(self, kind, config, run): ...
 
-    def start(self, update, updates, updates_per_epoch):
-        self.begun = update, updates, updates_per_epoch
+    def projected(self, seconds, per_second):
+        assert seconds >= 0
+        assert per_second > 0
+
+    def start(self, step, total): ...
 
     def progress(self, update, loss, updates_per_second):
         assert np.isfinite(loss)
         assert updates_per_second > 0
 
-    def evaluated(self, rows):
+    def evaluated(self, step, rows):
         self.rows.append(rows)
 
     def message(self, text):

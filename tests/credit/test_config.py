@@ -9,21 +9,20 @@ import typing
 import numpy as np
 import pytest
 
+from accumbens import kinds
 from accumbens.credit.config import (
     MOST_EVALUATIONS,
-    is_fit,
-    read_fit,
     resolve_fit,
-    to_document,
-    write_fit,
 )
+from accumbens.credit.kind import FITS
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.settings import ConventionalSettings, RuleSettings
 from accumbens.credit.tasks.registry import TASKS, register_task
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.settings import format_value
-from accumbens.training.config import resolve_config, write_config
+from accumbens.training.config import resolve_config
+from accumbens.training.kind import AGENTS
 
 
 def other_value(hint, value):
@@ -41,9 +40,9 @@ def changed(settings):
 
 
 def same_after_a_round_trip(config, path):
-    write_fit(config, path)
-    assert is_fit(path)
-    assert read_fit(path) == read_fit(path, with_task=False) == config
+    FITS.write(config, path)
+    assert FITS.read(path) == FITS.read(path, known=False) == config
+    assert kinds.read_config(path) == (FITS, config)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -119,7 +118,7 @@ def test_tasks_and_rules_of_the_user_s_own(of_mine, tmp_path, monkeypatch):
     same_after_a_round_trip(config, tmp_path / "config.toml")
     # Where the task is not known, what was asked of it can still be told; nothing is imported.
     (tmp_path / "config.toml").write_text((tmp_path / "config.toml").read_text().replace(task, "antigravity:spirals"))
-    elsewhere = read_fit(tmp_path / "config.toml", with_task=False)
+    elsewhere = FITS.read(tmp_path / "config.toml", known=False)
     assert "antigravity" not in sys.modules
     assert (elsewhere.task, elsewhere.rule_settings) == ("antigravity:spirals", config.rule_settings)
     assert dataclasses.asdict(elsewhere.task_settings) == {"split_seed": 0, "turns": 3.0, "centres": (4, 5)}
@@ -142,7 +141,7 @@ def test_a_file_is_known_by_its_whole_path(suffix, tmp_path, monkeypatch):
     assert config.task == str(tmp_path / f"my.data.{suffix}")
     same_after_a_round_trip(config, tmp_path / "config.toml")
     monkeypatch.chdir("/")
-    assert read_fit(tmp_path / "config.toml") == config
+    assert FITS.read(tmp_path / "config.toml") == config
 
 
 def test_evaluations_if_nothing_is_asked_for():
@@ -185,11 +184,11 @@ def test_what_cannot_be_fitted(case):
 
 DAMAGE = {
     ("format_version = 1", "format_version = 9"): r"config.toml has format version 9; this accumbens reads 1",
-    ("[fit]", "[fit"): r"config.toml cannot be read as a fit's configuration",
-    ("[rule]", "[ruler]"): r"config.toml cannot be read as a fit's configuration: 'rule'",
+    ("[fit]", "[fit"): r"config.toml cannot be read as a run's configuration",
+    ("[rule]", "[ruler]"): r"config.toml cannot be read as a run's configuration: the table \[rule\] is missing",
     ("epochs = 100", "epochs = 1.5"): r"epochs='1.5' cannot be used: expected a whole number",
-    ("epochs = 100", ""): r"cannot be read as a fit's configuration: 'epochs'",
-    ("epochs = 100", "epochs = 100\nmore = 1"): r"cannot be read as a fit's configuration: .*more",
+    ("epochs = 100", ""): r"cannot be read as a run's configuration: epochs is missing",
+    ("epochs = 100", "epochs = 100\nmore = 1"): r"cannot be read as a run's configuration: unknown setting 'more'",
     ("seeds = 1", "seeds = 0"): r"seeds=0 cannot be used: it must be >= 1",
     ('rule = "backprop"', 'rule = "backpro"'): r"unknown rule 'backpro'; did you mean 'backprop'",
     ("batch_size = 32", 'batch_size = "many"'): r"batch_size='many' cannot be used: expected a whole number",
@@ -200,34 +199,35 @@ DAMAGE = {
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_damaged_file_is_refused(case, tmp_path):
     path = tmp_path / "config.toml"
-    write_fit(resolve_fit("digits"), path)
+    FITS.write(resolve_fit("digits"), path)
     text = path.read_text()
     assert case[0] in text
     path.write_text(text.replace(*case, 1))
     with pytest.raises(AccumbensError, match=DAMAGE[case]):
-        read_fit(path)
+        FITS.read(path)
 
 
 def test_what_is_no_fit(tmp_path):
     path = tmp_path / "config.toml"
     with pytest.raises(AccumbensError, match=r"config.toml does not exist: not a run directory"):
-        read_fit(path)
-    assert not is_fit(path)
-    write_config(resolve_config("CartPole-v1"), path)
-    assert not is_fit(path)
-    with pytest.raises(AccumbensError, match=r"config.toml is of an agent, 'accumbens train', and this is for fits"):
-        read_fit(path)
+        FITS.read(path)
+    AGENTS.write(resolve_config("CartPole-v1"), path)
+    assert kinds.read_config(path)[0] is AGENTS
+    with pytest.raises(
+        AccumbensError, match=r"is of another kind of run: this is for fits, which 'accumbens fit' makes"
+    ):
+        FITS.read(path)
 
 
 def test_a_younger_setting_has_its_default(tmp_path):
     path = tmp_path / "config.toml"
-    write_fit(resolve_fit("digits"), path)
+    FITS.write(resolve_fit("digits"), path)
     path.write_text(path.read_text().replace('units = "relu"\n', ""))
-    assert read_fit(path) == resolve_fit("digits")
+    assert FITS.read(path) == resolve_fit("digits")
 
 
 def test_the_document_is_of_plain_values():
-    document = to_document(resolve_fit("digits", "coagent", changes={"stochastic_units": "none"}))
+    document = FITS.to_document(resolve_fit("digits", "coagent", changes={"stochastic_units": "none"}))
     assert document["rule"]["stochastic_units"] == "none"
     assert document["rule"]["layers"] == [64, 64]
     plain = (bool, int, float, str, list)

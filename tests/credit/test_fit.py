@@ -7,14 +7,16 @@ import re
 import numpy as np
 import pytest
 
-from accumbens.credit import fit as fitting
 from accumbens.credit.config import resolve_fit
 from accumbens.credit.job import Fitting
+from accumbens.credit.kind import FITS
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.settings import FileSettings
 from accumbens.errors import AccumbensError
+from accumbens.runs import launch
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
+from accumbens.runs.kind import recorded_result
 from accumbens.runs.snapshots import snapshot_steps
 from accumbens.runs.tables import read_table
 
@@ -60,8 +62,11 @@ def whole(data, tmp_path_factory, compile_quickly):
     told = []
 
     class Listening:
-        def preparing(self, config, run):
+        def preparing(self, kind, config, run):
             told.append(("preparing", run))
+
+        def projected(self, *numbers):
+            told.append(("projected", *numbers))
 
         def start(self, *numbers):
             told.append(("start", *numbers))
@@ -69,13 +74,13 @@ def whole(data, tmp_path_factory, compile_quickly):
         def progress(self, update, loss, updates_per_second):
             told.append(("progress", update))
 
-        def evaluated(self, rows):
+        def evaluated(self, update, rows):
             told.append(("evaluated", rows))
 
         def message(self, text):
             told.append(("message", text))
 
-    result = fitting.fit(config_of(data), Listening(), out=tmp_path_factory.mktemp("runs"), name="a")
+    result = launch.start(FITS, config_of(data), Listening(), out=tmp_path_factory.mktemp("runs"), name="a")
     return result, RunDirectory(told[0][1]), told
 
 
@@ -88,9 +93,9 @@ def test_what_a_fit_comes_to(whole):
     for name in ("valid_accuracy", "test_accuracy", "valid_loss", "test_loss"):
         assert getattr(result, name) == [float(row[name]) for row in rows[-3:]]
     assert min(result.test_accuracy) > 0.6
-    assert fitting.recorded_fit(run) == result
+    assert recorded_result(FITS, run) == result
     meta = run.read_meta()
-    assert meta["data_sha256"] == Fitting(config_of(str(fitting.open_fit(run.path)[1].task))).task.digest
+    assert meta["data_sha256"] == Fitting(config_of(str(FITS.open(run.path)[1].task))).task.digest
     assert meta["task"]["inputs"] == 4
     assert meta["task"]["notes"] == ["the target's 3 classes, from 0: 0, 1, 2"]
     assert ("message", meta["task"]["notes"][0]) in told
@@ -101,7 +106,8 @@ def test_what_a_fit_comes_to(whole):
 def test_it_is_told_as_it_happens(whole):
     _, run, told = whole
     assert [event[0] for event in told][:2] == ["preparing", "message"]
-    assert told[2] == ("start", 0, 21, PER_EPOCH)
+    assert told[2][0] == "projected"
+    assert told[3] == ("start", 0, 21)
     updates = [event[1] for event in told if event[0] == "progress"]
     assert updates == sorted(set(updates))
     assert updates[-1] == 21
@@ -123,21 +129,21 @@ def test_it_is_evaluated_before_the_first_update_and_after_the_last(whole):
     ("evaluations", "steps"), [(1, [0, 14]), (4, [0, 4, 7, 10, 14]), (14, range(15)), (99, range(15))]
 )
 def test_evaluations_are_evenly_spread(data, evaluations, steps, tmp_path, reporter):
-    fitting.fit(config_of(data, epochs=2, seeds=1, evaluations=evaluations), reporter, out=tmp_path, name="a")
+    launch.start(FITS, config_of(data, epochs=2, seeds=1, evaluations=evaluations), reporter, out=tmp_path, name="a")
     assert [rows[0]["step"] for rows in reporter.rows] == list(steps)
     epochs = [rows[0]["epoch"] for rows in reporter.rows]
     np.testing.assert_allclose(epochs, np.array(steps) / PER_EPOCH)
 
 
 def test_the_same_again_is_the_same_to_the_bit(whole, data, tmp_path, reporter):
-    fitting.fit(config_of(data), reporter, out=tmp_path, name="again")
+    launch.start(FITS, config_of(data), reporter, out=tmp_path, name="again")
     path = tmp_path / "heaps" / "backprop" / "again"
     assert without_time(path) == without_time(whole[1].path)
     assert newest_checkpoint(path) == newest_checkpoint(whole[1].path)
 
 
 def test_a_seed_alone_is_the_seed_among_others(whole, data, tmp_path, reporter):
-    fitting.fit(config_of(data, seed=5, seeds=1), reporter, out=tmp_path, name="alone")
+    launch.start(FITS, config_of(data, seed=5, seeds=1), reporter, out=tmp_path, name="alone")
     alone = without_time(tmp_path / "heaps" / "backprop" / "alone")
     among = [row for row in without_time(whole[1].path) if row["seed"] == "5"]
     assert len(alone) == len(among) == 4
@@ -156,20 +162,20 @@ def test_a_run_is_never_overwritten(whole, data, reporter):
     path = whole[1].path
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     with pytest.raises(AccumbensError, match=r"the run .*/a exists already; choose another --name, or continue it"):
-        fitting.fit(config_of(data), reporter, out=path.parents[2], name="a")
+        launch.start(FITS, config_of(data), reporter, out=path.parents[2], name="a")
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
     assert {other.name for other in path.parent.iterdir()} == {"a"}
 
 
 def test_a_finished_fit_is_not_fitted_again(whole, data, reporter):
     result, run, _ = whole
-    again = fitting.fit_or_resume(config_of(data), reporter, out=run.path.parents[2], name="a")
+    again = launch.start_or_resume(FITS, config_of(data), reporter, out=run.path.parents[2], name="a")
     assert again == result
     assert reporter.notes == [f"the run {run.path} is complete"]
     other = config_of(data, epochs=4, changes={"learning_rate": "0.02"})
     message = r"other settings \(epochs: 3 there, 4 asked; evaluations: 3 there, 4 asked; learning_rate: 0.01 there"
     with pytest.raises(AccumbensError, match=message):
-        fitting.fit_or_resume(other, reporter, out=run.path.parents[2], name="a")
+        launch.start_or_resume(FITS, other, reporter, out=run.path.parents[2], name="a")
 
 
 class StopAfter:
@@ -181,7 +187,9 @@ class StopAfter:
     def __init__(self, evaluations):
         self.left = evaluations
 
-    def preparing(self, config, run): ...
+    def preparing(self, kind, config, run): ...
+
+    def projected(self, *numbers): ...
 
     def start(self, *numbers): ...
 
@@ -189,7 +197,7 @@ class StopAfter:
 
     def message(self, text): ...
 
-    def evaluated(self, rows):
+    def evaluated(self, update, rows):
         self.left -= 1
         if self.left == 0:
             raise self.PowerCutError
@@ -198,12 +206,12 @@ class StopAfter:
 @pytest.mark.parametrize("evaluations", [1, 2, 4])
 def test_what_was_being_written_is_written_again(whole, data, evaluations, tmp_path, reporter):
     with pytest.raises(StopAfter.PowerCutError):
-        fitting.fit(config_of(data), StopAfter(evaluations), out=tmp_path, name="a", checkpoint_seconds=0.0)
+        launch.start(FITS, config_of(data), StopAfter(evaluations), out=tmp_path, name="a", checkpoint_seconds=0.0)
     path = tmp_path / "heaps" / "backprop" / "a"
     metrics = path / "metrics.csv"
     metrics.write_text(metrics.read_text()[:-30])  # the last row is cut short
-    assert fitting.recorded_fit(RunDirectory(path)) is None
-    result = fitting.resume_fit(path, reporter)
+    assert recorded_result(FITS, RunDirectory(path)) is None
+    result = launch.resume(FITS, path, reporter)
     assert without_time(path) == without_time(whole[1].path)
     assert newest_checkpoint(path) == newest_checkpoint(whole[1].path)
     assert result.test_accuracy == whole[0].test_accuracy
@@ -213,19 +221,19 @@ def test_what_was_being_written_is_written_again(whole, data, evaluations, tmp_p
 def test_other_data_are_refused(tmp_path, reporter):
     task = write_examples(tmp_path / "heaps.npz")
     with pytest.raises(StopAfter.PowerCutError):
-        fitting.fit(config_of(task, seeds=1), StopAfter(2), out=tmp_path, name="a", checkpoint_seconds=0.0)
+        launch.start(FITS, config_of(task, seeds=1), StopAfter(2), out=tmp_path, name="a", checkpoint_seconds=0.0)
     path = tmp_path / "heaps" / "backprop" / "a"
     write_examples(tmp_path / "heaps.npz", shift=0.5)
     with pytest.raises(AccumbensError, match=r"the data are not those that .*/a was started with: their SHA-256 diff"):
-        fitting.resume_fit(path, reporter)
+        launch.resume(FITS, path, reporter)
     write_examples(tmp_path / "heaps.npz")
-    assert fitting.resume_fit(path, reporter).updates == 21
+    assert launch.resume(FITS, path, reporter).updates == 21
 
 
 def test_data_that_are_gone_are_missed(tmp_path, reporter):
     missing = str(tmp_path / "nothing.csv")
     with pytest.raises(AccumbensError, match=r"nothing.csv does not exist, or is not a file"):
-        fitting.fit(config_of(missing), reporter, out=tmp_path / "runs")
+        launch.start(FITS, config_of(missing), reporter, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -233,7 +241,7 @@ def test_data_that_are_gone_are_missed(tmp_path, reporter):
 def test_numbers_that_stop_being_finite_are_named(data, optimiser, tmp_path, reporter):
     config = config_of(data, changes={"learning_rate": "1e30", "optimiser": optimiser})
     with pytest.raises(NotFiniteError, match=r"(layer \d of|the loss of) seed 4 is no longer finite .*at update \d+"):
-        fitting.fit(config, reporter, out=tmp_path, name="a")
+        launch.start(FITS, config, reporter, out=tmp_path, name="a")
     path = tmp_path / "heaps" / "backprop" / "a"
     assert not list((path / "checkpoints").glob("*")), "nothing is kept of what is not finite"
     assert {row["step"] for row in read_table(path / "metrics.csv")} == {"0"}
@@ -255,19 +263,21 @@ def test_nothing_is_compiled_twice(data, tmp_path, reporter):
     evaluated = type(reporter).evaluated
 
     class Counting(type(reporter)):
-        def evaluated(self, rows):
+        def evaluated(self, update, rows):
             at_first.append(len(traced))
-            evaluated(self, rows)
+            evaluated(self, update, rows)
 
     # By then, the loop and the evaluation are compiled.
     with pytest.raises(KeyboardInterrupt):
-        fitting.fit(config_of(data, name), _Interrupting(Counting()), out=tmp_path, name="a", checkpoint_seconds=0.0)
+        launch.start(
+            FITS, config_of(data, name), _Interrupting(Counting()), out=tmp_path, name="a", checkpoint_seconds=0.0
+        )
     assert len(at_first) == 3
     assert len(set(at_first)) == 1
     traced.clear()
     at_first.clear()
     path = tmp_path / "heaps" / name / "a"
-    fitting.resume_fit(path, Counting(), checkpoint_seconds=0.0)
+    launch.resume(FITS, path, Counting(), checkpoint_seconds=0.0)
     assert len(at_first) == 2
     assert len(set(at_first)) == 1
 
@@ -281,7 +291,9 @@ class _Interrupting:
     def __getattr__(self, name):
         return getattr(self.other, name)
 
-    def preparing(self, config, run): ...
+    def preparing(self, kind, config, run): ...
+
+    def projected(self, *numbers): ...
 
     def start(self, *numbers): ...
 
@@ -289,8 +301,8 @@ class _Interrupting:
 
     def message(self, text): ...
 
-    def evaluated(self, rows):
-        self.other.evaluated(rows)
+    def evaluated(self, update, rows):
+        self.other.evaluated(update, rows)
         self.number += 1
         if self.number == 3:
             raise KeyboardInterrupt
@@ -299,14 +311,14 @@ class _Interrupting:
 def test_a_fit_is_worked_on_by_one_process_at_a_time(whole, reporter):
     _, run, _ = whole
     with run.lock(), pytest.raises(AccumbensError, match="is being trained by another process"):
-        fitting.resume_fit(run.path, reporter)
+        launch.resume(FITS, run.path, reporter)
 
 
 def test_what_is_no_fit(tmp_path, reporter):
     with pytest.raises(AccumbensError, match="there is no run at"):
-        fitting.resume_fit(tmp_path / "nowhere", reporter)
+        launch.resume(FITS, tmp_path / "nowhere", reporter)
     with pytest.raises(AccumbensError, match=r"config.toml does not exist: not a run directory"):
-        fitting.resume_fit(tmp_path, reporter)
+        launch.resume(FITS, tmp_path, reporter)
 
 
 def test_more_epochs_than_can_be_counted(data):
@@ -316,11 +328,11 @@ def test_more_epochs_than_can_be_counted(data):
 
 
 def test_settings_of_the_file_count(data, tmp_path, reporter):
-    result = fitting.fit(
-        config_of(data, changes={"kind": "regression", "valid_fraction": "0.4"}), reporter, out=tmp_path, name="a"
+    result = launch.start(
+        FITS, config_of(data, changes={"kind": "regression", "valid_fraction": "0.4"}), reporter, out=tmp_path, name="a"
     )
     assert result.test_accuracy == []
     assert min(result.test_loss) > 0
-    config = fitting.open_fit(tmp_path / "heaps" / "backprop" / "a")[1]
+    config = FITS.open(tmp_path / "heaps" / "backprop" / "a")[1]
     assert config.task_settings == FileSettings(kind="regression", valid_fraction=0.4)
     assert json.loads((tmp_path / "heaps" / "backprop" / "a" / "meta.json").read_text())["task"]["target_scale"]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from accumbens.cli.main import main
-from accumbens.credit.config import read_fit
 from accumbens.credit.diagnostics import angle, flat_layers
+from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import Batch, TaskFacts
 from accumbens.credit.registry import rule_entry
 from accumbens.credit.tasks.registry import make_task, task_entry
@@ -80,7 +80,7 @@ def test_the_rule_learns_the_task_from_the_command_line(in_root_of_a_checkout, c
     words = ["fit", TASK, RULE, "--layers", "16", "--epochs", "30", "--evaluations", "1", "--name", "a", "--quiet"]
     assert call(*words, "--set", "noise=0.02", "learning_rate=0.02") == 0
     run = in_root_of_a_checkout / "runs" / TASK / RULE / "a"
-    config = read_fit(run / "config.toml")
+    config = FITS.read(run / "config.toml")
     assert (config.task, config.rule) == (TASK, RULE)
     assert config.rule_settings.noise == 0.02
     first, last = np.genfromtxt(run / "metrics.csv", delimiter=",", names=True)["test_accuracy"]

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 import accumbens
 from accumbens.cli.main import main
 from accumbens.errors import AccumbensError
-from accumbens.training.config import read_config
+from accumbens.training.kind import AGENTS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -76,7 +76,7 @@ def test_one_of_each_together_in_this_process_and_in_another(in_root_of_a_checko
     words = ["examples.custom_environment:corridor", "ad_pqn", *SMALL, "--name", "a", "--checkpoint-seconds", "0"]
     in_a_process_of_its_own("train", *words, "--set", *(f"{key}={name}" for key, name in names.items()))
     run = in_root_of_a_checkout / "runs" / "examples.custom_environment:corridor" / "ad_pqn" / "a"
-    config = read_config(run / "config.toml")
+    config = AGENTS.read(run / "config.toml")
     assert (config.env, config.settings.cell, config.settings.readout) == (words[0], *names.values())
 
     # As if it had been interrupted before its last checkpoint, to which yet another process trains again.

@@ -11,9 +11,10 @@ import pytest
 
 from accumbens.errors import AccumbensError
 from accumbens.runs import directory as runs
-from accumbens.runs.directory import RunDirectory, create, open_run
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tables import Table, read_table, to_json
 from accumbens.training.config import resolve_config
+from accumbens.training.kind import AGENTS
 
 
 @pytest.fixture(scope="module")
@@ -26,10 +27,10 @@ def files(path):
 
 
 def test_a_new_run_has_its_place_and_its_files(tmp_path, config):
-    run = create(config, tmp_path, "first")
+    run = AGENTS.create(config, tmp_path, "first")
     assert run.path == tmp_path / "CartPole-v1" / "ad_pqn" / "first"
     assert files(run.path) == {"config.toml", "meta.json", "checkpoints", "snapshots"}
-    found, found_config = open_run(run.path)
+    found, found_config = AGENTS.open(run.path)
     assert found.path == run.path
     assert found_config == config
 
@@ -43,7 +44,7 @@ def test_a_module_that_is_run_is_known_by_its_command(monkeypatch):
 
 def test_meta_says_what_ran_where(tmp_path, config, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/accumbens", "train", "CartPole-v1", "--name", "two words"])
-    meta = create(config, tmp_path, None).read_meta()
+    meta = AGENTS.create(config, tmp_path, None).read_meta()
     assert meta["command"] == "accumbens train CartPole-v1 --name 'two words'"
     assert meta["versions"]["jax"] == version("jax")
     assert set(meta["versions"]) == {"python", *runs.PACKAGES}
@@ -77,7 +78,7 @@ def test_the_commit_is_that_of_the_source(tmp_path, monkeypatch):
 
 
 def test_meta_grows_and_is_strict_json(tmp_path, config):
-    run = create(config, tmp_path, "a")
+    run = AGENTS.create(config, tmp_path, "a")
     run.write_meta(result={"final_return": [math.nan, 1.5], "steps": (1, 2)}, wall_seconds=math.inf)
     text = run.meta.read_text()
     assert "NaN" not in text
@@ -103,13 +104,13 @@ def test_meta_that_cannot_be_read(tmp_path, content):
 
 
 def test_a_name_is_used_once(tmp_path, config):
-    run = create(config, tmp_path, "mine")
+    run = AGENTS.create(config, tmp_path, "mine")
     (run.path / "precious").write_text("x")
     before = files(tmp_path)
     with pytest.raises(
         AccumbensError, match="exists already; choose another --name, or continue it with 'accumbens re"
     ):
-        create(config, tmp_path, "mine")
+        AGENTS.create(config, tmp_path, "mine")
     assert files(tmp_path) == before
 
 
@@ -118,13 +119,13 @@ def test_a_file_of_that_name_is_left_alone(tmp_path, config):
     place.mkdir(parents=True)
     (place / "mine").write_text("precious")
     with pytest.raises(AccumbensError, match="exists already"):
-        create(config, tmp_path, "mine")
+        AGENTS.create(config, tmp_path, "mine")
     assert (place / "mine").read_text() == "precious"
     assert files(place) == {"mine"}
 
 
 def test_runs_without_a_name_never_share_a_directory(tmp_path, config):
-    paths = [create(config, tmp_path, None).path for _ in range(4)]
+    paths = [AGENTS.create(config, tmp_path, None).path for _ in range(4)]
     assert len(set(paths)) == 4
     assert {path.name for path in paths} == files(paths[0].parent) - {
         f"{path.name}/{file}" for path in paths for file in files(path)
@@ -135,7 +136,7 @@ def test_runs_without_a_name_never_share_a_directory(tmp_path, config):
 def test_of_two_that_want_a_name_at_once_one_gets_it(tmp_path, config):
     def create_or_fail(name):
         try:
-            return name, str(create(config, tmp_path, name).path)
+            return name, str(AGENTS.create(config, tmp_path, name).path)
         except AccumbensError as error:
             return name, str(error)
 
@@ -155,35 +156,35 @@ def test_of_two_that_want_a_name_at_once_one_gets_it(tmp_path, config):
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../up", "/etc"])
 def test_a_name_is_a_single_folder(tmp_path, config, name):
     with pytest.raises(AccumbensError, match="it must be a single folder name"):
-        create(config, tmp_path, name)
+        AGENTS.create(config, tmp_path, name)
     assert files(tmp_path) == set()
 
 
 def test_a_place_that_cannot_be_written(tmp_path, config):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(AccumbensError, match="cannot make a run directory in"):
-        create(config, tmp_path / "out", "a")
+        AGENTS.create(config, tmp_path / "out", "a")
     with pytest.raises(AccumbensError, match="cannot make a run directory in"):
-        create(config, tmp_path, "x" * 300)
+        AGENTS.create(config, tmp_path, "x" * 300)
     assert files(tmp_path / "CartPole-v1" / "ad_pqn") == set(), "nothing half-made is left"
 
 
 def test_what_fails_while_it_is_made_leaves_nothing(tmp_path, config, monkeypatch):
     monkeypatch.setattr(runs, "describe_machine", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        create(config, tmp_path, "a")
+        AGENTS.create(config, tmp_path, "a")
     assert files(tmp_path / "CartPole-v1" / "ad_pqn") == set()
 
 
 def test_there_is_no_run(tmp_path):
     with pytest.raises(AccumbensError, match="there is no run at"):
-        open_run(tmp_path / "nothing")
+        AGENTS.open(tmp_path / "nothing")
     with pytest.raises(AccumbensError, match="not a run directory"):
-        open_run(tmp_path)
+        AGENTS.open(tmp_path)
 
 
 def test_one_process_at_a_time_continues_a_run(tmp_path, config):
-    run = create(config, tmp_path, "a")
+    run = AGENTS.create(config, tmp_path, "a")
     taken = pytest.raises(AccumbensError, match="is being trained by another process")
     with run.lock(), taken, RunDirectory(run.path).lock():
         pass

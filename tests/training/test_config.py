@@ -15,7 +15,8 @@ from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import PRESETS
 from accumbens.runs.settings import format_value, parse_value
-from accumbens.training.config import RunConfig, apply_changes, read_config, resolve_config, to_document, write_config
+from accumbens.training.config import RunConfig, apply_changes, resolve_config
+from accumbens.training.kind import AGENTS
 
 counts = st.integers(1, 10**6)
 fractions = st.floats(0, 1)
@@ -118,8 +119,8 @@ def test_a_configuration_survives_its_file(tmp_path_factory, agent, run):
     algo, values = agent
     config = RunConfig(algo=algo, settings=PRESETS[algo].learner(**values), **run)
     path = tmp_path_factory.mktemp("config") / "config.toml"
-    write_config(config, path)
-    assert read_config(path) == config
+    AGENTS.write(config, path)
+    assert AGENTS.read(path) == config
 
 
 @many
@@ -356,7 +357,7 @@ def test_minibatches_must_divide_what_was_collected():
 
 @pytest.fixture
 def document():
-    return to_document(resolve_config("CartPole-v1", "ad_dqn"))
+    return {"format_version": 1, **AGENTS.to_document(resolve_config("CartPole-v1", "ad_dqn"))}
 
 
 @pytest.mark.parametrize(
@@ -364,7 +365,7 @@ def document():
     [
         (lambda d: d.update(format_version=99), "has format version 99; this accumbens reads 1"),
         (lambda d: d.pop("format_version"), "has format version None; this accumbens reads 1"),
-        (lambda d: d.pop("run"), "cannot be read as a run's configuration: the table [run] is missing"),
+        (lambda d: d.pop("run"), "is of another kind of run: this is for agents, which 'accumbens train' makes"),
         (lambda d: d.update(agent=3), "the table [agent] is missing"),
         (lambda d: d["run"].pop("seeds"), "seeds is missing"),
         (lambda d: d["agent"].update(loss="squard"), "unknown value of loss 'squard'; did you mean 'squared'"),
@@ -383,7 +384,7 @@ def test_a_file_that_no_run_wrote(tmp_path, document, change, message):
     change(document)
     path.write_bytes(tomli_w.dumps(document).encode())
     with pytest.raises(AccumbensError) as error:
-        read_config(path)
+        AGENTS.read(path)
     assert str(path) in str(error.value)
     assert message in str(error.value)
 
@@ -393,24 +394,24 @@ def test_a_file_that_is_not_toml(tmp_path, content):
     path = tmp_path / "config.toml"
     path.write_bytes(content)
     with pytest.raises(AccumbensError, match="cannot be read as a run's configuration"):
-        read_config(path)
+        AGENTS.read(path)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(AccumbensError, match="does not exist: not a run directory"):
-        read_config(tmp_path / "config.toml")
+        AGENTS.read(tmp_path / "config.toml")
 
 
 def test_a_setting_younger_than_the_file_has_its_default(tmp_path, document):
     del document["agent"]["loss"]
     path = tmp_path / "config.toml"
     path.write_bytes(tomli_w.dumps(document).encode())
-    assert read_config(path).settings.loss == ReplaySettings().loss
+    assert AGENTS.read(path).settings.loss == ReplaySettings().loss
 
 
 def test_the_file_is_plain_toml_with_every_field(tmp_path, document):
     config = resolve_config("CartPole-v1", "ad_dqn")
-    write_config(config, tmp_path / "config.toml")
+    AGENTS.write(config, tmp_path / "config.toml")
     written = tomllib.loads((tmp_path / "config.toml").read_text())
     assert written == document
     assert written["agent"]["recurrent_gain"] == "none"

@@ -7,14 +7,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from accumbens.training.train import resume, train
 
 from accumbens.errors import AccumbensError
-from accumbens.runs import checkpoints
-from accumbens.runs.directory import open_run
+from accumbens.runs import checkpoints, launch
 from accumbens.runs.snapshots import snapshot_steps
-from accumbens.training.config import read_config, resolve_config, write_config
-from accumbens.training.job import make_trainer
+from accumbens.training.config import resolve_config
+from accumbens.training.job import make_job
+from accumbens.training.kind import AGENTS
 from accumbens.training.trained import open_trained
 
 
@@ -33,8 +32,10 @@ def run(tmp_path_factory):
     config = resolve_config(
         "CartPole-v1", total_timesteps=640, seeds=2, seed=3, net_arch=(8, 6), eval_frequency=256, changes=CHANGES
     )
-    result = train(dataclasses.replace(config, num_eval_episodes=2), Silent(), out=tmp_path_factory.mktemp("runs"))
-    return open_run(Path(result.run))[0]
+    result = launch.start(
+        AGENTS, dataclasses.replace(config, num_eval_episodes=2), Silent(), out=tmp_path_factory.mktemp("runs")
+    )
+    return AGENTS.open(Path(result.run))[0]
 
 
 def test_there_is_one_at_the_start_at_every_evaluation_and_at_the_end(run):
@@ -43,7 +44,7 @@ def test_there_is_one_at_the_start_at_every_evaluation_and_at_the_end(run):
 
 def test_the_last_one_is_the_network_of_the_checkpoint_and_the_first_is_untrained(run):
     trained = open_trained(run.path)
-    trainer = make_trainer(read_config(run.config))
+    trainer = make_job(AGENTS.read(run.config))
     of_checkpoint = trainer.networks(trainer.restore(run, print))
     assert trained.step == 640
     assert trained.seeds == [3, 4]
@@ -72,7 +73,7 @@ def test_a_run_without_snapshots_and_a_run_of_sac_are_refused_in_plain_words(run
     shutil.rmtree(copy / "snapshots")
     with pytest.raises(AccumbensError, match="no snapshot"):
         open_trained(copy)
-    write_config(resolve_config("Pendulum-v1", "sac"), copy / "config.toml")
+    AGENTS.write(resolve_config("Pendulum-v1", "sac"), copy / "config.toml")
     with pytest.raises(AccumbensError, match="not made of cells"):
         open_trained(copy)
 
@@ -81,11 +82,11 @@ def test_a_resumed_run_forgets_what_came_later_and_writes_the_same_again(run, tm
     copy = tmp_path / "copy"
     shutil.copytree(run.path, copy)
     kept = {path.name: path.read_bytes() for path in (copy / "snapshots").iterdir()}
-    trainer = make_trainer(read_config(run.config))
-    early, _ = trainer.advance(trainer.init(), 5, print)
+    trainer = make_job(AGENTS.read(run.config))
+    early, _ = trainer.run_blocks(trainer.init(), 5, print)
     (copy / "checkpoints" / checkpoints.file_name(640)).unlink()
     checkpoints.save(copy / "checkpoints", 320, early)
-    resume(copy, Silent())
+    launch.resume(AGENTS, copy, Silent())
     again = {path.name: path.read_bytes() for path in (copy / "snapshots").iterdir()}
     assert set(again) == {*kept, checkpoints.file_name(320)}
     assert all(again[name] == contents for name, contents in kept.items())

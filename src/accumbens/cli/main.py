@@ -16,6 +16,7 @@ from accumbens.cli.fit import fit
 from accumbens.cli.lists import algos, envs, rules, tasks
 from accumbens.cli.report import report
 from accumbens.cli.resume import resume
+from accumbens.cli.runs import runs
 from accumbens.cli.train import train
 from accumbens.cli.watch import watch
 from accumbens.errors import AccumbensError, UnknownNameError
@@ -24,6 +25,7 @@ COMMANDS = {
     "train": train,
     "fit": fit,
     "resume": resume,
+    "runs": runs,
     "evaluate": evaluate,
     "compare": compare,
     "report": report,

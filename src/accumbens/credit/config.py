@@ -13,7 +13,7 @@ from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.registry import is_file, task_entry
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError, require
-from accumbens.runs.settings import format_value, hints_of, parse_value, plain, text_of
+from accumbens.runs.settings import format_value, hints_of, parse_value, plain, read_fields, text_of
 
 MOST_EVALUATIONS = 200
 """Evaluations of a fit if nothing is asked for, unless it has fewer epochs."""
@@ -154,16 +154,21 @@ def from_document(document: Mapping[str, Any], with_task: bool = True) -> FitCon
             are.
 
     Raises:
-        KeyError, TypeError, ValueError, AccumbensError: they hold what no fit could use.
+        AccumbensError: they hold what no fit could use.
     """
-    fit, tables = dict(document["fit"]), {name: document[name] for name in ("task", "rule")}
-    for key in ("epochs", "seed", "seeds", "evaluations"):
-        fit[key] = parse_value(key, int, str(fit[key]))
-    of_task, of_rule = ({key: text_of(value) for key, value in table.items()} for table in tables.values())
+    fit = read_fields(document, "fit", FitConfig, left_out=["task_settings", "rule_settings"])
+    of_task, of_rule = (_texts(document, name) for name in ("task", "rule"))
     layers = parse_value("layers", tuple[int, ...], of_rule.pop("layers"))
     if not with_task and not _is_known(fit["task"]):
-        return _resolved(_unknown_settings(tables["task"]), of_rule, layers, **fit)
+        return _resolved(_unknown_settings(document["task"]), of_rule, layers, **fit)
     return resolve_fit(**fit, layers=layers, changes=of_task | of_rule)
+
+
+def _texts(document: Mapping[str, Any], name: str) -> dict[str, str]:
+    """The settings in a table, as they would be typed."""
+    if not isinstance(document.get(name), dict):
+        raise AccumbensError(f"the table [{name}] is missing")
+    return {key: text_of(value) for key, value in document[name].items()}
 
 
 def _is_known(task: str) -> bool:

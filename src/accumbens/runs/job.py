@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory
+from accumbens.runs.directory import RunDirectory, restore_newest
 
 S = TypeVar("S")
 
@@ -46,6 +46,18 @@ class Job(ABC, Generic[S]):
         """Compile, and return steps per second of each seed while learning; None if they are not known."""
         return None
 
+    def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> S:
+        """Return the state of the newest good checkpoint.
+
+        Args:
+            run: whose checkpoints.
+            warn: is told of damaged ones.
+
+        Raises:
+            AccumbensError: there is none, or it does not fit this run.
+        """
+        return self.restored(restore_newest(run, self.like(), warn))
+
     def restored(self, state: S) -> S:
         """Return a state that was read from a checkpoint, ready to go on."""
         return state
@@ -71,13 +83,13 @@ class Job(ABC, Generic[S]):
             NotFiniteError: something stopped being finite.
         """
 
-    @abstractmethod
     def is_due(self, before: int, after: int) -> bool:
         """Return whether an evaluation is due after the chunk between two steps; `before` is -1 at the start."""
+        return False
 
-    @abstractmethod
     def evaluate(self, state: S, evaluated: int) -> tuple[S, list[dict[str, Any]]]:
         """Evaluate all seeds; arguments are those of `advance`. Return the state, and rows with `seed`."""
+        return state, []
 
     @abstractmethod
     def networks(self, state: S) -> Any:

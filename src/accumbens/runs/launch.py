@@ -6,13 +6,13 @@ from typing import Any
 
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, make_directory, require_same
+from accumbens.runs.directory import RunDirectory, require_same
 from accumbens.runs.kind import Kind, recorded_result
 from accumbens.runs.origin import Origin, first_networks
 from accumbens.runs.reporter import Reporter
 from accumbens.runs.result import Result
 from accumbens.runs.session import Session
-from accumbens.runs.settings import every_setting, write_document
+from accumbens.runs.settings import every_setting
 from accumbens.runs.tracking import require_usable
 
 
@@ -50,7 +50,7 @@ def start(
     with closing(kind.make_job(config)) as job:
         known = None if origin is None else first_networks(kind, origin, job).origin
         meta = {} if known is None else {"from": known._asdict()}
-        run = make_directory(kind.folder(config, out), name, kind.to_document(config), meta)
+        run = kind.create(config, out, name, meta)
         with run.lock():
             return Session(kind, job, run, report, track, checkpoint_seconds).execute()
 
@@ -146,7 +146,7 @@ def _lengthen(kind: Kind[Any], run: RunDirectory, config: Any, length: int, repo
     meta = run.read_meta()
     earlier = [*meta.get("earlier", []), {name: asked, "result": meta.get("result")}]
     run.write_meta(earlier=earlier, result=None)
-    write_document(kind.to_document(longer), run.config)
+    kind.write(longer, run.config)
     for note in notes:
         report.message(note)
     return longer

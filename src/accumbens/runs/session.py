@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint, restore_newest
+from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import run_chunks
 from accumbens.runs.job import Job
@@ -76,7 +76,7 @@ class Session:
     def _first_state(self) -> Any:
         job, run = self._job, self._run
         if has_checkpoint(run):
-            state = job.restored(restore_newest(run, job.like(), self._report.message))
+            state = job.restore(run, self._report.message)
             self._saved = job.step_of(state)
         else:
             state = job.init()
@@ -157,7 +157,7 @@ class Session:
 
     def _finish(self, step: int, per_second: float) -> Result:
         run, job = self._run, self._job
-        self._kind.draw(run, job.config, run.path, run.curve)
+        self._kind.draw(job.config, run.metrics, run.evaluations, run.curve)
         common = {"seeds": job.seeds, "run": str(run.path), "interrupted": step < job.total}
         wall_seconds = round(self._wall_seconds(), 3)
         result = self._kind.come_to(job, run, step, round(per_second, 1), wall_seconds=wall_seconds, **common)

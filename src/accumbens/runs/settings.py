@@ -4,7 +4,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,21 +133,28 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def read_fields(document: Mapping[str, Any], name: str, kind: Any, left_out: str = "") -> dict[str, Any]:
+def read_fields(document: Mapping[str, Any], name: str, kind: Any, left_out: Sequence[str] = ()) -> dict[str, Any]:
     """Return the fields of a dataclass that a table of a document holds, checked as if they had been typed.
 
     Args:
         document: its tables.
         name: of the table.
         kind: the dataclass.
-        left_out: a field that the table does not have.
+        left_out: fields that the table does not have.
 
     Raises:
         UnknownNameError: there is no such field, or not such a word.
-        AccumbensError: the table is missing, or a value is of another type.
+        AccumbensError: the table or a field without a default is missing, or a value is of another type.
     """
     table = document.get(name)
     if not isinstance(table, dict):
         raise AccumbensError(f"the table [{name}] is missing")
-    hints = {key: hint for key, hint in hints_of(kind).items() if key != left_out}
-    return {key: parse_field(hints, key, text_of(value)) for key, value in table.items()}
+    hints = {key: hint for key, hint in hints_of(kind).items() if key not in left_out}
+    values = {}
+    for key, value in table.items():
+        is_tuple = typing.get_origin(hints.get(key)) is tuple
+        values[key] = parse_field(hints, key, text_of(value) if is_tuple else str(value))
+    for field in dataclasses.fields(kind):
+        if field.name in hints and field.name not in values and field.default is dataclasses.MISSING:
+            raise AccumbensError(f"{field.name} is missing")
+    return values

@@ -140,10 +140,7 @@ def from_document(document: Mapping[str, Any], with_env: bool = True) -> RunConf
     Raises:
         AccumbensError: they hold what no run could use.
     """
-    run = read_fields(document, "run", RunConfig, left_out="settings")
-    missing = [field.name for field in dataclasses.fields(RunConfig) if field.name not in (*run, "settings")]
-    if missing:
-        raise AccumbensError(f"{missing[0]} is missing")
+    run = read_fields(document, "run", RunConfig, left_out=["settings"])
     benchmark = registry.benchmark_of(run["env"]) if with_env else "all"
     learner = type(resolve_preset(run["algo"], run["env"], benchmark).settings)
     # A setting that is younger than the file has its default.

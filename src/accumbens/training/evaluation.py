@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import restore_newest
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.job import make_job
@@ -33,7 +32,7 @@ def evaluate_run(
     require_evaluation(num_episodes, epsilons)
     run, config = AGENTS.open(path)
     with closing(make_job(dataclasses.replace(config, num_eval_episodes=num_episodes))) as job:
-        state = job.restored(restore_newest(run, job.like(), warn))
+        state = job.restore(run, warn)
         return config, job.step_of(state), [job.play(state, epsilon) for epsilon in epsilons]
 
 
