@@ -6,7 +6,8 @@ from pathlib import Path
 
 from made_runs import META
 
-from accumbens.credit.config import resolve_fit, write_fit
+from accumbens.credit.config import resolve_fit
+from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.description import Description, to_table
 from accumbens.runs.directory import RunDirectory
@@ -58,7 +59,7 @@ def make_fit(
     )
     run = RunDirectory(folder / task / rule / name)
     run.path.mkdir(parents=True)
-    write_fit(config, run.config)
+    FITS.write(config, run.config)
     described = to_table(Description(FACTS[task], notes, None, None))
     run.write_meta(**META | {"command": f"accumbens fit {task} {rule}", "task": described, "data_sha256": "abc"} | meta)
     done = config.evaluations if done is None else done

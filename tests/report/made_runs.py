@@ -5,7 +5,8 @@ import math
 from pathlib import Path
 
 from accumbens.runs.directory import RunDirectory
-from accumbens.training.config import resolve_config, write_config
+from accumbens.training.config import resolve_config
+from accumbens.training.kind import AGENTS
 from accumbens.training.plan import make_plan
 
 SMALL = {"num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "net_arch": "6,5"}
@@ -52,7 +53,7 @@ def make_run(
     config = resolve_config(env, algo, seeds=seeds, total_timesteps=total_timesteps, changes=changes)
     run = RunDirectory(folder / env / algo / name)
     run.path.mkdir(parents=True)
-    write_config(config, run.config)
+    AGENTS.write(config, run.config)
     run.write_meta(**META | meta)
     names = ["critic_loss", "actor_loss", "entropy_coefficient"]
     if algo != "sac":
@@ -91,9 +92,7 @@ def make_run(
 
 def sizes(path: Path) -> list[int]:
     """Parameters of every cell of a made run."""
-    from accumbens.training.config import read_config
-
-    return make_plan(read_config(path / "config.toml")).cell_parameters
+    return make_plan(AGENTS.read(path / "config.toml")).cell_parameters
 
 
 def _write(path: Path, rows: list[dict], columns: list[str] | None = None) -> None:

@@ -9,22 +9,28 @@ from made_runs import SMALL, greedy_return, make_run, sizes, training_return
 
 from accumbens.errors import AccumbensError
 from accumbens.report import find_runs, load_runs
-from accumbens.report.series import (
-    Series,
+from accumbens.report.series import Series, read
+from accumbens.training.chapter import (
+    CHAPTER,
     cell_columns,
     learning,
     other_columns,
     prefixes,
 )
-from accumbens.report.series import (
-    greedy_return as greedy_series,
+from accumbens.training.chapter import (
+    greedy_return as greedy_line,
 )
-from accumbens.report.series import (
-    training_return as training_series,
+from accumbens.training.chapter import (
+    training_return as training_line,
 )
 
 # Two-sided 95 % quantile of Student's t with two degrees of freedom, from a printed table.
 T_2 = 4.302653
+
+
+def along(line):
+    """Return the curve of a line over environment steps."""
+    return read(line, CHAPTER.clock)
 
 
 def test_a_run_and_a_folder_of_runs_are_found_once(tmp_path):
@@ -82,15 +88,15 @@ def test_the_same_configuration_twice_is_no_twin(tmp_path):
 def test_facts_of_a_run(tmp_path):
     path = make_run(tmp_path)
     (run,) = load_runs([path])
-    assert list(run.parameters) == sizes(path)
-    assert (run.steps, run.asked, run.seconds) == (5120, 5120, 40.0)
+    assert run.sizes.parameters == {f"cell {number}": size for number, size in enumerate(sizes(path), start=1)}
+    assert (run.steps, run.done, run.sizes.asked, run.seconds) == (5120, 5120, 5120, 40.0)
     (longer,) = load_runs([make_run(tmp_path / "x", wall_seconds=99.0, chunks=10)])
-    assert (longer.steps, longer.seconds) == (1280, 99.0)
+    assert (longer.steps, longer.seconds, longer.is_cut) == (1280, 99.0, True)
 
 
 def test_curves_are_means_over_seeds_with_students_interval(tmp_path):
     (run,) = load_runs([make_run(tmp_path)])
-    series = training_series(run)
+    series = along(training_line(run))
     assert series.steps == [128 * chunk for chunk in range(2, 41)]  # no episode had ended before
     values = [training_return(5120, seed) for seed in range(3)]
     mean = sum(values) / 3
@@ -101,19 +107,19 @@ def test_curves_are_means_over_seeds_with_students_interval(tmp_path):
     assert prefixes(run) == [1, 2]
     for cells, asked in ((1, 1), (2, 2), (2, None)):
         expected = np.mean([greedy_return(2560, seed, cells) for seed in range(3)])
-        assert greedy_series(run, asked).steps == [1280, 2560, 3840, 5120]
-        assert greedy_series(run, asked).mean[1] == pytest.approx(expected)
+        assert along(greedy_line(run, asked)).steps == [1280, 2560, 3840, 5120]
+        assert along(greedy_line(run, asked)).mean[1] == pytest.approx(expected)
 
 
 def test_one_seed_has_no_interval(tmp_path):
     (run,) = load_runs([make_run(tmp_path, seeds=1)])
-    assert training_series(run).interval is None
+    assert along(training_line(run)).interval is None
 
 
 def test_learning_begins_with_the_first_update(tmp_path):
     (run,) = load_runs([make_run(tmp_path, first_update=5)])
     assert cell_columns(run)["td_error"] == ["td_error_1", "td_error_2"]
-    series = learning(run, "loss_2")
+    series = along(learning(run, "loss_2"))
     assert series.steps[0] == 128 * 5
     assert series.mean[0] == pytest.approx(2 * (1 + 2 + 3) / 3 / 5)
     assert other_columns(run) == []
@@ -125,7 +131,7 @@ def test_sac_has_no_cells(tmp_path):
     assert cell_columns(run) == {}
     assert other_columns(run) == ["critic_loss", "actor_loss", "entropy_coefficient"]
     assert prefixes(run) == [1]
-    assert len(run.parameters) == 3
+    assert list(run.sizes.parameters) == ["the actor", "critic 1", "critic 2"]
 
 
 def test_a_run_that_was_cut_off(tmp_path):
@@ -139,7 +145,7 @@ def test_a_run_that_was_cut_off(tmp_path):
     nothing = make_run(tmp_path / "b", chunks=0, evaluations=0)
     (run,) = load_runs([nothing])
     assert (run.steps, run.training, run.evaluations) == (0, [], [])
-    assert training_series(run).steps == greedy_series(run).steps == []
+    assert along(training_line(run)).steps == along(greedy_line(run)).steps == []
 
 
 def test_a_step_without_all_seeds_is_dropped(tmp_path):
@@ -167,9 +173,9 @@ def test_an_environment_that_cannot_be_made_costs_only_its_sizes(tmp_path, monke
     def missing(config):
         raise AccumbensError("needs an extra")
 
-    monkeypatch.setattr("accumbens.report.data.make_plan", missing)
+    monkeypatch.setattr("accumbens.training.chapter.make_plan", missing)
     (run,) = load_runs([make_run(tmp_path)])
-    assert (run.parameters, run.asked) == ((), 5120)
+    assert run.sizes == ({}, 5120)
 
 
 def test_exported_runs_are_read_as_they_are(tmp_path):

@@ -38,14 +38,14 @@ def page(html):
 
 def test_facts_of_a_fit(tmp_path):
     (run,) = load_runs([make_fit(tmp_path)])
-    assert (run.task, run.label, run.variant, run.steps, run.asked) == ("digits", "backprop", "a", 264, 264)
-    assert run.parameters == (65 * 6, 7 * 5, 6 * 10)
+    assert (run.place, run.label, run.variant, run.steps, run.done) == ("digits", "backprop", "a", 264, 8)
+    assert run.sizes == ({"layer 1": 65 * 6, "layer 2": 7 * 5, "layer 3": 6 * 10}, 8)
     (run,) = load_runs([make_fit(tmp_path / "b", done=2, wall_seconds=99.0)])
-    assert (run.steps, run.asked, run.seconds) == (66, 264, 99.0)
+    assert (run.steps, run.done, run.sizes.asked, run.seconds) == (66, 2, 8, 99.0)
     (run,) = load_runs(
         [make_fit(tmp_path / "c", changes={"architecture": "convolutional"})]
     )  # digits had no image then
-    assert run.parameters == ()
+    assert run.sizes.parameters == {}
 
 
 def test_labels_are_rules_and_what_differs(tmp_path):
@@ -66,7 +66,7 @@ def test_labels_are_as_short_as_their_task_allows(tmp_path):
     for number in range(2):
         make_fit(tmp_path, name=f"n{number}", changes={"batch_size": str(32 + number)})
     make_fit(tmp_path, "diabetes")
-    assert [(run.task, run.label) for run in load_runs([tmp_path])] == [
+    assert [(run.place, run.label) for run in load_runs([tmp_path])] == [
         ("diabetes", "backprop"),
         ("digits", "backprop, batch_size=32"),
         ("digits", "backprop, batch_size=33"),
@@ -84,7 +84,7 @@ def test_the_same_task_with_other_settings_is_another(tmp_path):
     for name, difficulty in (("a", "0"), ("b", "0.95")):
         make_fit(tmp_path, "piecewise-random-walk", name=name, epochs=1, changes={"difficulty": difficulty})
     make_fit(tmp_path, "diabetes")
-    assert [(run.task, run.label) for run in load_runs([tmp_path])] == [
+    assert [(run.place, run.label) for run in load_runs([tmp_path])] == [
         ("diabetes", "backprop"),
         ("piecewise-random-walk, difficulty=0.0", "backprop"),
         ("piecewise-random-walk, difficulty=0.95", "backprop"),
@@ -99,7 +99,7 @@ def test_exported_fits_are_read_as_they_are(tmp_path):
     (out / "command.txt").write_text("accumbens experiment mine --export exported\n")
     (out / "summary.csv").write_text("task,rule,variant,commit\ndigits,coagent,global,abc\n")
     (run,) = load_runs([out])
-    assert (run.variant, run.label, run.steps, run.parameters) == ("global", "coagent", 264, ())
+    assert (run.variant, run.label, run.steps, run.sizes.parameters) == ("global", "coagent", 264, {})
     assert run.meta == {"command": "accumbens experiment mine --export exported", "commit": "abc"}
     assert rows(Page(render([run])), "test accuracy")["coagent"]["parameters"] == "–"
 

@@ -1,5 +1,6 @@
 """What the page holds, read as HTML; how it looks and moves is tested in a browser."""
 
+import dataclasses
 import re
 
 import pytest
@@ -7,8 +8,9 @@ from made_runs import SMALL, greedy_return, make_run, training_return
 from read_page import Page, charts, rows
 
 from accumbens.presets import PRESETS
-from accumbens.report import figures, load_runs, render
+from accumbens.report import load_runs, render
 from accumbens.report.markup import Markup, join, table, tag
+from accumbens.training.chapter import CHAPTER, COMPARABLE
 from accumbens.training.published import TABLES
 
 
@@ -152,7 +154,7 @@ def test_a_run_that_has_nothing_yet(tmp_path):
     html = render(load_runs([make_run(tmp_path, chunks=0, evaluations=0)]), "Nothing")
     page = Page(html)
     assert charts(html) == {}
-    assert "CartPole-v1, ad_pqn, local: nothing was trained yet." in page.text
+    assert "CartPole-v1, ad_pqn, local: nothing was learned yet." in page.text
     assert "There is no curve yet" in page.text
 
 
@@ -185,17 +187,17 @@ def test_more_families_than_colours_get_dots(tmp_path):
 
 def test_published_numbers_stand_beside_the_same_method_only(tmp_path):
     run, twin = load_runs([make_run(tmp_path), make_run(tmp_path, name="b", changes=SMALL | {"credit": "backprop"})])
-    quotes = figures.published("CartPole-v1")
-    assert {quote.agent for quote in quotes} == {"AD", "CleanRL DQN", "ANGC DQN"}
-    assert [quote.agent for quote in quotes if figures.comparable(run, quote)] == ["AD"]
-    assert not any(figures.comparable(twin, quote) for quote in quotes)
-    assert figures.published("Pendulum-v1") == []
+    quotes = CHAPTER.quotes(run.config)
+    assert {quote.method for quote in quotes} == {"AD", "CleanRL DQN", "ANGC DQN"}
+    assert [quote.method for quote in quotes if CHAPTER.is_comparable(run.config, quote)] == ["AD"]
+    assert not any(CHAPTER.is_comparable(twin.config, quote) for quote in quotes)
+    assert CHAPTER.quotes(dataclasses.replace(run.config, env="Pendulum-v1")) == []
 
 
 def test_every_preset_and_method_in_the_table_exists():
     agents = {quote.agent for entries in TABLES.values() for quote in entries}
-    assert set(figures.COMPARABLE) <= agents
-    assert {preset for presets in figures.COMPARABLE.values() for preset in presets} <= set(PRESETS)
+    assert set(COMPARABLE) <= agents
+    assert {preset for presets in COMPARABLE.values() for preset in presets} <= set(PRESETS)
 
 
 def test_markup_escapes_all_but_markup():

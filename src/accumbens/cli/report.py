@@ -41,7 +41,7 @@ def report(
     from accumbens import report as pages
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError
-    from accumbens.runs.find import AGENTS, FITS
+    from accumbens.kinds import all_kinds
 
     if not runs:
         raise AccumbensError("give at least one run: its directory, or a folder of runs")
@@ -56,12 +56,12 @@ def report(
     pages.write(page, out)
     size = out.stat().st_size
     if not quiet:
-        tasks = {kind: len({run.task for run in loaded if run.kind is kind}) for kind in (AGENTS, FITS)}
-        counted = ", ".join(f"{count} {kind.task}(s)" for kind, count in tasks.items() if count)
+        places = {kind: len({run.place for run in loaded if run.kind is kind}) for kind in all_kinds()}
+        counted = ", ".join(f"{count} {kind.words.place}(s)" for kind, count in places.items() if count)
         how = "replaced" if replaced else "written"
         console.print(f"{how}: {len(loaded)} run(s), {counted}, {size / 1e6:.1f} MB", highlight=False)
         console.print(str(out), soft_wrap=True, markup=False)
     if json:
-        names = [{"run": str(run.path), "label": run.label, run.kind.task_key: run.task} for run in loaded]
+        names = [{"run": str(run.path), "label": run.label, run.kind.words.place_key: run.place} for run in loaded]
         print_json({"report": str(out), "bytes": size, "replaced": replaced, "runs": names})
     return 0

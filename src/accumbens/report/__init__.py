@@ -1,6 +1,7 @@
 """One self-contained page about some runs: curves, tables, settings, and how every run came about."""
 
-from accumbens.report.data import Run, load_runs
+from accumbens.report.data import Run
+from accumbens.report.load import load_runs
 from accumbens.report.page import is_report, render, require_replaceable, write
 from accumbens.runs.find import find_runs
 

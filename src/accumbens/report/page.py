@@ -2,19 +2,22 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
 from accumbens.errors import AccumbensError
-from accumbens.report.chapter import CHAPTERS, Chapter
+from accumbens.report import sections as section
 from accumbens.report.charts import Chart
-from accumbens.report.data import Run
+from accumbens.report.data import Run, grouped
 from accumbens.report.markup import Markup, escape, join, tag
 from accumbens.report.provenance import provenance
-from accumbens.runs.find import method_of
+from accumbens.report.statistics import across_places
+from accumbens.runs.chapter import Chapter
 from accumbens.runs.tables import to_json
 from accumbens.stats import FEW_SEEDS
 
@@ -26,36 +29,38 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
     """Return the report of these runs as HTML; the same runs make the same page.
 
     Args:
-        runs: at least one; those of a task follow one another.
+        runs: at least one; those of a kind, and in a place, follow one another.
         title: of the page; says what was run if there is none.
     """
     from plotly.offline import get_plotlyjs  # heavy
 
     charts: list[Chart] = []
     results, across, sections, noted = [], [], [], few_seeds(runs)
-    chapters = [(chapter, chapter.own(runs)) for chapter in CHAPTERS if chapter.own(runs)]
-    for chapter, own in chapters:
-        results.append(chapter.results(own))
-        noted += chapter.notes(own)
-        across += [(f"across-{chapter.prefix}s", f"Across {chapter.kind.task}s", chapter.across(own))]
+    numbers: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
+    kinds = grouped(runs, "kind")
+    for own in kinds:
+        words, here = own[0].kind.words, grouped(own, "place")
+        results.append(section.results(own))
+        noted += section.notes(own)
+        across.append((f"across-{words.name}s", f"Across {words.place}s", across_places(here)))
         families = list(dict.fromkeys(run.family for run in own))
-        for number, name in enumerate(_tasks(own)):
-            key = f"{chapter.prefix}-{number}"
-            content, drawn = chapter.task([run for run in own if run.task == name], key, families)
+        for members in here:
+            key = f"{words.place_key}-{next(numbers[words.place_key])}"
+            content, drawn = section.place(members, key, families)
             charts += drawn
-            sections.append((f"{key}-section", name, content))
+            sections.append((f"{key}-section", members[0].place, content))
     notes = tag("div", join([tag("p", line) for line in noted]), class_="note", role="note") if noted else ""
     sections = [
         ("results", "Results", Markup(notes + join(results))),
         *(section for section in across if section[-1]),
         *sections,
         ("runs", "Runs", provenance(runs)),
-        ("reading", "How to read this", _reading([chapter for chapter, _ in chapters])),
+        ("reading", "How to read this", _reading([own[0].chapter for own in kinds])),
     ]
-    seeds = sorted({run.config.seeds for run in runs})
+    seeds = sorted({run.seeds for run in runs})
     count = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    tasks = [_plural(len(_tasks(own)), chapter.kind.task) for chapter, own in chapters]
-    subtitle = ", ".join([_plural(len(runs), "run"), *tasks, f"{count} seed{'s' * (seeds != [1])} each"])
+    counted = [_plural(len(grouped(own, "place")), own[0].kind.words.place) for own in kinds]
+    subtitle = ", ".join([_plural(len(runs), "run"), *counted, f"{count} seed{'s' * (seeds != [1])} each"])
     plotly, script = get_plotlyjs(), _resource("page.js")
     contents = [tag("li", tag("a", name, href=f"#{key}")) for key, name, _ in sections]
     body = [
@@ -66,7 +71,7 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
     return Template(_resource("page.html")).substitute(
         hashes=" ".join(_hash(text) for text in (plotly, script)),
         generator=GENERATOR,
-        title=escape(title or " and ".join(_title(own) for _, own in chapters)),
+        title=escape(title or " and ".join(map(_title, kinds))),
         subtitle=subtitle,
         style=_resource("style.css"),
         contents=tag("ul", join(contents)),
@@ -106,7 +111,7 @@ def write(page: str, path: Path) -> None:
 
 def few_seeds(runs: Sequence[Run]) -> list[str]:
     """Say that there are few seeds, if there are."""
-    fewest = min(run.config.seeds for run in runs)
+    fewest = min(run.seeds for run in runs)
     if fewest >= FEW_SEEDS:
         return []
     seeds = "one seed" if fewest == 1 else f"{fewest} seeds"
@@ -120,14 +125,10 @@ def _reading(chapters: Sequence[Chapter]) -> Markup:
     return tag("dl", join([Markup(tag("dt", name) + tag("dd", text)) for name, text in texts.items()]))
 
 
-def _tasks(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(run.task for run in runs))
-
-
 def _title(runs: Sequence[Run]) -> str:
-    methods, tasks = list(dict.fromkeys(method_of(run.config) for run in runs)), _tasks(runs)
+    methods, here = list(dict.fromkeys(run.kind.method(run.config) for run in runs)), grouped(runs, "place")
     named = ", ".join(methods[:4]) + (" …" if len(methods) > 4 else "")
-    return f"{named} on {tasks[0] if len(tasks) == 1 else _plural(len(tasks), runs[0].kind.task)}"
+    return f"{named} on {here[0][0].place if len(here) == 1 else _plural(len(here), runs[0].kind.words.place)}"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,7 +1,8 @@
-"""Pieces that the sections of agents and of fits are made of: charts with a legend, a choice of runs, settings."""
+"""Pieces that the sections of a report are made of: charts with a legend, a choice of runs, settings."""
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run
@@ -22,34 +23,21 @@ EVERY_SEED = ("seeds", "Every seed")
 LOGARITHMIC = ("logarithmic", "Logarithmic")
 """Buttons that change all charts beside them: key, and text."""
 
-SHADED = (
-    "95 % t-interval over seeds. It assumes independent seeds and few of them make it wide; it may reach out of the "
-    "chart."
-)
 
-
-def charts_with_legend(
-    charts: Sequence[Chart], options: Sequence[tuple[str, str]], quotes: Chart | None = None
-) -> Markup:
-    """Return charts that share a legend.
+def charts_with_legend(charts: Sequence[Chart], options: Sequence[tuple[str, str]] = ()) -> Markup:
+    """Return charts that share a legend, in which the published numbers beside them have buttons too.
 
     Args:
         charts: at least one.
-        options: of `EVERY_SEED` and `LOGARITHMIC`.
-        quotes: the chart whose published numbers have buttons.
+        options: buttons beside those of the curves; `LOGARITHMIC` is among them where it makes sense.
     """
     curves = {curve.key: curve for chart in charts for curve in chart.curves}
     keys = [_key(curve.key, curve.name, list(curve.colour), curve.dash, True) for curve in curves.values()]
     if len(keys) == 1:
         keys = []
-    name = quotes.name if quotes else ""
-    for quote in quotes.document()["quotes"] if quotes else []:
-        text = f"{quote['name']}: {quote['value']:g} at {quote['steps'] / 1e6:g} M"
-        look = _DASHES[quote["place"] % len(_DASHES)]
-        if quote["points"] and not quote["line"]:
-            look = list(_SYMBOLS)[quote["place"] % len(_SYMBOLS)]
-        shown = bool(quote["line"] or quote["points"])
-        keys.append(_key(f"{name}-quote-{quote['place']}", text, ["quote", 0], look, shown, quote["source"]))
+    keys += [_quote_key(chart.name, quote) for chart in charts for quote in chart.document()["quotes"]]
+    if any(chart.plot.logarithmic for chart in charts):
+        options = [*options, LOGARITHMIC]
     keys += [
         tag("button", text, type="button", class_="toggle", aria_pressed="false", data_option=name)
         for name, text in options
@@ -57,6 +45,15 @@ def charts_with_legend(
     legend = tag("div", join(keys), class_="controls", role="group", aria_label="Curves shown") if keys else ""
     drawn = tag("div", join([_figure(chart) for chart in charts]), class_="charts")
     return tag("div", Markup(legend + drawn), class_="group")
+
+
+def _quote_key(chart: str, quote: Mapping[str, Any]) -> Markup:
+    text = f"{quote['name']}: {quote['value']:g} at {quote['steps'] / 1e6:g} M"
+    look = _DASHES[quote["place"] % len(_DASHES)]
+    if quote["points"] and not quote["line"]:
+        look = list(_SYMBOLS)[quote["place"] % len(_SYMBOLS)]
+    shown = bool(quote["line"] or quote["points"])
+    return _key(f"{chart}-quote-{quote['place']}", text, ["quote", 0], look, shown, quote["source"])
 
 
 def _key(key: str, name: str, colour: list, look: str, shown: bool, title: str | None = None) -> Markup:
@@ -80,10 +77,15 @@ def _key(key: str, name: str, colour: list, look: str, shown: bool, title: str |
 
 def _figure(chart: Chart) -> Markup:
     save = tag(
-        "button", "Save", type="button", class_="save", data_saves=chart.name, aria_label=f"Save: {chart.title}, as SVG"
+        "button",
+        "Save",
+        type="button",
+        class_="save",
+        data_saves=chart.name,
+        aria_label=f"Save: {chart.plot.title}, as SVG",
     )
-    caption = tag("figcaption", Markup(tag("h4", chart.title) + save))
-    axis = tag("p", chart.axis, class_="axis quiet")
+    caption = tag("figcaption", Markup(tag("h4", chart.plot.title) + save))
+    axis = tag("p", chart.plot.axis, class_="axis quiet")
     plot = tag(
         "div",
         class_="plot",
@@ -106,8 +108,7 @@ def one_at_a_time(panels: Mapping[str, tuple[str, Sequence[Chart]]], prefix: str
     shown: list[Markup] = []
     choices: list[Markup] = []
     for name, (label, charts) in panels.items():
-        options = [LOGARITHMIC] if any(chart.logarithmic for chart in charts) else []
-        shown.append(tag("div", charts_with_legend(charts, options), id=name))
+        shown.append(tag("div", charts_with_legend(charts), id=name))
         choices.append(tag("option", label, value=name))
     select = tag("select", join(choices), data_shows=True, id=f"{prefix}-choice")
     label = tag("label", "Run", for_=f"{prefix}-choice")
@@ -120,16 +121,20 @@ def settings_of(run: Run) -> dict[str, str]:
     return {key: shown(value) for key, value in every_setting(run.config).items()}
 
 
-def differing_settings(runs: Sequence[Run], usual: Mapping[str, str], name: str) -> Markup:
-    """Return the settings that differ between runs of a task; of a single one, those that differ from the usual ones.
+def usual_settings(run: Run) -> dict[str, str]:
+    """Return, as text, the settings that a run would have if nothing had been asked for."""
+    return {key: shown(value) for key, value in run.kind.usual(run.config).items()}
 
-    Args:
-        runs: of one task.
-        usual: what the settings are if nothing is asked for.
-        name: of what they are then, such as `the preset`.
+
+def differing_settings(runs: Sequence[Run]) -> Markup:
+    """Return the settings that differ between runs in a place; of a single one, those that differ from the usual ones.
+
+    Empty of a single one of a kind that has no usual settings.
     """
     if len(runs) == 1:
-        here = settings_of(runs[0])
+        here, usual, name = settings_of(runs[0]), usual_settings(runs[0]), runs[0].chapter.usual
+        if not usual:
+            return Markup("")
         rows = [[key, value, here[key]] for key, value in usual.items() if here.get(key) != value]
         heading, heads = f"Settings that differ from {name}", ["setting", name.removeprefix("the "), "here"]
         nothing = f"All settings are those of {name}."

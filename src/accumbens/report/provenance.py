@@ -3,34 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from accumbens.agents.settings import SACSettings
-from accumbens.credit.config import FitConfig
-from accumbens.envs import registry
-from accumbens.presets import resolve_preset
-from accumbens.report.data import Run
-from accumbens.report.fit_sections import usual_settings
+from accumbens.report.data import Run, grouped
 from accumbens.report.markup import Markup, details, join, table, tag
-from accumbens.report.panels import settings_of
-from accumbens.runs.find import AGENTS, FITS
-from accumbens.runs.settings import every_setting
-from accumbens.training.config import RunConfig
+from accumbens.report.panels import settings_of, usual_settings
 
 
 def provenance(runs: Sequence[Run]) -> Markup:
     """Return a table of all runs of each kind, and for each run what is needed to repeat it."""
-    tables = [
-        _table([run for run in runs if run.kind is kind], steps)
-        for kind, steps in ((AGENTS, "steps"), (FITS, "updates"))
-        if any(run.kind is kind for run in runs)
-    ]
+    tables = [_table(own) for own in grouped(runs, "kind")]
     return join([*tables, *(details(run.name, _card(run), class_="card") for run in runs)])
 
 
-def _table(runs: Sequence[Run], steps: str) -> Markup:
+def _table(runs: Sequence[Run]) -> Markup:
+    steps = f"{runs[0].kind.words.step}s"
     rows = []
     for run in runs:
         seconds = run.seconds
-        speed = f"{run.steps * run.config.seeds / seconds:,.0f}" if seconds and run.steps else "–"
+        speed = f"{run.steps * run.seeds / seconds:,.0f}" if seconds and run.steps else "–"
         hardware = run.meta.get("hardware") or {}
         rows.append(
             [
@@ -66,35 +55,19 @@ def _card(run: Run) -> str:
 
 
 def _parameters(run: Run) -> str:
-    if not run.parameters:
-        return ""
-    part = "layer" if isinstance(run.config, FitConfig) else "cell"
-    parts = [f"{part} {number}" for number in range(1, len(run.parameters) + 1)]
-    if isinstance(run.config, RunConfig) and isinstance(run.config.settings, SACSettings):
-        parts = ["the actor", "critic 1", "critic 2"]
-    each = ", ".join(f"{part} {count:,}" for part, count in zip(parts, run.parameters, strict=True))
-    return f"{sum(run.parameters):,} ({each})"
+    each = ", ".join(f"{part} {count:,}" for part, count in run.sizes.parameters.items())
+    return f"{sum(run.sizes.parameters.values()):,} ({each})" if each else ""
 
 
 def _settings(run: Run) -> Markup:
-    sources = _sources_of_fit(run) if isinstance(run.config, FitConfig) else _sources_of_agent(run.config)
-    rows = [[key, value, sources.get(key, "")] for key, value in settings_of(run).items()]
+    usual, sources = usual_settings(run), run.kind.sources(run.config)
+    rows = []
+    for key, value in settings_of(run).items():
+        source = ""
+        if key in usual:
+            source = sources.get(key, "default") if value == usual[key] else "chosen for this run"
+        rows.append([key, value, source])
     return table(f"All settings: {run.name}", ["setting", "value", "source"], rows, texts=(1, 2))
-
-
-def _sources_of_agent(config: RunConfig) -> dict[str, str]:
-    """Where the value of every setting of the agent comes from."""
-    preset = resolve_preset(config.algo, config.env, registry.benchmark_of(config.env))
-    usual, here = every_setting(preset.settings), every_setting(config.settings)
-    return {
-        key: preset.sources.get(key, "default") if value == here[key] else "chosen for this run"
-        for key, value in usual.items()
-    }
-
-
-def _sources_of_fit(run: Run) -> dict[str, str]:
-    usual, here = usual_settings(run), settings_of(run)
-    return {key: "default" if value == here[key] else "chosen for this run" for key, value in usual.items()}
 
 
 def _devices(hardware: Mapping[str, Any]) -> str:

@@ -1,142 +1,88 @@
-"""Tables of robust statistics, of one task and across all; see `accumbens.stats`."""
+"""Tables of robust statistics, of one place and across all; see `accumbens.stats`."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from accumbens import stats
 from accumbens.report.data import Run
 from accumbens.report.markup import Markup, table, tag
-from accumbens.report.series import Series
+from accumbens.report.series import read
+from accumbens.runs.chapter import Score
+
+_AGAINST_TWIN = (
+    "against its twin",
+    "Against its twin: the probability that a seed of the run beats one of its twin, resampled in pairs where both "
+    "have the same seeds.",
+)
+_AGAINST_FIRST = (
+    "against the first",
+    "Against the first: the probability that a seed of the run beats one of the first run of this table.",
+)
+"""Head of the column that sets every run against one of the others, and what is in it."""
 
 
-class Score(NamedTuple):
-    """The number that runs are judged by.
+def statistics_table(runs: Sequence[Run]) -> Markup:
+    """Return interquartile mean, mean and the probability that one run beats another; empty for single seeds.
 
-    Attributes:
-        name: of the number.
-        series: the number of every seed along the training; the last counts.
-        form: how it is written, as Python's `format` takes it.
-        less_is_better: of two runs, that with the smaller number is the better one.
+    Args:
+        runs: in one place.
     """
-
-    name: str
-    series: Callable[[Run], Series]
-    form: str = ".1f"
-    less_is_better: bool = False
-
-    def of(self, run: Run) -> np.ndarray:
-        """Return the last number of every seed."""
-        values = self.series(run)
-        return values.values[:, -1] if values.steps else np.zeros(0)
-
-    def goodness(self, run: Run) -> np.ndarray:
-        """Return the same with a sign with which more is better."""
-        return -self.of(run) if self.less_is_better else self.of(run)
-
-
-class Against(NamedTuple):
-    """A column that sets every run against one of the others.
-
-    Attributes:
-        head: of the column.
-        explanation: what is in it.
-        other: the run that a run is set against; None for none.
-        paired: whether the seeds of the two are resampled together.
-    """
-
-    head: str
-    explanation: str
-    other: Callable[[Run, Sequence[Run]], Run | None]
-    paired: Callable[[Run, Run], bool]
+    score, twins = runs[0].chapter.score(runs), runs[0].chapter.has_twins
+    head, explanation = _AGAINST_TWIN if twins else _AGAINST_FIRST if len(runs) > 1 else ("", "")
+    several = [run for run in runs if _of(run, score).size > 1]
+    rows = []
+    for run in several:
+        mine = _of(run, score)
+        summary = stats.summarise({run.place: mine}, target=None)
+        values = " ".join(format(value, score.form) for value in mine)
+        row = [run.label, str(mine.size), values, _text(summary.iqm, score.form), _text(summary.mean, score.form)]
+        rows.append([*row, _beats(run, several, score)] if head else row)
+    if not rows:
+        return Markup("")
+    name = score.name[0].upper() + score.name[1:]
+    caption = f"{name} with 95 % bootstrap intervals over seeds. {explanation}".rstrip()
+    if min(int(row[1]) for row in rows) < stats.FEW_SEEDS:
+        caption += f" Fewer than {stats.FEW_SEEDS} seeds: these intervals are too narrow, and claims rest on little."
+    heads = ["run", "seeds", f"{score.name} of each", "interquartile mean", "mean", *([head] if head else [])]
+    return Markup(tag("h3", "Statistics") + table(caption, heads, rows))
 
 
-def _twin(run: Run, runs: Sequence[Run]) -> Run | None:
+def _beats(run: Run, runs: Sequence[Run], score: Score) -> str:
+    other = _other(run, runs)
+    if other is None:
+        return "–"
+    paired = run.chapter.has_twins and run.config.seed_list() == other.config.seed_list()
+    mine, others = ({run.place: _goodness(one, score)} for one in (run, other))
+    return _text(stats.probability_of_improvement(mine, others, paired=paired), ".2f")
+
+
+def _other(run: Run, runs: Sequence[Run]) -> Run | None:
+    """The run that a run is set against: its twin, if that is as long, or the first."""
+    if not run.chapter.has_twins:
+        return None if run is runs[0] else runs[0]
     twins = (other for other in runs if other.family == run.family and other.label != run.label)
     twin = next(twins, None)
     return None if twin is None or twin.steps != run.steps else twin
 
 
-def _first(run: Run, runs: Sequence[Run]) -> Run | None:
-    return None if run is runs[0] else runs[0]
+def across_places(places: Sequence[Sequence[Run]]) -> Markup:
+    """Return the probability that one method beats another, over all places that every method was run in.
 
-
-against_twin = Against(
-    "against its twin",
-    "Against its twin: the probability that a seed of the run beats one of its twin, resampled in pairs where both "
-    "have the same seeds.",
-    _twin,
-    lambda run, other: run.config.seed_list() == other.config.seed_list(),
-)
-against_first = Against(
-    "against the first",
-    "Against the first: the probability that a seed of the run beats one of the first run of this table.",
-    _first,
-    lambda run, other: False,
-)
-
-
-def statistics_table(runs: Sequence[Run], score: Score, against: Against | None) -> Markup:
-    """Return interquartile mean, mean and the probability that one run beats another; empty for single seeds.
+    It needs no common scale of scores. Empty with fewer than two methods, places or seeds.
 
     Args:
-        runs: of one task.
-        score: what they are judged by.
-        against: the last column; None for none.
+        places: the runs of one kind, by place; a method is known by its label.
     """
-    several = [run for run in runs if score.of(run).size > 1]
-    rows = []
-    for run in several:
-        mine = score.of(run)
-        summary = stats.summarise({run.task: mine}, target=None)
-        values = " ".join(format(value, score.form) for value in mine)
-        row = [run.label, str(mine.size), values, _text(summary.iqm, score.form), _text(summary.mean, score.form)]
-        rows.append(row if against is None else [*row, _beats(run, several, score, against)])
-    if not rows:
-        return Markup("")
-    name = score.name[0].upper() + score.name[1:]
-    caption = f"{name} with 95 % bootstrap intervals over seeds." + (f" {against.explanation}" if against else "")
-    if min(int(row[1]) for row in rows) < stats.FEW_SEEDS:
-        caption += f" Fewer than {stats.FEW_SEEDS} seeds: these intervals are too narrow, and claims rest on little."
-    heads = [
-        "run",
-        "seeds",
-        f"{score.name} of each",
-        "interquartile mean",
-        "mean",
-        *([against.head] if against else []),
-    ]
-    return Markup(tag("h3", "Statistics") + table(caption, heads, rows))
-
-
-def _beats(run: Run, runs: Sequence[Run], score: Score, against: Against) -> str:
-    other = against.other(run, runs)
-    if other is None:
-        return "–"
-    mine, others = ({run.task: score.goodness(one)} for one in (run, other))
-    return _text(stats.probability_of_improvement(mine, others, paired=against.paired(run, other)), ".2f")
-
-
-def across_tasks(runs: Sequence[Run], score: Callable[[Run], Score], better: str, tasks: str) -> Markup:
-    """Return the probability that one method beats another, over all tasks that every method was run on.
-
-    It needs no common scale of scores. Empty with fewer than two methods, tasks or seeds.
-
-    Args:
-        runs: of all tasks; a method is known by its label.
-        score: what a run is judged by; the same for all runs of a task.
-        better: what it is to beat another.
-        tasks: noun for several tasks.
-    """
-    names = list(dict.fromkeys(run.task for run in runs))
     found: dict[str, dict[str, np.ndarray]] = {}
-    for run in runs:
-        mine = score(run).goodness(run)
-        if mine.size > 1:
-            found.setdefault(run.label, {})[run.task] = mine
-    everywhere = {label: scores for label, scores in found.items() if len(scores) == len(names)}
-    if len(names) < 2 or len(everywhere) < 2:
+    scores = [runs[0].chapter.score(runs) for runs in places]
+    for runs, score in zip(places, scores, strict=True):
+        for run in runs:
+            mine = _goodness(run, score)
+            if mine.size > 1:
+                found.setdefault(run.label, {})[run.place] = mine
+    everywhere = {label: own for label, own in found.items() if len(own) == len(places)}
+    if len(places) < 2 or len(everywhere) < 2:
         return Markup("")
 
     def cell(mine: str, other: str) -> str:
@@ -144,13 +90,26 @@ def across_tasks(runs: Sequence[Run], score: Callable[[Run], Score], better: str
         return "–" if mine == other else _text(beats(everywhere[mine], everywhere[other]), ".2f")
 
     rows = [[mine, *(cell(mine, other) for other in everywhere)] for mine in everywhere]
+    first = places[0][0]
     caption = (
-        f"Probability that a seed of the row's {runs[0].kind.name} has {better} than one of the column's, mean over "
-        f"{len(names)} {tasks}, with a 95 % stratified bootstrap interval; 0.5 is no difference"
+        f"Probability that a seed of the row's {first.kind.words.name} has {first.chapter.better(scores[0])} than one "
+        f"of the column's, mean over {len(places)} {first.kind.words.place}s, with a 95 % stratified bootstrap "
+        "interval; 0.5 is no difference"
     )
-    if min(values.size for scores in everywhere.values() for values in scores.values()) < stats.FEW_SEEDS:
+    if min(values.size for own in everywhere.values() for values in own.values()) < stats.FEW_SEEDS:
         caption += f". Fewer than {stats.FEW_SEEDS} seeds: the intervals are too narrow"
     return table(caption, ["", *everywhere], rows)
+
+
+def _of(run: Run, score: Score) -> np.ndarray:
+    """The last number of every seed."""
+    values = read(score.line(run), run.chapter.clock)
+    return values.values[:, -1] if values.steps else np.zeros(0)
+
+
+def _goodness(run: Run, score: Score) -> np.ndarray:
+    """The same with a sign with which more is better."""
+    return -_of(run, score) if score.less_is_better else _of(run, score)
 
 
 def _text(interval: stats.Interval, form: str) -> str:
