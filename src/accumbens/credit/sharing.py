@@ -10,9 +10,7 @@ from accumbens.credit.fitted import FittedNetwork
 from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import Network, TaskFacts
 from accumbens.credit.registry import rule_entry
-from accumbens.credit.tasks import description
-from accumbens.credit.tasks.description import Description
-from accumbens.credit.trained import network_like
+from accumbens.credit.tasks.description import Description, from_table, to_table
 from accumbens.errors import AccumbensError
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.sharing import Card, Learned, Scores, Sharing
@@ -23,6 +21,8 @@ class FitSharing(Sharing):
     """Networks that predict; the data need not be at hand."""
 
     use = "predict(x)"
+    to_table = staticmethod(to_table)
+    from_table = staticmethod(from_table)
 
     def ready(self, learned: Learned, exploration_seed: int = 0) -> FittedNetwork:
         """Return a network that predicts, without random numbers."""
@@ -30,22 +30,15 @@ class FitSharing(Sharing):
 
     def like(self, config: FitConfig, about: Description) -> Network:
         """Return the shapes of the layers."""
-        return network_like(config, about.facts)
+        rule = rule_entry(config.rule)[1].make(config.rule_settings, about.facts)
+        return jax.eval_shape(lambda: rule.init(jax.random.key(0))[0])
 
     def about(self, run: RunDirectory, config: FitConfig) -> Description:
         """Return the description of the task that the run keeps."""
         recorded = run.read_meta().get("task")
         if recorded is None:
             raise AccumbensError(f"{run.meta} does not describe the task")
-        return description.from_table(recorded)
-
-    def to_table(self, about: Description) -> dict[str, Any]:
-        """Return the description as a table."""
-        return description.to_table(about)
-
-    def from_table(self, table: Mapping[str, Any]) -> Description:
-        """Return the description of a table."""
-        return description.from_table(table)
+        return from_table(recorded)
 
     def names(self, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Return the rule; the task need not be there."""
@@ -133,4 +126,4 @@ def _inputs(task: Description) -> str:
     return f"{text} `network.predict(x)` are numbers {scaled}; `restore` gives them in the data's own units."
 
 
-SHARING = FitSharing(FITS)
+SHARING = FitSharing(FITS, "network")

@@ -1,7 +1,7 @@
 """What leaves the training machine: what a kind of run tells `accumbens export` and `accumbens.load`."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -90,26 +90,22 @@ class Sharing:
 
     Attributes:
         kind: of the runs.
-        noun: what is exported: `agent`, `network`. The file that describes it is `<noun>.toml`.
+        noun: what is exported: `agent`, `network`. The file that describes it is `<noun>.toml`, of this kind alone.
+        file: that one.
         use: what is asked of it once it is loaded, as Python has it.
         curve: columns of `metrics.csv` to keep, beside step and seed; None keeps all but the time.
         video: `module:function` that shows in a video how it acts, given run, file to write, seed and step; empty if
             there is nothing to see. A name, because what draws is above the kinds.
     """
 
-    noun = "network"
     use = "network"
     curve: Sequence[str] | None = None
     video = ""
 
-    def __init__(self, kind: "Kind[Any]"):
-        """Serve the runs of a kind."""
-        self.kind = kind
-
-    @property
-    def file(self) -> str:
-        """The file that describes an export."""
-        return f"{self.noun}.toml"
+    def __init__(self, kind: "Kind[Any]", noun: str | None = None):
+        """Serve the runs of a kind; what is exported is called as a run is, if nothing is said."""
+        self.kind, self.noun = kind, noun or kind.words.name
+        self.file = f"{self.noun}.toml"
 
     # Networks
 
@@ -167,11 +163,13 @@ class Sharing:
         """
         return None
 
-    def to_table(self, about: Any) -> dict[str, Any]:
+    @staticmethod
+    def to_table(about: Any, /) -> dict[str, Any]:
         """Return it as a table of TOML, which is called as the place is."""
         return {}
 
-    def from_table(self, table: Mapping[str, Any]) -> Any:
+    @staticmethod
+    def from_table(table: Mapping[str, Any], /) -> Any:
         """Return what `to_table` made a table of.
 
         Raises:
@@ -181,7 +179,9 @@ class Sharing:
 
     def names(self, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Return settings of a `config.toml`, and their values, whose modules must be imported before it is loaded."""
-        return [(key, text) for key, text in _texts("", document) if re.fullmatch(r"[\w.]+:[\w.-]+", text)]
+        texts, _ = jax.tree_util.tree_flatten_with_path(document)
+        named = [(path, text) for path, text in texts if re.fullmatch(r"[\w.]+:[\w.-]+", str(text))]
+        return [(jax.tree_util.keystr(path, simple=True, separator="."), text) for path, text in named]
 
     # What is said of it
 
@@ -213,15 +213,3 @@ class Sharing:
             ["import accumbens", "", f'{self.noun} = accumbens.load("{where}")', f"print({self.noun}.{self.use})"],
             tags=[self.kind.place(config)],
         )
-
-
-def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    """All texts in a document, each with the key it is found at."""
-    if isinstance(value, str):
-        yield key, value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _texts(name, inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(key, inner)

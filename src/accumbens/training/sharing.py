@@ -13,10 +13,9 @@ from accumbens.errors import AccumbensError
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.sharing import Card, Learned, Scores, Sharing
 from accumbens.runs.tables import Rows
-from accumbens.training import facts
 from accumbens.training.acting import ActingAgent
 from accumbens.training.config import RunConfig
-from accumbens.training.facts import Facts
+from accumbens.training.facts import Facts, facts_of, from_table, to_table
 from accumbens.training.kind import AGENTS
 
 CREDIT = {
@@ -28,10 +27,11 @@ CREDIT = {
 class AgentSharing(Sharing):
     """Agents that act."""
 
-    noun = "agent"
     use = "act(observation)"
     curve = ("mean_return",)
     video = "accumbens.cli.watch_view:film"
+    to_table = staticmethod(to_table)
+    from_table = staticmethod(from_table)
 
     def ready(self, learned: Learned, exploration_seed: int = 0) -> ActingAgent:
         """Return an agent that acts; the seed is of its random numbers for ε."""
@@ -45,15 +45,7 @@ class AgentSharing(Sharing):
     def about(self, run: RunDirectory, config: RunConfig) -> Facts:
         """Return the facts of the environment."""
         _of_cells(config)
-        return facts.facts_of(config)
-
-    def to_table(self, about: Facts) -> dict[str, Any]:
-        """Return the facts as a table."""
-        return facts.to_table(about)
-
-    def from_table(self, table: Mapping[str, Any]) -> Facts:
-        """Return the facts of a table."""
-        return facts.from_table(table)
+        return facts_of(config)
 
     def names(self, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Return cell and readout; the environment need not be there."""
