@@ -93,22 +93,24 @@ def test_initial_carry_is_silence():
 def test_influence_of_the_carry(forward_gain, recurrent_gain):
     """Which cell's carry can change which cell's values: entry (i, j) is whether the carry of j reaches cell i."""
     stack = Stack(
-        MLPCell, 2, (4, 4, 4), 3, key=jax.random.key(1), forward_gain=forward_gain, recurrent_gain=recurrent_gain
+        MLPCell, 2, (16, 16, 16), 3, key=jax.random.key(1), forward_gain=forward_gain, recurrent_gain=recurrent_gain
     )
     key = jax.random.key(2)
-    carry = tuple(jax.random.normal(jax.random.fold_in(key, i), (4,)) for i in range(3))
+    carry = tuple(jax.random.normal(jax.random.fold_in(key, i), (16,)) for i in range(3))
     values, _ = stack(OBSERVATION, carry)
-    influence = np.zeros((3, 3), bool)
+    influence = np.zeros((3, 3))
     for j in range(3):
         changed = tuple(h + (i == j) for i, h in enumerate(carry))
-        influence[:, j] = np.any(np.asarray(stack(OBSERVATION, changed)[0] != values), axis=1)
+        influence[:, j] = np.abs(stack(OBSERVATION, changed)[0] - values).max(axis=1)
     # Activity enters a cell from itself and from the cell above, and travels up in the same step.
     expected = np.zeros((3, 3), bool)
     if recurrent_gain is not None:
         expected |= np.tri(3, dtype=bool)
     if forward_gain is not None:
         expected |= np.tri(3, k=1, dtype=bool) & (np.arange(3) > 0)
-    np.testing.assert_array_equal(influence, expected)
+    np.testing.assert_array_equal(influence != 0, expected)
+    # Far above rounding: with few units a layer norm of which one is active would hide it.
+    assert np.all(influence[expected] > 0.01)
 
 
 @pytest.mark.parametrize("input_skip", [True, False])

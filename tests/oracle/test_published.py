@@ -1,11 +1,9 @@
 """One real update of the published AD-DQN and of the published ARQ, reproduced from their parameters and batches.
 
-The numbers come from runs of the published codes (see `oracles/README.md` where they are kept). They are not part of
-the repository; without them these tests are skipped: `test_double_q_update.py` and the cells' own tests stand alone.
+The numbers come from runs of the published codes: `published/README.md` describes them.
 """
 
 import dataclasses
-import os
 from pathlib import Path
 
 import equinox as eqx
@@ -20,8 +18,7 @@ from accumbens.agents.replay_q import Networks, make_double_q_update, replay_con
 from accumbens.presets import resolve_preset
 from accumbens.replay.ring import Windows
 
-BESIDE_THE_REPOSITORY = Path(__file__).parents[3] / "shared" / "oracles"
-ORACLES = Path(os.environ.get("ACCUMBENS_ORACLES", BESIDE_THE_REPOSITORY))
+ORACLES = Path(__file__).parent / "published"
 
 FACTS = facts((4,), 2, low=-np.inf, high=np.inf)
 # The presets as they are, but for the sizes of these runs; ARQ's clip is the one of its MinAtar script.
@@ -29,6 +26,11 @@ CASES = {
     "ad_dqn_released": ("ad_dqn_update.npz", "dmc/walker-walk", {"net_arch": (16, 12, 10)}),
     "arq_released": ("arq_update.npz", "minatar/breakout", {"net_arch": (16, 12), "learning_rate": 2.5e-4}),
 }
+
+LEARNING_RATE, EPSILON = 2.5e-4, 1e-8
+GRADIENT_ERROR = 1e-5
+"""Between two programs in float32. A clipped gradient has the norm 1 and entries of about 0.01; after ten steps through
+loops of gain 1 they are up to 5e-6 away from those in float64, whichever way the program is compiled."""
 
 # The published names of a cell's parameters, and where ours keep the same thing.
 PARAMETERS = {
@@ -81,8 +83,6 @@ class Published:
 
 @pytest.fixture(scope="module", params=CASES)
 def published(request):
-    if not (ORACLES / CASES[request.param][0]).is_file():
-        pytest.skip("needs the numbers of the published code: set ACCUMBENS_ORACLES to their folder")
     return Published(request.param)
 
 
@@ -119,14 +119,35 @@ def test_losses(published, updated):
     np.testing.assert_allclose(metrics.loss, published.numbers["losses"], rtol=1e-4)
 
 
+def rounding(before, after):
+    """How far apart two programs in float32 may leave a parameter after its first step of Adam.
+
+    The step is α g / (|g| + ε), so an error dg of the gradient moves it by α ε dg / (|g| + ε)², or α r² dg / ε, where
+    r = ε / (|g| + ε) is the part of α by which the step falls short of it: nothing, unless |g| is near ε.
+    """
+    r = np.maximum(1 - np.abs(after - before) / LEARNING_RATE, 0)
+    of_the_gradient = LEARNING_RATE * r**2 * GRADIENT_ERROR / EPSILON
+    of_the_optimiser = 4e-6 * LEARNING_RATE  # 1 - β₂ in float32
+    of_the_parameter = np.spacing(np.maximum(np.abs(before), np.abs(after)))  # half a unit in the last place, twice
+    return of_the_gradient + of_the_optimiser + of_the_parameter
+
+
 def test_parameters_after_the_update(published, updated):
     networks, _ = updated
+    allowed = []
     for level in published.levels:
         for name, where in PARAMETERS.items():
             before, after = (published.numbers[f"{moment}/cell{level}/{name}"] for moment in ("before", "after"))
-            change = np.asarray(where(networks.stack.cells[level])) - before
-            # One step of Adam moves every parameter by about the learning rate, 2.5e-4.
-            np.testing.assert_allclose(change, after - before, atol=1e-6, err_msg=f"cell {level}, {name}")
+            difference = np.abs(np.asarray(where(networks.stack.cells[level])) - after)
+            allowed.append(rounding(before, after))
+            np.testing.assert_array_less(difference, allowed[-1], err_msg=f"cell {level}, {name}")
+    # Less than a thousandth of the step, but for the few entries whose gradient was all but zero.
+    assert np.mean(np.concatenate([each.ravel() for each in allowed]) < 1e-3 * LEARNING_RATE) > 0.998
+
+
+def test_settings_that_one_update_does_not_show(published):
+    # A first step from moments of zero is the same for all decay rates.
+    assert (published.settings.adam_b1, published.settings.adam_b2) == (0.9, 0.99)
 
 
 def test_target_network_is_left_alone(published, updated):
