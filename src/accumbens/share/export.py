@@ -3,9 +3,9 @@
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import accumbens
 from accumbens import kinds
@@ -79,7 +79,7 @@ def _until(table: Path, step: int) -> Rows:
     return [row for row in read_table(table) if int(row["step"]) <= step] if table.exists() else []
 
 
-def _write_curve(path: Path, rows: Rows, kept: Any) -> None:
+def _write_curve(path: Path, rows: Rows, kept: Sequence[str] | None) -> None:
     """Columns of all seeds up to the exported step; a row is left out if one that was asked for by name is NaN."""
     if kept is None:
         columns = [column for column in rows[0] if column != "wall_seconds"] if rows else ["step", "seed"]
