@@ -152,8 +152,14 @@ def test_an_audit_that_contradicts_itself_fails(cli, monkeypatch):
         (["CartPol-v1", "gevb"], "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'?"),
         (["qqqq"], "unknown environment or task 'qqqq'. Run 'accumbens envs' or 'accumbens tasks' to see all."),
         (["digits", "gvb"], "unknown rule 'gvb'; did you mean 'gevb'?"),
-        (["digits", "ad_pqn"], "ad_pqn is an agent, for environments, and digits is a task: 'accumbens rules' lists the"),
-        (["CartPole-v1", "gevb"], "gevb is a rule, for tasks, and CartPole-v1 is an environment: 'accumbens algos' lists"),
+        (
+            ["digits", "ad_pqn"],
+            "ad_pqn is an agent, for environments, and digits is a task: 'accumbens rules' lists the",
+        ),
+        (
+            ["CartPole-v1", "gevb"],
+            "gevb is a rule, for tasks, and CartPole-v1 is an environment: 'accumbens algos' lists",
+        ),
         (["digits", "gevb", "--credit", "local"], "--credit cannot be used with the task digits: it is of agents"),
         (["digits", "gevb", "--net-arch", "3,3"], "--net-arch cannot be used with the task digits"),
         (["digits", "gevb", "--set", "signs=both"], "unknown value of signs 'both'"),
