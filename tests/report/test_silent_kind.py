@@ -10,6 +10,7 @@ from read_page import Page, charts, rows
 
 from accumbens import kinds
 from accumbens.report import load_runs, render
+from accumbens.runs.chapter import Chapter, Plot, column
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.kind import Kind, Words
 from accumbens.runs.result import Result
@@ -121,3 +122,30 @@ def test_a_walk_without_a_row(tmp_path):
     assert charts(html) == {}
     assert "There is no curve yet: nothing was logged." in Page(html).text
     assert rows(Page(html), "distance left")["random"]["moves"] == "0 of 20"
+
+
+def test_a_kind_may_say_what_it_knows_of_its_parts(tmp_path, monkeypatch):
+    class Legs(Chapter):
+        less_is_better = True
+
+        def details(self, run):
+            return [Plot("swing", "Swing", "angle", self.part_numbers(run), digits=".2f")]
+
+        def part_numbers(self, run):
+            return [column(run.training, "distance_left", f"leg {number}", factor=float(number)) for number in (1, 2)]
+
+    monkeypatch.setattr(WALKS, "chapter", Legs(WALKS))
+    for maze in ("spiral", "comb"):
+        make_walk(tmp_path, maze=maze)
+        make_walk(tmp_path, maze=maze, walker="clever", speed=0.5)
+    html = render(load_runs([tmp_path]))
+    page = Page(html)
+    assert [curve["name"] for curve in charts(html)["env-0-legs-0-swing"]["curves"]] == ["leg 1", "leg 2"]
+    assert "Leg by leg" in page.text
+    assert rows(page, "leg 1", "leg 2")["random"]["leg 2"].startswith(f"{2 * distance(20, 1):.1f} ± ")
+    assert "<p></p>" not in html
+    assert "has a lower distance left than one of the column's" in page.text
+    across = rows(page, "clever", "random")
+    # Every clever walk ends nearer than every random one, which are 3.7 behind; seeds are 1 apart.
+    assert across["clever"]["random"] == "1.00 [1.00, 1.00]"
+    assert across["random"]["clever"] == "0.00 [0.00, 0.00]"

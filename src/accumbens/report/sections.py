@@ -90,7 +90,8 @@ def _one_by_one(runs: Sequence[Run], prefix: str) -> tuple[Markup, list[Chart]]:
     intro = [tag("h3", "Learning")]
     charts = [chart for _, own in panels.values() for chart in own]
     if any(chart.plot.of_parts for chart in charts):
-        intro = [tag("h3", f"{part.capitalize()} by {part}"), tag("p", chapter.parts_intro), _parts(runs)]
+        about = tag("p", chapter.parts_intro) if chapter.parts_intro else ""
+        intro = [tag("h3", f"{part.capitalize()} by {part}"), about, _parts(runs)]
     return join([*(piece for piece in intro if piece), one_at_a_time(panels, prefix)]), charts
 
 
