@@ -1,12 +1,30 @@
-"""Switches on runtime shape checks, and lets tests import what lies in `oracle/`, `probe/`, `docs/` and `tools/`."""
+"""One way to compile for the whole session, runtime shape checks, and what lies in `oracle/`, `probe/`, `docs/`, `tools/`.
 
-import functools
+Programs are compiled with few optimisations, and kept in a folder that all workers and all processes they start share:
+a program that two tests run is compiled once. So what a test sees does not depend on which tests ran before it. Set
+JAX_COMPILATION_CACHE_DIR to keep them from one session to the next.
+"""
+
+import os
+import shutil
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
-import jaxtyping
-import pytest
+# Before anybody imports JAX; workers and their processes inherit it.
+PROGRAMS = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "true",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+os.environ |= PROGRAMS
+OWN_FOLDER = "JAX_COMPILATION_CACHE_DIR" not in os.environ
+if OWN_FOLDER:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="accumbens-programs-")
+
+import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
 
 # Must come before the first import of accumbens.
 jaxtyping.install_import_hook("accumbens", "beartype.beartype")
@@ -17,10 +35,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs", "tools")]
 
 
+def pytest_unconfigure(config):
+    """Remove the programs, if this process made the folder for them; workers inherit it."""
+    if OWN_FOLDER and not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def quick_jit():
-    """`jax.jit` for programs that run briefly: compiled in a third of the time, with few optimisations."""
+    """`jax.jit`, as it compiles in these tests."""
     import jax
 
-    options = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    return functools.partial(jax.jit, compiler_options=options)
+    return jax.jit

@@ -1,6 +1,7 @@
 """The library in Python: what the command line does, with arrays instead of files."""
 
 import csv
+import dataclasses
 import inspect
 import io
 from contextlib import redirect_stdout
@@ -33,7 +34,7 @@ def test_a_run_is_that_of_the_command_line(run, tmp_path):
         main(words)
     other = accumbens.open_run(tmp_path / "CartPole-v1" / "ad_pqn" / "a")
     assert other.config == run.config
-    np.testing.assert_array_equal(other.curve().returns, run.curve().returns)
+    np.testing.assert_array_equal(other.curve().values, run.curve().values)
     for path in (other.path, run.path):
         assert (path / "checkpoints").is_dir()
     one, two = (next(iter(sorted((path / "snapshots").glob("*"), reverse=True))) for path in (other.path, run.path))
@@ -44,9 +45,9 @@ def test_curves_are_the_files(run):
     with (run.path / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     curve = run.curve()
-    assert curve.returns.shape == (2, len(curve.steps))
+    assert curve.values.shape == (2, len(curve.steps))
     for row in rows:
-        there = curve.returns[int(row["seed"]) - 1, curve.steps.tolist().index(int(row["step"]))]
+        there = curve.values[int(row["seed"]) - 1, curve.steps.tolist().index(int(row["step"]))]
         np.testing.assert_equal(there, float(row["mean_return"]))
     with (run.path / "evaluations.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -84,7 +85,7 @@ def test_it_is_silent_without_a_terminal_and_shows_progress_if_asked(run, tmp_pa
     printed = capsys.readouterr()
     assert printed.out == ""  # standard output is the caller's
     assert "greedy return" in printed.err
-    assert "2,000/2,000 steps" in printed.err or "2,016/2,000 steps" in printed.err
+    assert "2,016/2,016 steps" in printed.err or "2,016/2,000 steps" in printed.err
 
 
 BAD = {
@@ -143,7 +144,7 @@ def test_what_is_no_run(tmp_path, run):
 
 
 def test_a_stopped_run_does_not_pass_for_a_whole_one(run, monkeypatch):
-    stopped = run.result._replace(interrupted=True, steps=64)
-    monkeypatch.setattr(api.training, "train", lambda *_, **__: stopped)
+    stopped = dataclasses.replace(run.result, interrupted=True, steps=64)
+    monkeypatch.setattr(api.launch, "start", lambda *_, **__: stopped)
     with pytest.raises(KeyboardInterrupt, match=r"stopped at step 64: accumbens.open_run\('.*'\).resume\(\)"):
         accumbens.train("CartPole-v1", **TINY)

@@ -1,6 +1,7 @@
 """Fits in Python: what the command line does, with arrays instead of files."""
 
 import csv
+import dataclasses
 import inspect
 import io
 from contextlib import redirect_stdout
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import accumbens
-from accumbens import fits
+from accumbens import api
 from accumbens.cli.main import main
 from accumbens.credit.losses import losses, output_error
 from accumbens.credit.networks.conventional import Conventional
@@ -51,7 +52,8 @@ def test_numbers_are_the_files(fit):
             np.testing.assert_equal(values[place], float(row[name]))
     curve = fit.curve("test_accuracy")
     assert curve.steps.tolist() == [0, 33, 66, 99]
-    assert curve.epochs.tolist() == [0, 1, 2, 3]
+    assert metrics["epoch"].tolist() == [[0, 1, 2, 3]] * 2
+    np.testing.assert_array_equal(fit.curve().values, metrics["test_loss"])
     np.testing.assert_array_equal(curve.values, metrics["test_accuracy"])
     assert fit.result is not None
     scores = fit.scores()
@@ -65,7 +67,7 @@ def test_what_a_fit_knows(fit):
     assert (fit.seeds, fit.config.task, fit.config.rule_settings.layers) == ([1, 2], "digits", (16,))
     assert fit.result is not None
     assert (fit.result.updates, fit.result.run) == (99, str(fit.path))
-    assert repr(fit) == f"Fit({str(fit.path)!r})"
+    assert repr(fit) == f"Run({str(fit.path)!r})"
     assert fit.path == Path(fit.result.run)
     assert fit.resume().result == fit.result  # complete: nothing is left to do
     network = fit.load(seed=2, step=0)
@@ -132,20 +134,22 @@ def test_a_run_of_that_name_is_not_overwritten(fit):
 def test_what_is_no_fit(tmp_path):
     with pytest.raises(AccumbensError, match="there is no run at"):
         accumbens.Run(tmp_path / "nowhere")
-    (tmp_path / "config.toml").write_text("format_version = 1\n[run]\n[agent]\n")
-    with pytest.raises(AccumbensError, match="is of an agent, 'accumbens train', and this is for fits"):
+    (tmp_path / "config.toml").write_text("format_version = 1\n[walk]\n")
+    with pytest.raises(
+        AccumbensError, match=r"cannot be read as a run's configuration: it has no table \[run\] or \[fit"
+    ):
         accumbens.Run(tmp_path)
 
 
-def test_an_agent_is_no_fit_and_a_fit_no_agent(fit):
-    message = "is of a fit, 'accumbens fit', and this is for agents that act"
-    with pytest.raises(AccumbensError, match=message):
-        accumbens.Run(fit.path)
+@pytest.mark.parametrize("ask", [accumbens.Run.evaluate, accumbens.Run.evaluations])
+def test_what_only_agents_do(fit, ask):
+    with pytest.raises(AccumbensError, match="is of another kind of run: this is for agents, which 'accumbens train'"):
+        ask(fit)
 
 
 def test_a_stopped_fit_does_not_pass_for_a_whole_one(fit, monkeypatch):
-    stopped = fit.result._replace(interrupted=True, updates=64)
-    monkeypatch.setattr(fits.fitting, "fit", lambda *_, **__: stopped)
+    stopped = dataclasses.replace(fit.result, interrupted=True, updates=64)
+    monkeypatch.setattr(api.launch, "start", lambda *_, **__: stopped)
     with pytest.raises(KeyboardInterrupt, match=r"stopped at update 64: accumbens.open_run\('.*'\).resume\(\)"):
         accumbens.fit("digits")
 
@@ -154,7 +158,7 @@ def test_a_fit_that_has_not_begun(fit, tmp_path):
     (tmp_path / "config.toml").write_bytes((fit.path / "config.toml").read_bytes())
     begun = accumbens.Run(tmp_path)
     assert begun.metrics() == {}
-    with pytest.raises(AccumbensError, match="has not been evaluated yet"):
+    with pytest.raises(AccumbensError, match="has no numbers yet"):
         begun.scores()
 
 

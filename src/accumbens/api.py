@@ -131,7 +131,12 @@ class Run:
         return found
 
     def evaluations(self) -> Evaluations:
-        """Return the greedy evaluations of an agent along training, so far."""
+        """Return the greedy evaluations of an agent along training, so far.
+
+        Raises:
+            AccumbensError: the run is not of an agent.
+        """
+        AGENTS.open(self.path)
         path = self._directory.evaluations
         rows = read_table(path) if path.exists() else []
         steps = sorted({int(row["step"]) for row in rows})
@@ -333,11 +338,12 @@ def _start(
     config: Any,
     begin_from: str | Path | None,
     out: str | Path,
-    name: str | None,
+    name: Any,
     progress: bool | None,
-    track: str | None,
-    checkpoint_seconds: float,
+    track: Any,
+    checkpoint_seconds: Any,
 ) -> Run:
+    """Start a run; the options that are not typed here are what a user gave, and are checked."""
     options = {
         "out": Path(out).expanduser(),
         "name": checked_or_none("name", str, name),

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a way to call it, two trained runs, and one compilation of each program."""
+"""What the tests of the command line share: a way to call it, two trained runs."""
 
 import io
 import json
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from compiling import shared_programs
 
 from accumbens.cli.main import main
 
@@ -66,15 +65,8 @@ def words():
     return {"parallel": PARALLEL, "replay": REPLAY}
 
 
-@pytest.fixture(scope="package", autouse=True)
-def compile_once(tmp_path_factory):
-    """Share compiled programs between all runs of these tests, also those in other processes; compile them quickly."""
-    with shared_programs(tmp_path_factory.mktemp("programs"), other_processes=True):
-        yield
-
-
 @pytest.fixture(scope="package")
-def parallel_run(tmp_path_factory, cli, compile_once):
+def parallel_run(tmp_path_factory, cli):
     """Two seeds of the parallel learner, uninterrupted."""
     pytest.importorskip("tensorboardX")
     out = tmp_path_factory.mktemp("parallel")
@@ -84,7 +76,7 @@ def parallel_run(tmp_path_factory, cli, compile_once):
 
 
 @pytest.fixture(scope="package")
-def replay_run(tmp_path_factory, cli, compile_once):
+def replay_run(tmp_path_factory, cli):
     """One seed of the replay learner, uninterrupted, with all that it prints."""
     out = tmp_path_factory.mktemp("replay")
     outcome = cli("train", *REPLAY, "--out", out, "--name", "a", "--checkpoint-seconds", 0)
@@ -93,7 +85,7 @@ def replay_run(tmp_path_factory, cli, compile_once):
 
 
 @pytest.fixture(scope="package")
-def run_apart(compile_once):
+def run_apart():
     """`run_apart(words, at_sync, number)`: the exit code of `main_until` in a process forked from a prepared one.
 
     That one has imported the most: not gymnax, which starts JAX's threads, and these do not survive a fork; but

@@ -1,5 +1,6 @@
 """`accumbens fit` from end to end, and fits that are stopped, killed and continued."""
 
+import dataclasses
 import json
 import shlex
 import signal
@@ -22,7 +23,7 @@ STEPS = [0, 16, 33, 50, 66, 82, 99, 116, 132]
 
 
 @pytest.fixture(scope="module")
-def fit_run(tmp_path_factory, cli, compile_once):
+def fit_run(tmp_path_factory, cli):
     """Two seeds, uninterrupted: the directory, and what the command printed."""
     pytest.importorskip("tensorboardX")
     out = tmp_path_factory.mktemp("fits")
@@ -61,7 +62,7 @@ def test_the_last_line_is_json(fit_run):
     path, outcome = fit_run
     assert len(outcome.out.splitlines()) == 1
     result = outcome.json
-    assert list(result) == list(FitResult._fields)
+    assert set(result) == {field.name for field in dataclasses.fields(FitResult)} | {"seed"}
     assert (result["task"], result["rule"], result["seeds"]) == ("digits", "backprop", [3, 4])
     assert (result["updates"], result["epochs"], result["interrupted"]) == (132, 4.0, False)
     assert result["run"] == str(path)
@@ -69,7 +70,7 @@ def test_the_last_line_is_json(fit_run):
     for name in ("valid_accuracy", "test_accuracy", "valid_loss", "test_loss"):
         assert result[name] == [float(row[name]) for row in last]
     assert min(result["test_accuracy"]) > 0.7
-    assert json.loads((path / "meta.json").read_text())["result"] == result
+    assert json.loads((path / "meta.json").read_text())["result"] | {"seed": 3} == result
 
 
 def test_people_are_shown_how_it_goes(fit_run):
@@ -139,15 +140,27 @@ def test_quiet_is_quiet(cli, tmp_path):
 def test_a_dry_run_says_what_it_would_do(cli, tmp_path):
     outcome = cli("fit", *WORDS, "--dry-run", "--json", "--out", tmp_path)
     assert outcome.code == 0
-    config, plan = outcome.json["config"], outcome.json["plan"]
+    config, plan = outcome.json, outcome.json["plan"]
     assert (config["task"], config["rule"], config["epochs"], config["seeds"]) == ("digits", "backprop", 4, 2)
-    assert config["rule_settings"]["layers"] == [16]
+    assert config["layers"] == [16]
     assert plan == {"updates": 132, "updates_per_epoch": 33, "parameters": [64 * 16 + 16, 16 * 10 + 10], "notes": []}
     outcome = cli("fit", *WORDS, "--dry-run", "--out", tmp_path)
-    for line in ("updates                 132 (33 an epoch)", "parameters              1,210 (1,040, 170)"):
-        assert f"  {line}\n" in outcome.out
-    for setting in ("learning_rate", "batch_size", "test_fraction", "split_seed", "evaluations"):
-        assert f"\n  {setting}" in outcome.out
+    for name, cost in (
+        ("updates that will run", "132 per seed (33 an epoch)"),
+        ("parameters of layer 1", "1,040"),
+        ("parameters of layer 2", "170"),
+    ):
+        assert f"{name:<27}{cost}\n" in outcome.out
+    shown = {line.split()[0]: line.split(maxsplit=2)[1:] for line in outcome.out.splitlines() if line}
+    for setting, value, source in (
+        ("layers", "16", "your choice"),
+        ("learning_rate", "0.00048828125", "default"),
+        ("batch_size", "32", "default"),
+        ("test_fraction", "0.2", "default"),
+        ("split_seed", "0", "default"),
+    ):
+        assert [word.strip() for word in shown[setting]] == [value, source]
+    assert "evaluations" in shown
     outcome = cli("fit", "diabetes", "--dry-run", "--out", tmp_path)
     assert "note: targets are standardised" in outcome.out
     assert not list(tmp_path.iterdir())
@@ -245,7 +258,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_like_one_that_is_not(fit_run,
 def test_ctrl_c_saves_and_resume_goes_on(fit_run, run_apart, cli, tmp_path):
     whole, _ = fit_run
     command = ["fit", *WORDS, "--out", tmp_path, "--name", "a", "--checkpoint-seconds", 1000, "--quiet"]
-    assert run_apart(command, at_sync=9, number=signal.SIGINT) == 130  # at the rows of the second evaluation
+    assert run_apart(command, at_sync=10, number=signal.SIGINT) == 130  # at the rows of the second evaluation
     path = tmp_path / "digits" / "backprop" / "a"
     assert newest(path) == 33, "the chunk was finished, and all of it is kept"
     assert snapshot_steps(RunDirectory(path)) == [0, 33]

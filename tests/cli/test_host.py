@@ -69,7 +69,7 @@ def registered():
 
 
 @pytest.fixture(scope="module", params=["parallel", "replay"])
-def run(request, tmp_path_factory, cli, compile_once, registered):
+def run(request, tmp_path_factory, cli, registered):
     """A finished run on the corridor: (words, path, outcome)."""
     out = tmp_path_factory.mktemp("host")
     words = ["train", CORRIDOR, *WORDS[request.param], "--total-timesteps", 40 * BLOCK]

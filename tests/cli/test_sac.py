@@ -101,7 +101,7 @@ def test_algos_name_the_learner(cli):
 
 
 @pytest.fixture(scope="module")
-def run(cli, compile_once, tmp_path_factory):
+def run(cli, tmp_path_factory):
     """Two seeds, uninterrupted: (path, outcome)."""
     out = tmp_path_factory.mktemp("sac")
     outcome = cli(*WORDS, "--seeds", 2, "--out", out, "--name", "a", "--json")

@@ -8,8 +8,8 @@ import pytest
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cli.run_view import RunView
 from accumbens.presets import PRESETS
-from accumbens.training.config import resolve_config
 from accumbens.runs.reporter import Reporter
+from accumbens.training.config import resolve_config
 from accumbens.training.kind import AGENTS, FASTER, AgentResult
 
 RESULT = AgentResult(

@@ -1,18 +1,10 @@
-"""What the tests of the fit core share: quick compilation, small tasks, and a reporter that remembers."""
+"""What the tests of the fit core share: small tasks, and a reporter that remembers."""
 
 import numpy as np
 import pytest
-from compiling import shared_programs
 
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.protocol import Examples, task_of_examples
-
-
-@pytest.fixture(scope="module")
-def compile_quickly(tmp_path_factory):
-    """Share compiled programs between the tests of a file; compile them with few optimisations."""
-    with shared_programs(tmp_path_factory.mktemp("programs")):
-        yield
 
 
 @pytest.fixture(scope="session")

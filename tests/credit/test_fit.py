@@ -20,8 +20,6 @@ from accumbens.runs.kind import recorded_result
 from accumbens.runs.snapshots import snapshot_steps
 from accumbens.runs.tables import read_table
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 PER_EPOCH = 7
 """Updates: 72 of 120 examples are learned from, 10 at once."""
 
@@ -57,7 +55,7 @@ def newest_checkpoint(path):
 
 
 @pytest.fixture(scope="module")
-def whole(data, tmp_path_factory, compile_quickly):
+def whole(data, tmp_path_factory):
     """A fit of three seeds, and what it told."""
     told = []
 
