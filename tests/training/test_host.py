@@ -55,13 +55,10 @@ class Walk(gymnasium.Env):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def quickly():
-    """The environment, and programs that are compiled with few optimisations."""
+def registered():
+    """The environment, registered."""
     gymnasium.register(WALK, entry_point=Walk, max_episode_steps=5)
-    before = jax.config.values["jax_disable_most_optimizations"]
-    jax.config.update("jax_disable_most_optimizations", True)
     yield
-    jax.config.update("jax_disable_most_optimizations", before)
     del gymnasium.registry[WALK]
 
 
@@ -73,7 +70,7 @@ def config_of(env, settings, total_timesteps=1000):
 
 
 @pytest.fixture(scope="module", params=SETTINGS)
-def loops(request, quickly):
+def loops(request, registered):
     """The agent, a loop that learns and collects in turns, and one in which both overlap."""
     agent, _ = make_agent_and_plan(config_of(WALK, SETTINGS[request.param]))
     with closing(HostLoop(WALK, agent, SEEDS)) as in_turns, closing(HostLoop(WALK, agent, SEEDS, overlap=True)) as both:
