@@ -15,7 +15,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from accumbens.cells.attention import attend
+from accumbens.cells.attention import attention_weights
 
 SIZES = [(128, 32, 4), (128, 128, 8), (400, 400, 8)]  # hidden units, outputs, rank
 BATCH = {128: 384, 400: 96}
@@ -31,7 +31,7 @@ def direct(z1, z2, h):
 
 
 def factored(z1, z2, h):
-    return attend(z1, z2, h, standardise=True)
+    return attention_weights(z1, z2, standardise=True) @ h
 
 
 def programs(form, arguments):
