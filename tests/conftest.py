@@ -1,4 +1,4 @@
-"""One way to compile for the whole session, runtime shape checks, and what lies in `oracle/`, `probe/`, `docs/`, `tools/`.
+"""One way to compile for the whole session, runtime shape checks, and imports from `oracle/`, `probe/` and the like.
 
 Programs are compiled with few optimisations, and kept in a folder that all workers and all processes they start share:
 a program that two tests run is compiled once. So what a test sees does not depend on which tests ran before it. Set

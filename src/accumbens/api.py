@@ -14,7 +14,7 @@ from accumbens.credit.config import resolve_fit
 from accumbens.credit.kind import FITS
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs import launch
-from accumbens.runs.kind import Kind, recorded_result
+from accumbens.runs.kind import Kind
 from accumbens.runs.origin import parse_origin
 from accumbens.runs.tables import read_table
 from accumbens.training.config import resolve_config
@@ -79,7 +79,7 @@ class Run:
     @property
     def result(self) -> Any:
         """What it came to, a `Result` of its kind; None while it has not reached its end."""
-        return recorded_result(self.kind, self._directory)
+        return self.kind.recorded(self._directory)
 
     @property
     def seeds(self) -> list[int]:

@@ -132,7 +132,7 @@ def test_a_longer_run_is_the_run_that_was_longer_from_the_start(run, cli):
     assert accumbens.open_run(path).config.strides == 60
     cli("walk", "hill/steep", "--seeds", 2, "--strides", 60, "--name", "long")
     assert_same(path, path.with_name("long"))
-    with pytest.raises(AccumbensError, match="strides=60 cannot be used: .* is for 60 already"):
+    with pytest.raises(AccumbensError, match=r"strides=60 cannot be used: .* is for 60 already"):
         launch.resume(WALKS, path, _Silent(), length=60)
 
 
@@ -143,7 +143,7 @@ class _Silent:
 
 def test_begin_from_another(run, cli):
     path, _, _ = run
-    assert cli("walk", "hill/flat", "--strides", 1, "--name", "b", "--from_", f"{path}@40:1")[0] == 0
+    assert cli("walk", "hill/flat", "--strides", 1, "--name", "b", "--from", f"{path}@40:1")[0] == 0
     begun = Path("runs/hill/flat/trot/b")
     meta = json.loads((begun / "meta.json").read_text())
     assert (meta["from"]["run"], meta["from"]["step"], meta["from"]["seed"]) == (str(path.absolute()), 40, 1)
@@ -218,7 +218,7 @@ def test_no_other_command_claims_it(run, cli):
         code, _, err = cli(command, run[0])
         assert (code, "this is for agents, which 'accumbens train' makes" in err) == (2, True)
     code, _, err = cli("audit", run[0])
-    assert (code, err) == (2, "error: there is no audit of a walk\n")
+    assert (code, err) == (2, "error: there is no audit for a walk\n")
 
 
 def test_snapshots_are_listed(run):

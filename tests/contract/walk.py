@@ -3,18 +3,18 @@
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from accumbens import kinds
 from accumbens.cli.main import COMMANDS
-from accumbens.cli.start import Options, start
+from accumbens.cli.start import Options, Run, start
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Kind, Plan, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result, mean_and_all
 from accumbens.runs.settings import hints_of, parse_field, read_fields
 from accumbens.runs.tables import last_rows
+from accumbens.runs.words import Plan, Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class WalkConfig:
 
 
 class WalkJob(Job[dict]):
-    columns = ["height"]
+    columns = ("height",)
 
     def __init__(self, config):
         self.config, self.seeds, self.total = config, config.seed_list(), config.strides
@@ -98,21 +98,13 @@ class Walks(Kind[WalkConfig]):
 WALKS = Walks()
 
 
-def walk(
-    hill: str,
-    gait: str = "trot",
-    /,
-    *,
-    strides: int = 40,
-    seeds: int = 1,
-    name: str = "a",
-    from_: str = "",
-    dry_run: bool = False,
-    json: bool = False,
-) -> int:
+DEFAULTS = Options(name="a", checkpoint_seconds=0.0)
+
+
+def walk(hill: str, gait: str = "trot", /, *, strides: int = 40, run: Run = DEFAULTS) -> int:
     """Walk."""
-    config = WALKS.resolve(hill, gait, {"strides": strides, "seeds": seeds}, {})
-    return start(WALKS, config, Options(Path("runs"), name, False, dry_run, json, False, None, 0.0, from_ or None))
+    config = WALKS.resolve(hill, gait, {"strides": strides, "seed": run.seed, "seeds": run.seeds}, {})
+    return start(WALKS, config, run)
 
 
 def register():

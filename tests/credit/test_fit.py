@@ -16,7 +16,6 @@ from accumbens.errors import AccumbensError
 from accumbens.runs import launch
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
-from accumbens.runs.kind import recorded_result
 from accumbens.runs.snapshots import snapshot_steps
 from accumbens.runs.tables import read_table
 
@@ -91,7 +90,7 @@ def test_what_a_fit_comes_to(whole):
     for name in ("valid_accuracy", "test_accuracy", "valid_loss", "test_loss"):
         assert getattr(result, name) == [float(row[name]) for row in rows[-3:]]
     assert min(result.test_accuracy) > 0.6
-    assert recorded_result(FITS, run) == result
+    assert FITS.recorded(run) == result
     meta = run.read_meta()
     assert meta["data_sha256"] == Fitting(config_of(str(FITS.open(run.path)[1].task))).task.digest
     assert meta["task"]["inputs"] == 4
@@ -208,7 +207,7 @@ def test_what_was_being_written_is_written_again(whole, data, evaluations, tmp_p
     path = tmp_path / "heaps" / "backprop" / "a"
     metrics = path / "metrics.csv"
     metrics.write_text(metrics.read_text()[:-30])  # the last row is cut short
-    assert recorded_result(FITS, RunDirectory(path)) is None
+    assert FITS.recorded(RunDirectory(path)) is None
     result = launch.resume(FITS, path, reporter)
     assert without_time(path) == without_time(whole[1].path)
     assert newest_checkpoint(path) == newest_checkpoint(whole[1].path)

@@ -41,14 +41,13 @@ def _state(path: Path) -> dict[str, Any]:
     """How far a run is, and its result in a few words if it reached its end; or why it cannot be read."""
     from accumbens import kinds
     from accumbens.errors import AccumbensError
-    from accumbens.runs.kind import recorded_result
     from accumbens.runs.tables import last_rows
 
     known: dict[str, Any] = {"run": str(path), "kind": "–", "seeds": 0, "state": "", "result": ""}
     try:
         kind, run, config = kinds.open_run(path)
         known |= {"kind": kind.words.name, "seeds": config.seeds}
-        result, last = recorded_result(kind, run), last_rows(run.metrics)
+        result, last = kind.recorded(run), last_rows(run.metrics)
     except AccumbensError as error:
         return known | {"state": f"cannot be read: {error}"}
     if result is not None:

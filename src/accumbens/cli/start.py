@@ -1,7 +1,8 @@
 """What the commands that start a run share, whatever its kind."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -11,27 +12,43 @@ TRACKERS = Literal["tensorboard", "wandb"]
 SET = tyro.conf.arg(name="set", metavar="KEY=VALUE")
 FROM = tyro.conf.arg(name="from")
 
-Seed = Annotated[int, parsed("seed", int, "N")]
-Seeds = Annotated[int, parsed("seeds", int, "N")]
 Changes = Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], SET]
-Name = Annotated[str | None, parsed("name", str, "NAME"), default("date and time")]
-From = Annotated[str | None, parsed("from", str, "RUN[@STEP][:SEED]"), FROM, default("a new network")]
 Track = Annotated[str | None, parsed("track", TRACKERS, "{tensorboard,wandb}"), default("CSV only")]
 CheckpointSeconds = Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")]
 
 
-class Options(NamedTuple):
-    """How a run is started: where it is kept, how it is shown, and what it begins from."""
+@dataclass(frozen=True)
+class Options:
+    """What every run can be given."""
 
-    out: Path
-    name: str | None
-    resume: bool
-    dry_run: bool
-    json: bool
-    quiet: bool
-    track: str | None
-    checkpoint_seconds: float
-    begin_from: str | None = None
+    seed: Annotated[int, parsed("seed", int, "N")] = 0
+    """The first seed."""
+    seeds: Annotated[int, parsed("seeds", int, "N")] = 1
+    """Independent seeds, which learn side by side in one program."""
+    set_: Changes = ()
+    """Change settings, such as --set learning_rate=1e-3; --dry-run lists them all."""
+    from_: Annotated[str | None, parsed("from", str, "RUN[@STEP][:SEED]"), FROM, default("a new network")] = None
+    """Begin from the network of another run: each seed from its own, or all from one."""
+    out: Path = Path("runs")
+    """Folder that runs are kept in."""
+    name: Annotated[str | None, parsed("name", str, "NAME"), default("date and time")] = None
+    """Name of the run."""
+    resume: Flag = False
+    """Continue the run of that --name if there is one."""
+    dry_run: Flag = False
+    """Print the resolved configuration and its cost, and stop."""
+    json: Flag = False
+    """Print one line of JSON on standard output, last; everything else goes to standard error."""
+    quiet: Flag = False
+    """Print nothing but warnings, and those on standard error."""
+    track: Track = None
+    """Log to TensorBoard or Weights & Biases too."""
+    checkpoint_seconds: CheckpointSeconds = 60.0
+    """Seconds between checkpoints."""
+
+
+Run = tyro.conf.OmitArgPrefixes[Options]
+DEFAULTS = Options()
 
 
 def start(kind: Any, config: Any, options: Options) -> int:
@@ -49,20 +66,14 @@ def start(kind: Any, config: Any, options: Options) -> int:
     from accumbens.runs import launch
     from accumbens.runs.origin import parse_origin
 
-    origin = None if options.begin_from is None else parse_origin(options.begin_from)
+    origin = None if options.from_ is None else parse_origin(options.from_)
     if options.dry_run:
         print_plan(kind, config, options.json)
         return 0
-    work = {"out": options.out, "track": options.track, "checkpoint_seconds": options.checkpoint_seconds}
-    work |= {"origin": origin}
+    if options.resume and options.name is None:
+        raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")
+    begin = launch.start_or_resume if options.resume else launch.start
+    work = {"out": options.out, "name": options.name, "track": options.track, "origin": origin}
     with RunView(options.json, options.quiet) as view:
-        if not options.resume:
-            result = launch.start(kind, config, view, name=options.name, **work)
-        elif options.name is not None:
-            result = launch.start_or_resume(kind, config, view, name=options.name, **work)
-        else:
-            raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")
+        result = begin(kind, config, view, checkpoint_seconds=options.checkpoint_seconds, **work)
     return view.end(kind, result)
-
-
-__all__ = ["TRACKERS", "Changes", "CheckpointSeconds", "Flag", "From", "Name", "Options", "Seed", "Seeds", "Track"]

@@ -4,9 +4,8 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,20 +14,14 @@ from accumbens.credit.config import FitConfig, check_fit, resolve_fit
 from accumbens.credit.registry import all_rules, rule_entry
 from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.runs.audit import Audit
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Kind, Names, Plan, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result, mean_and_all
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
+from accumbens.runs.words import Names, Plan, Words
 from accumbens.stats import estimate
-
-if TYPE_CHECKING:
-    from accumbens.runs.chapter import Chapter
-    from accumbens.runs.comparing import Comparing
-    from accumbens.runs.experimenting import Experimenting
-    from accumbens.runs.sharing import Sharing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +70,13 @@ class Fits(Kind[FitConfig]):
     )
     result = FitResult
     curve_column = "test_loss"
+    says: ClassVar[Mapping[str, str]] = {
+        "comparing": "accumbens.credit.comparing:COMPARING",
+        "chapter": "accumbens.credit.chapter:CHAPTER",
+        "sharing": "accumbens.credit.sharing:SHARING",
+        "experimenting": "accumbens.credit.experimenting:EXPERIMENTING",
+        "audit": "accumbens.credit.audit.show:audit",
+    }
     not_compared = ("seed", "seeds", "evaluations", "data")
     options = ("layers", "epochs", "evaluations", "data")
     usual_method = "backprop"
@@ -225,40 +225,6 @@ class Fits(Kind[FitConfig]):
         if result.test_accuracy:
             return f"test accuracy {score_text(result.test_accuracy, 'accuracy')} %"
         return f"test loss {score_text(result.test_loss, 'loss')}"
-
-    @cached_property
-    def comparing(self) -> "Comparing":
-        """What `accumbens compare` asks."""
-        from accumbens.credit.comparing import COMPARING
-
-        return COMPARING
-
-    @cached_property
-    def chapter(self) -> "Chapter":
-        """What `accumbens report` asks."""
-        from accumbens.credit.chapter import CHAPTER
-
-        return CHAPTER
-
-    @cached_property
-    def sharing(self) -> "Sharing":
-        """What `accumbens export` and `accumbens.load` ask."""
-        from accumbens.credit.sharing import SHARING
-
-        return SHARING
-
-    @cached_property
-    def experimenting(self) -> "Experimenting":
-        """What `accumbens experiment` asks."""
-        from accumbens.credit.experimenting import EXPERIMENTING
-
-        return EXPERIMENTING
-
-    def audit(self, config: FitConfig, measured: bool) -> Audit:
-        """Derive from the traced rule what every layer's update reads."""
-        from accumbens.credit.audit.show import audit
-
-        return audit(config, measured)
 
 
 def score_text(values: Sequence[float], score: str) -> str:

@@ -10,7 +10,6 @@ from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import PlannedRun
 from accumbens.experiments.reporter import ExperimentReporter, OneRun
 from accumbens.runs.directory import require_same
-from accumbens.runs.kind import recorded_result
 from accumbens.runs.launch import start_or_resume
 from accumbens.runs.result import Result
 from accumbens.runs.settings import every_setting
@@ -53,7 +52,7 @@ def done(folder: Path, run: PlannedRun) -> Result | None:
     if not there.path.exists():
         return None
     require_same(every_setting(run.config), every_setting(run.kind.open(there.path)[1]), there.path)
-    return recorded_result(run.kind, there)
+    return run.kind.recorded(there)
 
 
 def progress_of(folder: Path, run: PlannedRun) -> float:

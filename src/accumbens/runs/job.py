@@ -29,7 +29,7 @@ class Job(ABC, Generic[S]):
     config: Any
     seeds: list[int]
     total: int
-    columns: list[str]
+    columns: Sequence[str]
     evaluation_columns: Sequence[str] = ()
     notes: Sequence[str] = ()
     keeps_every_network: bool = False

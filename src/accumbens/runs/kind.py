@@ -4,12 +4,13 @@
 run asks its kind, and nobody asks which kind it is.
 """
 
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from accumbens.errors import AccumbensError
 from accumbens.runs.audit import Audit
@@ -17,6 +18,7 @@ from accumbens.runs.directory import RunDirectory, existing_run, make_directory
 from accumbens.runs.job import Job
 from accumbens.runs.result import Result
 from accumbens.runs.settings import every_setting, plain, read_document, write_document
+from accumbens.runs.words import Names, Plan, Words
 
 if TYPE_CHECKING:
     from accumbens.runs.chapter import Chapter
@@ -25,68 +27,6 @@ if TYPE_CHECKING:
     from accumbens.runs.sharing import Sharing
 
 C = TypeVar("C", bound=Any)
-
-
-class Words(NamedTuple):
-    """What is said of the runs of one kind.
-
-    Attributes:
-        name: noun for a run: `agent`, `fit`.
-        verb: the command that starts one; also the table of `config.toml` that only such runs have, but for `train`.
-        table: that table.
-        place: what is learned: `environment`, `task`.
-        place_key: the field of the configuration that names it.
-        at: preposition, for runs `in` or `on` it.
-        method: who learns, or how: `agent`, `rule`.
-        method_key: the field of the configuration that names it.
-        part: a piece of the network: `cell`, `layer`.
-        step: what a run counts: `step`, `update`; a result says how many as `steps`, `updates`.
-        length: the field of the configuration that says how long a run is.
-        unit: what that counts, in the plural: `steps`, `epochs`.
-        score: what a run reports while it learns: `return`, `loss`.
-        score_form: how that is written, as Python's `format` takes it.
-    """
-
-    name: str
-    verb: str
-    table: str
-    place: str
-    place_key: str
-    at: str
-    method: str
-    method_key: str
-    part: str
-    step: str
-    length: str
-    unit: str
-    score: str
-    score_form: str
-
-
-class Plan(NamedTuple):
-    """What a run would cost.
-
-    Attributes:
-        costs: names and numbers, for people.
-        document: the same as plain values.
-        notes: what the user should know.
-    """
-
-    costs: Mapping[str, str]
-    document: Mapping[str, Any]
-    notes: Sequence[str] = ()
-
-
-class Names(NamedTuple):
-    """Names that may be given.
-
-    Attributes:
-        known: all that can be listed.
-        command: the command that lists them, if there is one.
-    """
-
-    known: Sequence[str] = ()
-    command: str | None = None
 
 
 class Kind(ABC, Generic[C]):
@@ -99,6 +39,7 @@ class Kind(ABC, Generic[C]):
         not_compared: fields of the configuration that two runs of one experiment may differ in.
         options: what `resolve` takes as `numbers`, beside `seed` and `seeds`.
         usual_method: the one that is taken if none is named.
+        says: `module:name` of what it says to rooms, by the names of the properties below.
     """
 
     words: ClassVar[Words]
@@ -107,6 +48,7 @@ class Kind(ABC, Generic[C]):
     not_compared: ClassVar[tuple[str, ...]] = ("seed", "seeds")
     options: ClassVar[tuple[str, ...]] = ()
     usual_method: ClassVar[str] = ""
+    says: ClassVar[Mapping[str, str]] = {}
 
     # Configurations
 
@@ -273,6 +215,18 @@ class Kind(ABC, Generic[C]):
             common: the fields of `Result`.
         """
 
+    def recorded(self, run: RunDirectory) -> Any:
+        """Return what a run that reached its end came to, a `Result`; None for one that did not."""
+        found = run.read_meta().get("result")
+        if found is None or found["interrupted"]:
+            return None
+
+        def number(value: Any) -> Any:  # JSON has no NaN
+            return [float("nan") if item is None else item for item in value] if isinstance(value, list) else value
+
+        fields: dict[str, Any] = {name: number(value) for name, value in found.items()} | {"run": str(run.path)}
+        return self.result(**fields)
+
     def draw(self, config: C, metrics: Path, evaluations: Path, picture: Path) -> None:
         """Draw a run's learning curve.
 
@@ -324,36 +278,36 @@ class Kind(ABC, Generic[C]):
         """Return the command that shows a run, whose path can be typed as it is given."""
         return f"accumbens report {run}"
 
-    # What is asked afterwards, each by the room of that name
+    # What is asked afterwards, each by the room of that name; what a kind does not say has a default
 
     @cached_property
     def comparing(self) -> "Comparing":
-        """What `accumbens compare` asks; if nothing is said, the curve's last number, of which more is better."""
+        """What `accumbens compare` asks: by default, about the curve's last number, of which more is better."""
         from accumbens.runs.comparing import Comparing, Metric
 
         metric = Metric(self.curve_column, f"the last {self.words.score} of each seed", self.words.score_form)
-        return Comparing((metric,), by=(self.words.method_key,))
+        return self._said("comparing") or Comparing((metric,), by=(self.words.method_key,))
 
     @cached_property
     def chapter(self) -> "Chapter":
-        """What `accumbens report` asks; if nothing is said, the curve and where it ends."""
+        """What `accumbens report` asks: by default, the curve and where it ends."""
         from accumbens.runs.chapter import Chapter
 
-        return Chapter(self)
+        return self._said("chapter") or Chapter(self)
 
     @cached_property
     def sharing(self) -> "Sharing":
-        """What `accumbens export` and `accumbens.load` ask; of a kind that says nothing, the plain network."""
+        """What `accumbens export` and `accumbens.load` ask: by default, the plain network."""
         from accumbens.runs.sharing import Sharing
 
-        return Sharing(self)
+        return self._said("sharing") or Sharing(self)
 
     @cached_property
     def experimenting(self) -> "Experimenting":
-        """What `accumbens experiment` asks; a kind that says nothing is shown by its words and its curve."""
+        """What `accumbens experiment` asks: by default, about words and curve."""
         from accumbens.runs.experimenting import Experimenting
 
-        return Experimenting(self)
+        return self._said("experimenting") or Experimenting(self)
 
     def audit(self, config: C, measured: bool) -> Audit:
         """Derive from the computation itself what every part learns from.
@@ -365,17 +319,14 @@ class Kind(ABC, Generic[C]):
         Raises:
             AccumbensError: there is nothing that could be audited.
         """
-        raise AccumbensError(f"there is no audit of a {self.words.name}")
+        audit = self._said("audit")
+        if audit is None:
+            raise AccumbensError(f"there is no audit for a {self.words.name}")
+        return audit(config, measured)
 
-
-def recorded_result(kind: Kind[Any], run: RunDirectory) -> Any:
-    """Return what a run that reached its end came to; None for one that did not."""
-    recorded = run.read_meta().get("result")
-    if recorded is None or recorded["interrupted"]:
-        return None
-
-    def number(value: Any) -> Any:  # JSON has no NaN
-        return [float("nan") if item is None else item for item in value] if isinstance(value, list) else value
-
-    fields: dict[str, Any] = {name: number(value) for name, value in recorded.items()}
-    return kind.result(**fields | {"run": str(run.path)})
+    def _said(self, room: str) -> Any:
+        """What the kind itself says to a room, imported when it is first asked; None if it says nothing."""
+        if room not in self.says:
+            return None
+        module, _, name = self.says[room].partition(":")
+        return getattr(importlib.import_module(module), name)

@@ -7,7 +7,7 @@ from typing import Any
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import RunDirectory, require_same
-from accumbens.runs.kind import Kind, recorded_result
+from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, first_networks
 from accumbens.runs.reporter import Reporter
 from accumbens.runs.result import Result
@@ -154,6 +154,6 @@ def _lengthen(kind: Kind[Any], run: RunDirectory, config: Any, length: int, repo
 
 def _finished(kind: Kind[Any], run: RunDirectory) -> Result | None:
     """The result of a run that needs no more work: it reached its end, and its last checkpoint is good."""
-    result = recorded_result(kind, run)
+    result = kind.recorded(run)
     newest = checkpoints.newest(run.checkpoints)
     return None if newest is not None and not checkpoints.is_good(newest) else result

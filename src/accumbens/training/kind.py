@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,22 +11,16 @@ from accumbens.agents.settings import SACSettings
 from accumbens.envs import registry
 from accumbens.errors import UnknownNameError
 from accumbens.presets import PRESETS, resolve_preset
-from accumbens.runs.audit import Audit
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Kind, Names, Plan, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result, mean_and_all
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
+from accumbens.runs.words import Names, Plan, Words
 from accumbens.stats import estimate
 from accumbens.training import config as configs
 from accumbens.training.config import RunConfig, resolve_config
-
-if TYPE_CHECKING:
-    from accumbens.runs.chapter import Chapter
-    from accumbens.runs.comparing import Comparing
-    from accumbens.runs.experimenting import Experimenting
-    from accumbens.runs.sharing import Sharing
 
 FASTER = {
     "ad_dqn": "ad_pqn",
@@ -83,6 +76,13 @@ class Agents(Kind[RunConfig]):
     )
     result = AgentResult
     curve_column = "mean_return"
+    says: ClassVar[Mapping[str, str]] = {
+        "comparing": "accumbens.training.comparing:COMPARING",
+        "chapter": "accumbens.training.chapter:CHAPTER",
+        "sharing": "accumbens.training.sharing:SHARING",
+        "experimenting": "accumbens.training.experimenting:EXPERIMENTING",
+        "audit": "accumbens.training.audit.show:audit",
+    }
     not_compared = ("seed", "seeds", "eval_frequency", "num_eval_episodes")
     options = ("total_timesteps", "net_arch", "credit", "eval_frequency", "num_eval_episodes")
     usual_method = "ad_pqn"
@@ -228,40 +228,6 @@ class Agents(Kind[RunConfig]):
     def look_again(self, run: str) -> str:
         """Return the command that plays with what was learned."""
         return f"accumbens evaluate {run}"
-
-    @cached_property
-    def comparing(self) -> "Comparing":
-        """What `accumbens compare` asks."""
-        from accumbens.training.comparing import COMPARING
-
-        return COMPARING
-
-    @cached_property
-    def chapter(self) -> "Chapter":
-        """What `accumbens report` asks."""
-        from accumbens.training.chapter import CHAPTER
-
-        return CHAPTER
-
-    @cached_property
-    def sharing(self) -> "Sharing":
-        """What `accumbens export` and `accumbens.load` ask."""
-        from accumbens.training.sharing import SHARING
-
-        return SHARING
-
-    @cached_property
-    def experimenting(self) -> "Experimenting":
-        """What `accumbens experiment` asks."""
-        from accumbens.training.experimenting import EXPERIMENTING
-
-        return EXPERIMENTING
-
-    def audit(self, config: RunConfig, measured: bool) -> Audit:
-        """Derive from the traced learning itself whose errors each cell's update reads."""
-        from accumbens.training.audit.show import audit
-
-        return audit(config, measured)
 
 
 def part_names(config: RunConfig, count: int) -> list[str]:
