@@ -32,7 +32,7 @@ jaxtyping.install_import_hook("accumbens", "beartype.beartype")
 # Some tests press Ctrl-C, which a shell that starts them in the background has told them to ignore.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs", "tools")]
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "probe", "docs")]
 
 
 def pytest_unconfigure(config):

@@ -10,8 +10,9 @@ from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
 from accumbens.kinds import KINDS
 from accumbens.runs.comparing import Comparing, Metric
-from accumbens.runs.kind import Kind, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.tables import Table, read_table, to_json
+from accumbens.runs.words import Words
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from accumbens.conditioning import (
 from accumbens.conditioning.trials import ALONE, OMITTED, PAIRED, TIMES, exact_td_errors
 from accumbens.envs.conditioning import DELAY
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.training.kind import AGENTS
 from accumbens.runs.tables import read_table
 from accumbens.training.config import resolve_config
+from accumbens.training.kind import AGENTS
 
 STEPS = [0, 500, 1000, 5000, 10_000]
 

@@ -4,19 +4,11 @@ import runpy
 import sys
 
 import pytest
-from compiling import shared_programs
 from pages import PAGES, ROOT, blocks, commands, shortened
 
 from accumbens.cli.main import COMMANDS, main
 
 RUNNABLE = [page for page in PAGES if blocks(page)]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compile_once_and_quickly(tmp_path_factory):
-    """Pages train the same small programs again and again, for a few steps each."""
-    with shared_programs(tmp_path_factory.mktemp("programs")):
-        yield
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))

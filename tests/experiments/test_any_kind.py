@@ -13,9 +13,10 @@ from accumbens.experiments.summary import export, write
 from accumbens.experiments.tables import end_table
 from accumbens.kinds import KINDS
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Kind, Plan, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result
 from accumbens.runs.tables import last_rows
+from accumbens.runs.words import Plan, Words
 
 
 @dataclass(frozen=True)

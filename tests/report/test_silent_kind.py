@@ -12,10 +12,11 @@ from accumbens import kinds
 from accumbens.report import load_runs, render
 from accumbens.runs.chapter import Chapter, Plot, column
 from accumbens.runs.directory import RunDirectory
-from accumbens.runs.kind import Kind, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result
 from accumbens.runs.settings import every_setting, read_fields
 from accumbens.runs.tables import Table
+from accumbens.runs.words import Words
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

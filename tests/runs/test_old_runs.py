@@ -12,8 +12,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
-from compiling import shared_programs
-from safetensors import safe_open
 
 import accumbens
 from accumbens import kinds
@@ -43,13 +41,6 @@ class Silent:
 
     def __getattr__(self, name):
         return lambda *arguments: None
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compile_as_they_were(tmp_path_factory):
-    """Few optimisations, as when the runs were made."""
-    with shared_programs(tmp_path_factory.mktemp("programs")):
-        yield
 
 
 @pytest.fixture(params=CASES, ids=lambda case: case.name)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from compiling import shared_programs
 
 import accumbens
 from accumbens.share.export import export
@@ -10,15 +9,8 @@ from accumbens.share.export import export
 TINY = {"net_arch": (6, 5), "num_envs": 4, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
 
 
-@pytest.fixture(scope="package", autouse=True)
-def compile_quickly(tmp_path_factory):
-    """Share compiled programs between all runs of these tests; compile them with few optimisations."""
-    with shared_programs(tmp_path_factory.mktemp("programs")):
-        yield
-
-
 @pytest.fixture(scope="package")
-def run(tmp_path_factory, compile_quickly):
+def run(tmp_path_factory):
     """A finished run of the seeds 3 and 4."""
     out = tmp_path_factory.mktemp("runs")
     sizes = {"total_timesteps": 4096, "seed": 3, "seeds": 2, "num_eval_episodes": 2, "eval_frequency": 2048}
@@ -34,7 +26,7 @@ def exported(tmp_path_factory, run):
 
 
 @pytest.fixture(scope="package")
-def fitted(tmp_path_factory, compile_quickly):
+def fitted(tmp_path_factory):
     """A finished fit of the seeds 3 and 4: digits, whose pixels from 0 to 16 the network meets from -1 to 1."""
     out = tmp_path_factory.mktemp("fits")
     sizes = {"layers": (16,), "epochs": 3, "seed": 3, "seeds": 2}

@@ -16,8 +16,9 @@ from accumbens.cli.main import main
 from accumbens.errors import AccumbensError
 from accumbens.runs import launch
 from accumbens.runs.job import Job
-from accumbens.runs.kind import Kind, Plan, Words
+from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result
+from accumbens.runs.words import Plan, Words
 
 
 @dataclass(frozen=True, kw_only=True)
