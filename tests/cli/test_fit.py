@@ -142,7 +142,7 @@ def test_a_dry_run_says_what_it_would_do(cli, tmp_path):
     assert outcome.code == 0
     config, plan = outcome.json, outcome.json["plan"]
     assert (config["task"], config["rule"], config["epochs"], config["seeds"]) == ("digits", "backprop", 4, 2)
-    assert config["layers"] == [16]
+    assert config["rule_settings"]["layers"] == [16]
     assert plan == {"updates": 132, "updates_per_epoch": 33, "parameters": [64 * 16 + 16, 16 * 10 + 10], "notes": []}
     outcome = cli("fit", *WORDS, "--dry-run", "--out", tmp_path)
     for name, cost in (

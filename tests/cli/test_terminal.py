@@ -96,7 +96,6 @@ def test_a_summary_can_be_copied(capsys):
         "greedy return  450.0  (seeds: 500.0, 400.0)  full network, last evaluation",
         "steps          8,192 in 61 s, 1,234 steps/s",
         f"run            {run}",
-        f"picture        {run}/curve.png",
         f"look again     accumbens evaluate '{run}'",
     ]
 

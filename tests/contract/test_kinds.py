@@ -93,6 +93,14 @@ def test_start(run):
     assert [int(step.stem) for step in sorted((path / "snapshots").iterdir())] == [0, 40]
 
 
+def test_dry_run_from_another(run, cli):
+    code, out, err = cli("walk", "hill/steep", "--dry-run", "--json", "--from", run[0])
+    assert (code, json.loads(out)["from"]["step"]) == (0, 40)
+    assert f"begins from                {run[0].absolute()}, step 40, each seed's own network" in err
+    code, _, err = cli("walk", "hill/steep", "--dry-run", "--from", f"{run[0]}@7")
+    assert (code, "step=7 cannot be used" in err) == (2, True)
+
+
 def test_dry_run(cli):
     code, out, err = cli("walk", "hill/steep", "--strides", 7, "--dry-run", "--json")
     assert (code, json.loads(out)["plan"], json.loads(out)["strides"]) == (0, {"strides": 7}, 7)
@@ -128,7 +136,7 @@ def test_a_longer_run_is_the_run_that_was_longer_from_the_start(run, cli):
     path, _, _ = run
     assert cli("resume", path, "--total-timesteps", 60)[0] == 2
     assert cli("resume", path, "--epochs", 60)[2].startswith("error: epochs=60 cannot be used")
-    launch.resume(WALKS, path, _Silent(), length=60)
+    assert cli("resume", path, "--length", 60)[0] == 0
     assert accumbens.open_run(path).config.strides == 60
     cli("walk", "hill/steep", "--seeds", 2, "--strides", 60, "--name", "long")
     assert_same(path, path.with_name("long"))

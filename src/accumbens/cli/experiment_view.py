@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from accumbens.cli.terminal import print_whole
 from accumbens.experiments.execute import done, progress_of
 from accumbens.experiments.plan import Experiment, PlannedRun
 from accumbens.experiments.tables import EndTable, end_table
@@ -129,17 +130,11 @@ class ExperimentView:
             return
         self._console.print(f"[bold]{experiment.name}, {experiment.budget}[/]: {escape(experiment.title)}")
         end = end_table(experiment.kind.experimenting, rows)
-        self._print_whole(_printed(end))
+        print_whole(self._console, _printed(end))
         for note in end.notes:
             self._console.print(f"[dim]{escape(note)}[/]", soft_wrap=True)
         for name, path in (("table", folder / "summary.csv"), ("figure", folder / "curves.png")):
             self._console.print(f"[dim]{name:<8}[/]{escape(shlex.quote(str(path)))}", soft_wrap=True)
-
-    def _print_whole(self, table: Table) -> None:
-        """Print a table that is never cut short: a narrow window breaks its lines instead."""
-        widest = self._console.options.update(max_width=1000)
-        width = max(self._console.width, self._console.measure(table, options=widest).maximum)
-        Console(file=self._console.file, width=width, highlight=False).print(table)
 
     def plan(self, experiment: Experiment, runs: Sequence[PlannedRun], folder: Path) -> None:
         """Print what would run."""
@@ -152,7 +147,7 @@ class ExperimentView:
         table.add_column("state")
         for run in runs:
             table.add_row(run.place, run.row, str(run.config.seeds), f"{run.size:,}", state_of(folder, run))
-        self._print_whole(table)
+        print_whole(self._console, table)
         size = f"{_short(self._total)} {words.unit} of all seeds"
         self._console.print(f"{len(runs)} runs, {size}, in {escape(str(folder))}")
 

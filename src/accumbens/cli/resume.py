@@ -12,6 +12,7 @@ def resume(
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("as before")] = None,
     epochs: Annotated[int | None, parsed("epochs", int, "N"), default("as before")] = None,
+    length: Annotated[int | None, parsed("length", int, "N"), default("as before")] = None,
     json: Flag = False,
     quiet: Flag = False,
     track: Track = None,
@@ -23,6 +24,7 @@ def resume(
         run: the run's directory.
         total_timesteps: Environment steps of each seed that an agent's run shall have now: more than before.
         epochs: Passes through the training data that a fit shall have now: more than before.
+        length: The same for a run of any kind, in its own unit.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
         track: Log to TensorBoard or Weights & Biases too.
@@ -34,15 +36,17 @@ def resume(
     from accumbens.runs import launch
 
     kind, _, _ = kinds.open_run(run)
-    lengths = {"total_timesteps": total_timesteps, "epochs": epochs}
-    for name, value in lengths.items():
-        if value is not None and name != kind.words.length:
-            wanted = f"--{kind.words.length.replace('_', '-')}"
+    given = {"total_timesteps": total_timesteps, "epochs": epochs, "length": length}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, value in given.items():
+        if name not in (kind.words.length, "length"):
             raise AccumbensError(
-                f"{name}={value} cannot be used: {run} is of '{kind.words.verb}', whose length is {wanted}"
+                f"{name}={value} cannot be used: {run} was made by 'accumbens {kind.words.verb}', and its length is "
+                f"{kind.words.length}; --length N takes that"
             )
+    if len(given) > 1:
+        raise AccumbensError(f"{' and '.join(given)} say the same: give one of them")
     with RunView(json, quiet) as view:
-        result = launch.resume(
-            kind, run, view, track=track, checkpoint_seconds=checkpoint_seconds, length=lengths.get(kind.words.length)
-        )
+        asked = next(iter(given.values()), None)
+        result = launch.resume(kind, run, view, track=track, checkpoint_seconds=checkpoint_seconds, length=asked)
     return view.end(kind, result)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from accumbens.cli.terminal import print_json
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result
 
@@ -101,7 +102,9 @@ class RunView:
         if self._quiet:
             return
         run = shlex.quote(result.run)
-        rows = kind.summary(result) | {"run": result.run, "picture": f"{result.run}/curve.png"}
+        rows, picture = kind.summary(result) | {"run": result.run}, RunDirectory(Path(result.run)).curve
+        if picture.exists():
+            rows["picture"] = str(picture)
         rows["look again"] = kind.look_again(run)
         if result.interrupted:
             rows["continue"] = f"accumbens resume {run}"

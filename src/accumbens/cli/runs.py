@@ -21,7 +21,7 @@ def runs(folders: Annotated[tuple[Path, ...], tyro.conf.Positional, FOLDERS] = (
     from rich.markup import escape
     from rich.table import Table
 
-    from accumbens.cli.terminal import print_json
+    from accumbens.cli.terminal import print_json, print_whole
     from accumbens.runs.find import find_runs
 
     found = [_state(files.path) for files in find_runs(folders or (Path("runs"),)) if files.is_directory]
@@ -30,10 +30,10 @@ def runs(folders: Annotated[tuple[Path, ...], tyro.conf.Positional, FOLDERS] = (
         return 0
     table = Table(box=None, pad_edge=False)
     for column in ("run", "kind", "seeds", "state", "result"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, no_wrap=True)
     for run in found:
         table.add_row(*(escape(str(run[name])) for name in ("run", "kind", "seeds", "state", "result")))
-    Console().print(table, highlight=False)
+    print_whole(Console(), table)
     return 0
 
 

@@ -68,7 +68,7 @@ def start(kind: Any, config: Any, options: Options) -> int:
 
     origin = None if options.from_ is None else parse_origin(options.from_)
     if options.dry_run:
-        print_plan(kind, config, options.json)
+        print_plan(kind, config, origin, options.json)
         return 0
     if options.resume and options.name is None:
         raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")

@@ -8,7 +8,7 @@ from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import RunDirectory, require_same
 from accumbens.runs.kind import Kind
-from accumbens.runs.origin import Origin, first_networks
+from accumbens.runs.origin import Origin, checked_origin
 from accumbens.runs.reporter import Reporter
 from accumbens.runs.result import Result
 from accumbens.runs.session import Session
@@ -48,8 +48,7 @@ def start(
     """
     require_usable(track, checkpoint_seconds)
     with closing(kind.make_job(config)) as job:
-        known = None if origin is None else first_networks(kind, origin, job).origin
-        meta = {} if known is None else {"from": known._asdict()}
+        meta = {} if origin is None else {"from": checked_origin(kind, origin, job)._asdict()}
         run = kind.create(config, out, name, meta)
         with run.lock():
             return Session(kind, job, run, report, track, checkpoint_seconds).execute()

@@ -84,6 +84,17 @@ def first_networks(kind: Kind[Any], origin: Origin, job: Job[Any]) -> FirstNetwo
     return FirstNetworks(networks, origin._replace(step=step, sha256=digest))
 
 
+def checked_origin(kind: Kind[Any], origin: Origin, job: Job[Any]) -> Origin:
+    """Return an origin with step and digest, once it is sure that the job can begin from it.
+
+    Raises:
+        AccumbensError: as for `first_networks`; or such runs cannot begin from another.
+    """
+    found = first_networks(kind, origin, job)
+    job.begin_from(job.init(), found.networks)
+    return found.origin
+
+
 def _chosen(origin: Origin, there: list[int], here: list[int]) -> list[int]:
     """The seed of the other run that each seed begins from."""
     listed = ", ".join(map(str, there))
