@@ -7,7 +7,11 @@ import pytest
 from accumbens.cells import AttentionCell, GoodnessReadout
 
 # As a user's programs are compiled, unlike those of other tests.
-ALL_OPTIMISATIONS = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
+ALL_OPTIMISATIONS = {
+    "xla_backend_optimization_level": 3,
+    "xla_llvm_disable_expensive_passes": False,
+    "xla_cpu_use_fusion_emitters": True,
+}
 
 
 @pytest.mark.parametrize(("rows", "candidates", "hidden", "width", "rank"), [(64, 2, 8, 32, 8), (512, 4, 96, 32, 8)])

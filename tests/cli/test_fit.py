@@ -154,7 +154,7 @@ def test_a_dry_run_says_what_it_would_do(cli, tmp_path):
     shown = {line.split()[0]: line.split(maxsplit=2)[1:] for line in outcome.out.splitlines() if line}
     for setting, value, source in (
         ("layers", "16", "your choice"),
-        ("learning_rate", "0.00048828125", "default"),
+        ("learning_rate", "0.003", "your choice"),
         ("batch_size", "32", "default"),
         ("test_fraction", "0.2", "default"),
         ("split_seed", "0", "default"),
@@ -244,7 +244,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_like_one_that_is_not(fit_run,
     command = ["fit", *WORDS, "--out", tmp_path, "--name", "a", "--checkpoint-seconds", 0, "--resume", "--quiet"]
     path = tmp_path / "digits" / "backprop" / "a"
     # While the rows of the first evaluation are written; then at a checkpoint's file, at rows, and at meta.json.
-    for at_sync, is_there in ((7, -1), (9, 16), (7, 16), (13, 50)):
+    for at_sync, is_there in ((8, -1), (9, 16), (7, 16), (13, 50)):
         assert run_apart(command, at_sync) == -signal.SIGKILL
         assert is_there <= newest(path) < 132
     assert run_apart(command) == 0

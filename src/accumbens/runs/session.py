@@ -84,7 +84,7 @@ class Session:
             if origin is not None:
                 state = job.begin_from(state, first_networks(self._kind, Origin(**origin), job).networks)
         step = job.step_of(state)
-        for table in (self._metrics, self._evaluations):
+        for table in dict.fromkeys((self._metrics, self._evaluations)):  # one table may be both
             table.forget_after(step or -1)  # at the start some are evaluated, if need be again
         self._evaluated = max((int(row["step"]) for row in read_table(self._evaluations.path)), default=0)
         forget_snapshots_after(run, step)
