@@ -48,6 +48,7 @@ def agent_of_known_values(num_cells=3, duration_exponent=None):
         epsilon=lambda step: step * 0.0,
         learning_rate=optax.constant_schedule(0.0),
         network=lambda state: state,
+        with_network=lambda state, network: network,
         num_envs=1,
         rollout_length=1,
         num_cells=num_cells,
