@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 import accumbens
 from accumbens import kinds

@@ -152,7 +152,9 @@ def _lengthen(kind: Kind[Any], run: RunDirectory, config: Any, length: int, repo
 
 
 def _finished(kind: Kind[Any], run: RunDirectory) -> Result | None:
-    """The result of a run that needs no more work: it reached its end, and its last checkpoint is good."""
-    result = kind.recorded(run)
-    newest = checkpoints.newest(run.checkpoints)
-    return None if newest is not None and not checkpoints.is_good(newest) else result
+    """The result of a run that needs no more work: it reached its end, and the checkpoint of its end is good."""
+    result, newest = kind.recorded(run), checkpoints.newest(run.checkpoints)
+    if result is None or newest is None:
+        return result
+    is_of_the_end = int(newest.stem) >= getattr(result, f"{kind.words.step}s")
+    return result if is_of_the_end and checkpoints.is_good(newest) else None
