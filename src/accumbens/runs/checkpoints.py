@@ -157,6 +157,24 @@ def _checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("*.ckpt") if path.stem.isdecimal()), key=lambda path: int(path.stem))
 
 
+def require_good(folder: Path) -> None:
+    """Refuse a folder all of whose checkpoints are damaged, before anything is made to go on from one.
+
+    Raises:
+        AccumbensError: says of each what is wrong.
+    """
+    refused = []
+    for path in reversed(_checkpoints(folder)):
+        try:
+            _verify(path)
+        except (DamagedCheckpointError, OSError) as error:
+            refused.append(str(error))
+        else:
+            return
+    if refused:
+        raise AccumbensError("\n".join([f"there is no good checkpoint in {folder}", *refused]))
+
+
 def newest(folder: Path) -> Path | None:
     """Return the newest checkpoint, good or damaged; None if there is none."""
     return next(reversed(_checkpoints(folder)), None)

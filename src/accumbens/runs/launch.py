@@ -89,6 +89,7 @@ def resume(
         if finished:
             report.message(f"the run {path} is complete")
             return finished
+        checkpoints.require_good(run.checkpoints)
         with closing(kind.make_job(config)) as job:
             return Session(kind, job, run, report, track, checkpoint_seconds).execute()
 
