@@ -88,7 +88,7 @@ class Session:
             table.forget_after(step or -1)  # at the start some are evaluated, if need be again
         self._evaluated = max((int(row["step"]) for row in read_table(self._evaluations.path)), default=0)
         forget_snapshots_after(run, step)
-        if step == 0:
+        if step == 0 or job.keeps_every_network:
             self._snapshot(state)
         sessions = run.read_meta()["sessions"]
         sessions.append({"from_step": step, "command": command_line(), **describe_machine()})
