@@ -20,7 +20,7 @@ OBSERVATION = np.random.default_rng(0).normal(size=(ENVS, 3)).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def acting(quick_jit):
-    agent = make_agent(SETTINGS, facts(), 1000, None)
+    agent = make_agent(SETTINGS, facts(), 1000, False)
     stack = agent.network(quick_jit(agent.init)(jax.random.key(0)))
     return agent, stack, quick_jit(agent.act)
 
@@ -98,7 +98,7 @@ def test_learning_rate_schedules(schedule, expected):
 
 def test_parallel_learner_counts():
     """100 steps are 6.25 blocks of 16: seven blocks of two epochs of two minibatches."""
-    agent = make_agent(SETTINGS, facts(), 100, None)
+    agent = make_agent(SETTINGS, facts(), 100, False)
     assert (agent.num_envs, agent.rollout_length, agent.num_cells) == (ENVS, 4, 2)
     assert [agent.updates_at(block) for block in (0, 1, 7)] == [0, 4, 28]
 
@@ -121,7 +121,7 @@ def test_replay_learner_counts(num_envs, train_every, learning_starts, rollout_l
         epsilon_end=0.1,
         epsilon_fraction=0.5,
     )
-    agent = make_agent(settings, facts(), 100_000, None)
+    agent = make_agent(settings, facts(), 100_000, False)
     assert agent.rollout_length == rollout_length
     assert [agent.updates_at(first_block + extra) for extra in (-1, 0, 1, 2)] == [0, 0, 3, 6]
     # ε decays from the first update on, over half the run.
@@ -130,7 +130,7 @@ def test_replay_learner_counts(num_envs, train_every, learning_starts, rollout_l
 
 
 def test_acting_on_the_top_cell_alone(quick_jit):
-    agent = make_agent(dataclasses.replace(SETTINGS, act_on="top"), facts(), 1000, None)
+    agent = make_agent(dataclasses.replace(SETTINGS, act_on="top"), facts(), 1000, False)
     stack = agent.network(quick_jit(agent.init)(jax.random.key(0)))
     decision = quick_jit(agent.act)(stack, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
     np.testing.assert_array_equal(decision.action, np.argmax(decision.values[:, -1], axis=-1))
@@ -150,7 +150,7 @@ def test_bootstrapping_from_the_mean_over_cells(readout):
 
 def test_quantiles_are_averaged_over_cells_and_quantiles_when_acting(quick_jit):
     settings = dataclasses.replace(SETTINGS, readout="quantile", num_quantiles=5, loss="quantile_huber")
-    agent = make_agent(settings, facts(), 1000, None)
+    agent = make_agent(settings, facts(), 1000, False)
     stack = agent.network(quick_jit(agent.init)(jax.random.key(0)))
     decision = quick_jit(agent.act)(stack, agent.init_memory(ENVS), OBSERVATION, 0.0, jax.random.key(0))
     assert decision.values.shape == (ENVS, 2, 5, 2)
@@ -193,7 +193,7 @@ def test_learners_take_factored_actions(learner, quick_jit):
         "parallel": ParallelSettings(**common, rollout_length=4, num_minibatches=2),
         "replay": ReplaySettings(**common, batch_size=8, train_every=ENVS * 4, learning_starts=0, context_length=2),
     }[learner]
-    agent = make_agent(settings, facts(**FACTORED, max_episode_steps=50), 1000, 50)
+    agent = make_agent(settings, facts(**FACTORED, max_episode_steps=50), 1000, True)
 
     def run(key):
         state = agent.init(key)

@@ -92,7 +92,7 @@ def parallel_program(settings, jit):
     """`learn(cell)`: stack, optimiser states and metrics after a phase with other targets in that cell, if not None."""
     stack = stack_of(settings, 0)
     _, states = optimiser_states_of(settings, stack)
-    learn = jit(make_agent(settings, FACTS, 10**6, None).learn)
+    learn = jit(make_agent(settings, FACTS, 10**6, False).learn)
 
     quantiles = (settings.num_quantiles,) if settings.readout == "quantile" else ()
 

@@ -67,7 +67,7 @@ def expected_targets(stack, rollout):
 @pytest.mark.parametrize("credit", ["local", "backprop"])
 def test_learning_phase_matches_numpy(credit, quick_jit):
     settings = dataclasses.replace(SETTINGS, credit=credit)
-    agent = make_agent(settings, FACTS, 10**6, 5)
+    agent = make_agent(settings, FACTS, 10**6, True)
     state = quick_jit(agent.init)(jax.random.key(0))
     rollout = make_rollout(np.random.default_rng(0))
     assert rollout.terminated.any()

@@ -21,7 +21,7 @@ def make_training(settings, blocks, num_seeds):
 
     def train(table):
         env = environment(table)
-        agent = make_agent(settings, env, total_steps(settings, blocks), truncation_spacing=1)
+        agent = make_agent(settings, env, total_steps(settings, blocks), truncates=True)
         loop = make_device_loop(env, agent)
         run, metrics = loop.chunk(loop.init(jnp.arange(num_seeds)), jnp.asarray(blocks))
 

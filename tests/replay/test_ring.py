@@ -24,7 +24,7 @@ class Setting(NamedTuple):
     block_length: int
     num_blocks: int
     context_length: int
-    truncation_spacing: int | None
+    truncates: bool
 
     @property
     def rows(self):
@@ -36,12 +36,12 @@ class Setting(NamedTuple):
 
 
 SETTINGS = [
-    Setting(num_envs=1, block_length=1, num_blocks=6, context_length=3, truncation_spacing=1),
-    Setting(num_envs=2, block_length=3, num_blocks=4, context_length=4, truncation_spacing=3),
-    Setting(num_envs=3, block_length=4, num_blocks=3, context_length=2, truncation_spacing=5),
-    Setting(num_envs=2, block_length=5, num_blocks=1, context_length=3, truncation_spacing=2),
-    Setting(num_envs=2, block_length=2, num_blocks=5, context_length=0, truncation_spacing=4),
-    Setting(num_envs=2, block_length=4, num_blocks=3, context_length=5, truncation_spacing=None),
+    Setting(num_envs=1, block_length=1, num_blocks=6, context_length=3, truncates=True),
+    Setting(num_envs=2, block_length=3, num_blocks=4, context_length=4, truncates=True),
+    Setting(num_envs=3, block_length=4, num_blocks=3, context_length=2, truncates=True),
+    Setting(num_envs=2, block_length=5, num_blocks=1, context_length=3, truncates=True),
+    Setting(num_envs=2, block_length=2, num_blocks=5, context_length=0, truncates=True),
+    Setting(num_envs=2, block_length=4, num_blocks=3, context_length=5, truncates=False),
 ]
 
 
@@ -57,7 +57,7 @@ def compiled(setting, dtype, with_carry=False):
         shape,
         dtype,
         setting.context_length,
-        setting.truncation_spacing,
+        setting.truncates,
         carry_shapes,
     )
     return ring, jax.jit(ring.append, donate_argnums=0), jax.jit(ring.sample, static_argnums=3)
@@ -75,19 +75,9 @@ class Model:
 
     def __init__(self, setting, endings):
         self.setting = setting
-        self.endings = []  # per step, per environment
-        elapsed = [0] * setting.num_envs
-        for step_endings in endings:
-            row = []
-            for n, ending in enumerate(step_endings):
-                elapsed[n] += 1
-                spacing = setting.truncation_spacing
-                if ending == TRUNCATES and (spacing is None or elapsed[n] < spacing):
-                    ending = GOES_ON
-                if ending != GOES_ON:
-                    elapsed[n] = 0
-                row.append(ending)
-            self.endings.append(row)
+        # per step, per environment
+        never = () if setting.truncates else (TRUNCATES,)
+        self.endings = [[GOES_ON if ending in never else ending for ending in step] for step in endings]
 
     def number(self, t, n):
         return 2 * (t * self.setting.num_envs + n)
@@ -219,10 +209,9 @@ def test_sampling_is_uniform(num_blocks):
     assert abs(chi_square - degrees) < 5 * np.sqrt(2 * degrees)
 
 
-def test_final_observations_survive_until_their_row_is_overwritten():
-    # Truncated as often as promised, at every phase: the side table is always full.
+@pytest.mark.parametrize("spacing", [1, 5])
+def test_final_observations_survive_until_their_row_is_overwritten(spacing):
     setting = SETTINGS[2]
-    spacing = setting.truncation_spacing
     for phase in range(spacing):
         steps = np.arange(6 * setting.rows)[:, None] + np.arange(setting.num_envs)
         model = Model(setting, np.where((steps + phase) % spacing == 0, TRUNCATES, GOES_ON).tolist())
@@ -261,11 +250,11 @@ def test_seeds_in_parallel_share_the_block_count():
         jax.tree.map(np.testing.assert_array_equal, of_seed, alone)
 
 
-@pytest.mark.parametrize(("truncation_spacing", "seeds"), [(None, None), (100, 2), (1, 2)])
-def test_a_donated_ring_is_written_in_place(truncation_spacing, seeds):
+@pytest.mark.parametrize(("truncates", "seeds"), [(False, None), (True, 2)])
+def test_a_donated_ring_is_written_in_place(truncates, seeds):
     # Compiled memory, not time: a copy of the ring inside the loop would need temporary memory of its size.
     num_envs, block_length, shape = 4, 2, (10, 10, 4)
-    ring = make_ring(50_000, num_envs, block_length, shape, bool, 4, truncation_spacing)
+    ring = make_ring(50_000, num_envs, block_length, shape, bool, 4, truncates)
 
     def step(storage, key, blocks):
         observation = jax.random.bernoulli(key, shape=(block_length, num_envs, *shape))
@@ -297,14 +286,14 @@ def test_a_donated_ring_is_written_in_place(truncation_spacing, seeds):
 
 
 def test_sizes():
-    ring = make_ring(1_000, 4, 8, (10, 10, 4), bool, 10, None)
+    ring = make_ring(1_000, 4, 8, (10, 10, 4), bool, 10, False)
     assert ring.capacity == 31 * 4 * 8
     assert ring.num_bytes == ring.capacity * (50 + 4 + 4 + 1 + 1)
     storage = ring.init()
     assert sum(leaf.nbytes for leaf in jax.tree.leaves(storage)) == ring.num_bytes
-    limited = make_ring(1_000, 4, 8, (10, 10, 4), bool, 10, 100)
-    assert limited.num_bytes == ring.num_bytes + ring.capacity * 4 + 3 * 4 * 50 + 4 * 4
-    carried = make_ring(1_000, 4, 8, (10, 10, 4), bool, 0, None, carry_shapes=(128, 96))
+    limited = make_ring(1_000, 4, 8, (10, 10, 4), bool, 10, True)
+    assert limited.num_bytes == ring.num_bytes + ring.capacity * 50
+    carried = make_ring(1_000, 4, 8, (10, 10, 4), bool, 0, False, carry_shapes=(128, 96))
     assert carried.num_bytes == ring.num_bytes + ring.capacity * 4 * (128 + 96)
 
 
@@ -317,7 +306,6 @@ def test_sizes():
         ({"num_envs": 0}, "num_envs >= 1"),
         ({"block_length": 0}, "block_length >= 1"),
         ({"context_length": -1}, "context_length >= 0"),
-        ({"truncation_spacing": 0}, "truncation_spacing must be at least 1"),
     ],
 )
 def test_bad_settings_are_refused(changes, message):
@@ -328,7 +316,7 @@ def test_bad_settings_are_refused(changes, message):
         "observation_shape": (3,),
         "observation_dtype": bool,
         "context_length": 10,
-        "truncation_spacing": 10,
+        "truncates": True,
     }
     make_ring(**good)
     with pytest.raises(AccumbensError, match=message):

@@ -121,7 +121,7 @@ def test_continuous_actions_on_the_host():
 def test_cells_that_are_alike_are_told_apart_by_their_place():
     """At full size, several updates of several minibatches, cells 2 and 3 of the same shapes."""
     settings = ParallelSettings(net_arch=(6, 6, 6, 6), rank=2, num_envs=2, rollout_length=8, num_minibatches=2)
-    audit = audit_agent(make_agent(settings, facts(), 1000, None), facts(), "local", truncates=False, measure=False)
+    audit = audit_agent(make_agent(settings, facts(), 1000, False), facts(), "local", truncates=False, measure=False)
     assert audit.verdict() == [LOCAL]
     np.testing.assert_array_equal(audit.dependencies.td_errors(), np.eye(4))
 
@@ -166,7 +166,7 @@ def test_a_cell_of_somebody_else(credit, monkeypatch):
 
 
 def test_what_is_not_made_of_cells_cannot_be_audited():
-    agent = make_agent(small(ParallelSettings()), facts(), 1000, None)
+    agent = make_agent(small(ParallelSettings()), facts(), 1000, False)
     plain = agent._replace(network=lambda state: state.stack.cells, act=lambda network, *rest: agent.act(None, *rest))
     with pytest.raises(AccumbensError, match="a network of the kind tuple is not made of cells"):
         audit_agent(plain, facts(), "local", truncates=False, measure=False)

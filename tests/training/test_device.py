@@ -62,7 +62,7 @@ def program(quick_jit):
 
     @functools.cache
     def compiled(learner, credit="local"):
-        agent = make_agent(dataclasses.replace(SETTINGS[learner], credit=credit), ENV, 400, truncation_spacing=1)
+        agent = make_agent(dataclasses.replace(SETTINGS[learner], credit=credit), ENV, 400, truncates=True)
         loop = make_device_loop(ENV, agent)
         traces = []
 

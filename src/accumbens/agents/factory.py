@@ -7,9 +7,7 @@ from accumbens.agents.settings import AgentSettings, ParallelSettings, ReplaySet
 from accumbens.replay.ring import Ring, make_ring
 
 
-def replay_ring(
-    settings: ReplaySettings, env: EnvironmentFacts, total_steps: int, truncation_spacing: int | None
-) -> Ring:
+def replay_ring(settings: ReplaySettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> Ring:
     """Return the replay buffer of an agent; it is never made larger than the run can fill."""
     rows_per_block = settings.num_envs * block_length(settings)
     needed = -(-total_steps // rows_per_block) * rows_per_block
@@ -20,24 +18,22 @@ def replay_ring(
         env.observation_shape,
         env.observation_dtype,
         0 if settings.stored_carry else settings.context_length,
-        truncation_spacing,
+        truncates,
         settings.net_arch if settings.stored_carry else None,
         () if env.action_dimensions is None else (env.action_dimensions,),
     )
 
 
-def make_agent(
-    settings: AgentSettings, env: EnvironmentFacts, total_steps: int, truncation_spacing: int | None
-) -> Agent:
+def make_agent(settings: AgentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> Agent:
     """Return the agent of `settings` for `env`.
 
     Args:
         settings: which cell, readout, credit and learner.
         env: an `Environment`, or the facts of a host environment.
         total_steps: length of the run in environment steps; schedules are relative to it.
-        truncation_spacing: least number of steps between truncations of one environment; None if there are none.
+        truncates: episodes may be truncated.
     """
     if isinstance(settings, ParallelSettings):
         return make_parallel_q(settings, env, total_steps)
-    ring = replay_ring(settings, env, total_steps, truncation_spacing)
+    ring = replay_ring(settings, env, total_steps, truncates)
     return make_replay_q(settings, env, total_steps, ring)

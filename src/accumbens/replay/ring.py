@@ -2,8 +2,8 @@
 
 Every environment owns one column of the ring, and all columns are written a block of rows at a time. An observation is
 stored once: the next observation of a row is the observation of the row after it. Only a truncated row needs more,
-because the row after it opens another episode although the value beyond it is not zero; its final observation goes to
-a side table, which is small because truncations are rare.
+because the row after it opens another episode although the value beyond it is not zero: where episodes may be
+truncated, a second column holds final observations.
 
 The number of blocks written is an argument, not part of the storage: storage may be batched over seeds by `jax.vmap`
 while the count, which all seeds share, stays a plain scalar.
@@ -32,7 +32,7 @@ class Rows(NamedTuple):
         terminated: the step ended the episode in a terminal state.
         truncated: the step ended the episode by a time limit.
         final_observation: `[T, N, *shape]`, the true next observation; read only where `truncated`, and None if the
-            ring was made with `truncation_spacing=None`.
+            ring was made without `truncates`.
         carry: per cell `[T, N, hidden]`, the carry with which the agent met the observation; None if not stored.
     """
 
@@ -45,20 +45,6 @@ class Rows(NamedTuple):
     carry: tuple[Float32[Array, "T N hidden"], ...] | None = None
 
 
-class FinalObservations(NamedTuple):
-    """The side table of truncated rows, itself a small ring per environment.
-
-    Attributes:
-        observation: `[slots, N, ...]`, the final observations.
-        slot: `[rows, N]`, where a truncated row finds its own.
-        last_slot: `[N]`, the one written last.
-    """
-
-    observation: Shaped[Array, "slots N ..."]
-    slot: Int32[Array, "rows N"]
-    last_slot: Int32[Array, " N"]
-
-
 class Storage(NamedTuple):
     """The arrays of the ring: one row per step and environment; boolean observations are packed into bytes."""
 
@@ -67,7 +53,7 @@ class Storage(NamedTuple):
     reward: Float32[Array, "rows N"]
     terminated: Bool[Array, "rows N"]
     truncated: Bool[Array, "rows N"]
-    final: FinalObservations | None
+    final_observation: Shaped[Array, "rows N ..."] | None
     carry: tuple[Float32[Array, "rows N hidden"], ...] | None
 
 
@@ -130,7 +116,7 @@ def make_ring(
     observation_shape: tuple[int, ...],
     observation_dtype: np.dtype | type,
     context_length: int,
-    truncation_spacing: int | None,
+    truncates: bool,
     carry_shapes: tuple[int, ...] | None = None,
     action_shape: tuple[int, ...] = (),
 ) -> Ring:
@@ -143,9 +129,7 @@ def make_ring(
         observation_shape: shape of one observation.
         observation_dtype: `bool` (stored as bits) or `float32`.
         context_length: K, observations before a transition.
-        truncation_spacing: the smallest length of a truncated episode, in steps: the time limit, or 1 if an episode may
-            be truncated at any step. None if episodes are never truncated. A smaller spacing makes a larger side table;
-            if truncations come faster than promised, final observations are lost.
+        truncates: episodes may be truncated: the final observations are stored too.
         carry_shapes: hidden sizes of the cells whose carry is stored with each row; None to store no carry.
         action_shape: shape of one action: `()`, or the dimensions of a factored action.
 
@@ -160,8 +144,6 @@ def make_ring(
             "the replay needs num_envs >= 1, block_length >= 1 and context_length >= 0, "
             f"not {num_envs}, {block_length} and {context_length}"
         )
-    if truncation_spacing is not None and truncation_spacing < 1:
-        raise AccumbensError(f"truncation_spacing must be at least 1 step (or None), not {truncation_spacing}")
     block_rows = num_envs * block_length
     min_blocks = math.ceil((context_length + 2) / block_length)
     num_blocks = capacity // block_rows
@@ -173,8 +155,6 @@ def make_ring(
 
     is_packed = dtype == np.dtype(bool)
     num_rows = num_blocks * block_length
-    num_slots = math.ceil(num_rows / (truncation_spacing or num_rows))
-    environments = np.arange(num_envs)
 
     def store(observations):
         return pack(observations, observation_shape) if is_packed else observations
@@ -189,20 +169,13 @@ def make_ring(
         def column(*shape, dtype):
             return jnp.zeros((num_rows, num_envs, *shape), dtype)
 
-        final = None
-        if truncation_spacing is not None:
-            final = FinalObservations(
-                observation=jnp.zeros((num_slots, num_envs, *stored_shape), stored_dtype),
-                slot=column(dtype=jnp.int32),
-                last_slot=jnp.zeros(num_envs, jnp.int32),
-            )
         return Storage(
             observation=column(*stored_shape, dtype=stored_dtype),
             action=column(*action_shape, dtype=jnp.int32),
             reward=column(dtype=jnp.float32),
             terminated=column(dtype=bool),
             truncated=column(dtype=bool),
-            final=final,
+            final_observation=column(*stored_shape, dtype=stored_dtype) if truncates else None,
             carry=None if carry_shapes is None else tuple(column(h, dtype=jnp.float32) for h in carry_shapes),
         )
 
@@ -230,24 +203,15 @@ def make_ring(
                 )
             return jax.lax.dynamic_update_slice_in_dim(column, block, head, axis=0)
 
-        final = storage.final
-        if final is not None:
-            if rows.final_observation is None:
-                raise AccumbensError("a replay with truncated episodes needs the final observations of each block")
-            slot = (final.last_slot + jnp.cumsum(rows.truncated, axis=0, dtype=jnp.int32)) % num_slots
-            target = jnp.where(rows.truncated, slot, num_slots)  # out of bounds: dropped
-            final = FinalObservations(
-                observation=final.observation.at[target, environments].set(store(rows.final_observation), mode="drop"),
-                slot=write(final.slot, slot),
-                last_slot=slot[-1],
-            )
+        if truncates and rows.final_observation is None:
+            raise AccumbensError("a replay with truncated episodes needs the final observations of each block")
         return Storage(
             observation=write(storage.observation, store(rows.observation)),
             action=write(storage.action, rows.action),
             reward=write(storage.reward, rows.reward),
             terminated=write(storage.terminated, rows.terminated),
             truncated=write(storage.truncated, rows.truncated),
-            final=final,
+            final_observation=write(storage.final_observation, store(rows.final_observation)) if truncates else None,
             carry=None if storage.carry is None else jax.tree.map(write, storage.carry, rows.carry),
         )
 
@@ -273,10 +237,8 @@ def make_ring(
         context = observations[:context_length]
         next_observation = observations[-1]
         truncated = storage.truncated[row, environment]
-        if storage.final is not None:
-            slot = storage.final.slot[row, environment]
-            final_observation = load(storage.final.observation[slot, environment])
-            next_observation = where(truncated, final_observation, next_observation)
+        if storage.final_observation is not None:
+            next_observation = where(truncated, load(storage.final_observation[row, environment]), next_observation)
         return Windows(
             context=where(valid, context, jnp.zeros_like(context)),
             context_valid=valid,

@@ -51,14 +51,14 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
     settings = config.settings
     if isinstance(settings, SACSettings):
         raise TypeError("SAC is not an agent of cells: see make_sac_plan")
-    facts, spacing = environment_facts(config.env, settings.discretisation)
-    agent = make_agent(settings, facts, config.total_timesteps, spacing)
+    facts, truncates = environment_facts(config.env, settings.discretisation)
+    agent = make_agent(settings, facts, config.total_timesteps, truncates)
     steps_per_block = agent.num_envs * agent.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
     stack = jax.eval_shape(lambda: agent.network(agent.init(jax.random.key(0))))
     ring = None
     if isinstance(settings, ReplaySettings):
-        ring = replay_ring(settings, facts, config.total_timesteps, spacing)
+        ring = replay_ring(settings, facts, config.total_timesteps, truncates)
     plan = Plan(
         steps_per_block=steps_per_block,
         blocks=blocks,
@@ -117,11 +117,11 @@ def _num_parameters(*widths: int) -> int:
     return sum((inputs + 1) * outputs for inputs, outputs in itertools.pairwise(widths))
 
 
-def environment_facts(name: str, discretisation: Discretisation) -> tuple[EnvironmentFacts, int | None]:
-    """Return the static facts of an environment, and the least number of steps between truncations."""
+def environment_facts(name: str, discretisation: Discretisation) -> tuple[EnvironmentFacts, bool]:
+    """Return the static facts of an environment, and whether its episodes may be truncated."""
     if registry.is_on_device(name):
         env = registry.make(name)
-        return env, env.max_episode_steps
+        return env, env.max_episode_steps is not None
     from accumbens.envs.gymnasium import describe
 
-    return describe(name, discretisation)[0], 1  # an environment of unknown make may truncate at any step
+    return describe(name, discretisation)[0], True  # without a time limit too, an environment may truncate by itself

@@ -61,9 +61,9 @@ def audit_config(config: RunConfig, *, measure: bool = True) -> Audit:
     if isinstance(config.settings, SACSettings):
         raise AccumbensError("sac is not made of cells, and its learning is not part of accumbens: nothing to audit")
     settings = small(config.settings)
-    env, spacing = environment_facts(config.env, settings.discretisation)
-    agent = make_agent(settings, env, 1000, spacing)
-    return audit_agent(agent, env, settings.credit, truncates=spacing is not None, settings=settings, measure=measure)
+    env, truncates = environment_facts(config.env, settings.discretisation)
+    agent = make_agent(settings, env, 1000, truncates)
+    return audit_agent(agent, env, settings.credit, truncates=truncates, settings=settings, measure=measure)
 
 
 def _short(path: str) -> str:
