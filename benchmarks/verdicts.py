@@ -36,6 +36,8 @@ NOTE = """<!-- written by benchmarks/verdicts.py: do not edit -->
 
 # Verdicts
 
+<!-- --8<-- [start:explained] -->
+
 What the pages say of the committed results, recomputed from the CSV files by `uv run python benchmarks/verdicts.py`.
 
 Groups of fewer than five seeds (**few**) are compared by Welch's t-test and shown as mean ± 95 % t-interval; larger
@@ -49,6 +51,8 @@ is corrected for the number of tests. With three seeds against three, no p is st
 - **reversed**: at least one difference has p < .05 in the other direction, or where none was claimed; or a number is
   not what it is said to be.
 - **not measured**: nothing committed can decide it.
+
+<!-- --8<-- [end:explained] -->
 """
 
 

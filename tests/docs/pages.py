@@ -8,7 +8,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-_SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+_SNIPPET = re.compile(r'^--8<-- "([^":]+)(?::[\w-]+)?"$', re.MULTILINE)
 _SHORT = {
     "train": {"--total-timesteps": "64", "--num-eval-episodes": "1"},
     "fit": {"--epochs": "1", "--evaluations": "1"},
