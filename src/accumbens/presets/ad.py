@@ -14,10 +14,11 @@ AD_QUANTILES = {
     ]
 }
 
-# What the paper says of every agent; the optimiser's b2, K and learning_starts come from the published code only.
+# What the paper says of every agent; cell, the optimiser's b2, K and learning_starts come from the published code only.
 AD_REPLAY = {
     "all": [
-        group(f"{AD}, section 3.1: no recurrence", cell="attention", recurrent_gain=None, forward_gain=1.0),
+        group(f"{AD_CODE}, ad_layers.py (that of section 3.1 is dot)", cell="attention"),
+        group(f"{AD}, section 3.1: no recurrence", recurrent_gain=None, forward_gain=1.0),
         group(f"{AD}, appendix G", batch_size=512, discount=0.99, train_every=4, target_every=1000),
         group(f"{AD}, appendix G", max_gradient_norm=1.0, loss="squared"),
         group(AD_CODE, optimiser="adam", adam_b2=0.99, context_length=10),
