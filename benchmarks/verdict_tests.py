@@ -127,17 +127,17 @@ def _one_sample(values: np.ndarray, expected: float) -> float:
 
 
 def _p(p: float) -> str:
-    return "p < .001" if p < 0.001 else "p = " + f"{p:.3f}".removeprefix("0")
+    return "p\u00a0<\u00a0.001" if p < 0.001 else "p\u00a0=\u00a0" + f"{p:.3f}".removeprefix("0")
 
 
 def _shown(side: Sample) -> str:
     scale = 100 if side.percent else 1
     mean, interval = (scale * value for value in estimate(side.values.tolist()))
     digits = 1 if side.percent or abs(mean) >= 10 else 2 if abs(mean) >= 1 else 3
-    unit = " %" if side.percent else ""
+    unit = "\u00a0%" if side.percent else ""
     if side.exact:
         return f"`{side.label}` {mean:.{digits}f}{unit}"
-    shown = f"{mean:.{digits}f} ± {interval:.{digits}f}"
+    shown = f"{mean:.{digits}f}\u00a0±\u00a0{interval:.{digits}f}"
     if side.values.size >= FEW_SEEDS:
         shown = f"{scale * np.median(side.values):.{digits}f} ({shown})"
     return f"`{side.label}` {shown}{unit}"
