@@ -4,6 +4,8 @@ import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from accumbens.envs.gymnasium_ids import register_with_gymnasium
+
 if TYPE_CHECKING:
     from accumbens.api import Curve, Evaluations, Played, Run, fit, open_run, train
     from accumbens.cells.checker import check_cell
@@ -72,3 +74,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """List what is public, imported already or not."""
     return sorted({*globals(), *__all__})
+
+
+register_with_gymnasium()

@@ -1,5 +1,6 @@
 """The names of all environments. Listing ours imports neither JAX nor Gymnasium, for a quick command line."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -40,6 +41,16 @@ _CONTROL_SUITE = tuple(f"dmc/{domain}-{task}" for domain, tasks in _CONTROL_SUIT
 _ALIASES = {f"MinAtar/{game.title().replace('_', '')}-v1": f"minatar/{game}" for game in _MINATAR_GAMES}
 
 
+def gymnasium_id(name: str) -> str:
+    """Return the id of one of our environments in Gymnasium's registry, which allows one slash in it."""
+    return "accumbens/" + re.sub(r"[^\w:.-]", "-", name)
+
+
+GYMNASIUM_ENTRY_POINT = "accumbens.envs.to_gymnasium:to_gymnasium"
+GYMNASIUM_IDS = {gymnasium_id(name): name for name in (*_CLASSIC, *_MINATAR, *_PROBES)}
+_ALIASES |= GYMNASIUM_IDS
+
+
 _registered: "Registered[Callable[[], accumbens.envs.protocol.Environment]]" = Registered("environment")
 
 
@@ -77,7 +88,7 @@ def gymnasium_environments() -> list[str]:
     """List the ids in Gymnasium's registry that are not among ours."""
     import gymnasium
 
-    return sorted(set(gymnasium.registry) - set(device_environments()))
+    return sorted(set(gymnasium.registry) - {*device_environments(), *GYMNASIUM_IDS})
 
 
 def all_environments() -> list[str]:
