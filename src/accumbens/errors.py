@@ -1,4 +1,4 @@
-"""Errors that the user's input causes: the command line prints them without a traceback and exits with code 2."""
+"""Errors that are the user's to mend: the command line prints them without a traceback."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,7 +6,19 @@ from typing import Any
 
 
 class AccumbensError(Exception):
-    """Input that cannot be used. The message says what is wrong and what to do instead."""
+    """Input that cannot be used. The message says what is wrong and what to do instead.
+
+    Attributes:
+        exit_code: of the command line.
+    """
+
+    exit_code = 2
+
+
+class EnvironmentFailedError(AccumbensError):
+    """An environment raised, or did something that it does not declare, while a run was at work."""
+
+    exit_code = 1
 
 
 class UnknownNameError(AccumbensError):

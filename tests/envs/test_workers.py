@@ -113,7 +113,7 @@ def test_forgetting_to_close_leaves_no_process(fragile):
 def test_an_error_in_a_worker_is_told_and_ends_all(fragile):
     pids = processes(fragile)
     with pytest.raises(
-        AccumbensError, match=f"'{FRAGILE}' failed in its process: ValueError: the simulator broke"
+        AccumbensError, match=f"'{FRAGILE}' raised ValueError in step 1 of an episode: the simulator broke"
     ) as e:
         fragile.step(np.array([0, 0, 1]))
     assert "in step" in e.value.__notes__[0], "the traceback is kept"

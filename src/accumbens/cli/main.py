@@ -48,8 +48,9 @@ _STOPPED = 130
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
 
-    Exits with 0; 2 for input that cannot be used; 1 for a run that failed: a number stopped being finite, a file could
-    not be written, or an audit found that a claim does not hold; 130 for a run stopped by Ctrl-C.
+    Exits with 0; 2 for input that cannot be used; 1 for a run that failed: a number stopped being finite, an
+    environment failed, a file could not be written, or an audit found that a claim does not hold; 130 for a run stopped
+    by Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
@@ -63,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except (AccumbensError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        code = 1 if isinstance(error, FloatingPointError | OSError) else 2
+        code = error.exit_code if isinstance(error, AccumbensError) else 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         code = _STOPPED

@@ -16,6 +16,7 @@ from gymnasium.spaces import Box, Discrete, MultiBinary, Space
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import BangBang, Discretisation
 from accumbens.envs.copies import Copies, Layout
+from accumbens.envs.declared import Declared, given_bounds
 from accumbens.envs.workers import Workers
 from accumbens.errors import AccumbensError, UnknownNameError
 
@@ -93,7 +94,7 @@ class HostEnvironments:
         seeds = np.atleast_1d(seed).tolist()
         self._seeds: list[int] | None = seeds
         self._per_seed, self.num_envs = num_envs, num_envs * len(seeds)
-        make = partial(_make, source, discretisation)
+        make = partial(_make, source, discretisation, name)
         spec = self.spec
         layout = Layout(self.num_envs, spec.observation_shape, spec.observation_dtype, spec.action_dimensions)
         if num_workers is None:
@@ -146,17 +147,30 @@ class HostEnvironments:
         self._copies.close()
 
 
-def describe(name: str, discretisation: Discretisation = "joint") -> tuple[HostSpec, int, str | EnvSpec]:
+def describe(
+    name: str, discretisation: Discretisation = "joint", tried: bool = False
+) -> tuple[HostSpec, int, str | EnvSpec]:
     """Return an environment's static facts, the number that it gives to action 0, and what it can be made from.
+
+    Args:
+        name: a task of the control suite, an id of Gymnasium, or `module:id`.
+        discretisation: how continuous actions are made bang-bang.
+        tried: reset it and make a step, which shows much of what it does against its own declaration.
 
     Raises:
         UnknownNameError: Gymnasium does not know the name.
         AccumbensError: a package is missing, or the spaces are not supported.
+        EnvironmentFailedError: it was tried, and raised or did what it does not declare.
     """
     source = source_of(name)
-    first = _make(source, discretisation)
+    first = _make(source, discretisation, name)
     try:
-        return *_describe(name, first), source
+        facts = _describe(name, first)
+        if tried:
+            first.reset(seed=0)
+            first.action_space.seed(0)
+            first.step(first.action_space.sample())
+        return *facts, source
     finally:
         first.close()
 
@@ -183,17 +197,18 @@ def _default_workers(source: str | EnvSpec, num_envs: int) -> int:
     return workers if importable and workers > 1 else 0
 
 
-def _make(source: str | EnvSpec, discretisation: Discretisation) -> gymnasium.Env:
-    env = make_unchanged(source)
+def _make(source: str | EnvSpec, discretisation: Discretisation, name: str) -> gymnasium.Env:
+    env = make_unchanged(source, name=name)
     return BangBang(env, discretisation) if isinstance(env.action_space, Box) else env
 
 
-def make_unchanged(source: str | EnvSpec, render_mode: str | None = None) -> gymnasium.Env:
-    """Make an environment as it is: continuous actions stay continuous.
+def make_unchanged(source: str | EnvSpec, render_mode: str | None = None, name: str | None = None) -> gymnasium.Env:
+    """Make an environment as it is: continuous actions stay continuous. It is held to what it declares.
 
     Args:
         source: of `source_of`.
         render_mode: `rgb_array` for an environment whose `render` returns pictures.
+        name: as the user calls it, for messages; None takes its id.
 
     Raises:
         AccumbensError: a package is missing.
@@ -201,14 +216,14 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None) -> gym
     if isinstance(source, str):
         from accumbens.envs.control_suite import ControlSuiteEnvironment
 
-        return ControlSuiteEnvironment(source, render_mode)
+        return Declared(ControlSuiteEnvironment(source, render_mode), source)
     try:
         if "box2d" in str(source.entry_point):
             _import_box2d()
         # An environment that cannot draw need not take the argument.
         options: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
-        return gymnasium.make(source, **options)
-    except (gymnasium.error.Error, ImportError) as error:
+        return Declared(gymnasium.make(source, disable_env_checker=True, **options), name or source.id)
+    except (gymnasium.error.Error, ImportError, AssertionError) as error:  # it asserts what specs must be
         if "box2d" in str(error).lower():
             raise AccumbensError(
                 f"environment {source.id!r} needs Box2D, which is not installed. In a checkout run "
@@ -233,10 +248,9 @@ def _describe(name: str, env: gymnasium.Env) -> tuple[HostSpec, int]:
             "gymnasium.wrappers.FlattenObservation makes a Box of most others."
         )
     boolean = _is_boolean(observations)
-    low, high = (0, 1) if isinstance(observations, MultiBinary) else (observations.low, observations.high)
+    low, high = (0, 1) if isinstance(observations, MultiBinary) else given_bounds(observations, name)
     dtype = np.dtype(bool if boolean else np.float32)
-    with np.errstate(over="ignore"):  # bounds beyond the range of float32 become infinite
-        low, high = np.asarray(low).astype(dtype), np.asarray(high).astype(dtype)
+    low, high = np.asarray(low).astype(dtype), np.asarray(high).astype(dtype)
     limit = env.spec.max_episode_steps if env.spec else None
     spec = HostSpec(name, observations.shape, dtype, low, high, 0, limit)
     if isinstance(env, BangBang):

@@ -9,6 +9,7 @@ nothing but the speed. Workers ignore Ctrl-C, and end when their pipe is closed,
 import itertools
 import mmap
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from accumbens.envs.copies import Buffers, Copies, Layout
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, EnvironmentFailedError
 
 _SECONDS_TO_CLOSE = 5.0
 
@@ -91,24 +92,21 @@ class Workers:
         self._wait()
 
     def _wait(self) -> None:
-        """Wait for all workers; they send nothing, or the traceback of what went wrong."""
+        """Wait for all workers; they send nothing, or the error that went wrong."""
         try:
             replies = [connection.recv_bytes() for connection in self._connections]
         except (EOFError, OSError):
             raise self._death() from None
-        failure = next((reply.decode() for reply in replies if reply), None)
+        failure = next((reply for reply in replies if reply), None)
         if failure is not None:
             self.close()
-            *_, last = failure.strip().splitlines()
-            error = AccumbensError(f"environment {self._name!r} failed in its process: {last}")
-            error.add_note(failure)
-            raise error
+            raise pickle.loads(failure)
 
-    def _death(self) -> AccumbensError:
+    def _death(self) -> EnvironmentFailedError:
         self.close()
         codes = [process.returncode for process in self._processes if process.returncode]
         code = codes[0] if codes else 0
-        return AccumbensError(f"a process of environment {self._name!r} died with exit code {code}")
+        return EnvironmentFailedError(f"a process of environment {self._name!r} died with exit code {code}")
 
 
 @contextmanager
@@ -166,5 +164,8 @@ def main(connection_handle: int, memory_handle: int) -> None:
             connection.send_bytes(b"")
     except (EOFError, ConnectionError):
         return
-    except Exception:
-        connection.send_bytes(traceback.format_exc().encode())
+    except Exception as error:
+        if not isinstance(error, AccumbensError):
+            error = EnvironmentFailedError(f"an environment failed in its process: {type(error).__name__}: {error}")
+        error.add_note(traceback.format_exc())
+        connection.send_bytes(pickle.dumps(error))

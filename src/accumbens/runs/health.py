@@ -5,3 +5,5 @@ from accumbens.errors import AccumbensError
 
 class NotFiniteError(AccumbensError, FloatingPointError):
     """A loss, a gradient or a parameter became NaN or infinite."""
+
+    exit_code = 1

@@ -124,4 +124,6 @@ def environment_facts(name: str, discretisation: Discretisation) -> tuple[Enviro
         return env, env.max_episode_steps is not None
     from accumbens.envs.gymnasium import describe
 
-    return describe(name, discretisation)[0], True  # without a time limit too, an environment may truncate by itself
+    return describe(name, discretisation, tried=True)[
+        0
+    ], True  # without a time limit too, an environment may truncate by itself
