@@ -6,9 +6,9 @@ waits for it.
 """
 
 import sys
-from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 from accumbens.envs import registry
 
@@ -32,9 +32,7 @@ def _register(registration: ModuleType) -> None:
 class _RegisterWhenImported:
     """Finds Gymnasium's registry as Python would, and has ours registered once it is executed."""
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
         spec = PathFinder.find_spec(name, path, target) if name == _MODULE else None
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
