@@ -83,7 +83,8 @@ def environment(table):
         observation_low=np.array(-1.0, np.float32),
         observation_high=np.array(1.0, np.float32),
         num_actions=ACTIONS,
-        max_episode_steps=1,  # the promise that a truncation may come at any step
+        max_episode_steps=None,
+        truncates_early=True,
     )
 
 

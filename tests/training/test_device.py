@@ -217,3 +217,20 @@ def test_learning_stays_a_branch_however_many_seeds(program):
     batched = jax.vmap(lambda seeds, iteration: loop.chunk(RunState(seeds, iteration), jnp.asarray(1)))
     own = jax.tree.map(lambda x: x[:, None], run.seeds), jnp.arange(3)
     assert not list(branches(jax.make_jaxpr(batched)(*own).jaxpr))
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_epsilon_decays_with_the_steps_of_all_environments(program, learner):
+    loop, settings = program(learner), SETTINGS[learner]
+    run, block, begin = (
+        loop.init(),
+        loop.agent.num_envs * loop.agent.rollout_length,
+        getattr(settings, "learning_starts", 0),
+    )
+    for blocks in (1, 4, 6):
+        run, report = loop.chunk(run, blocks)
+        step = (int(run.iteration) - 1) * block  # the first of the last block
+        decayed = np.clip((step - begin) / 400, 0, 1)
+        expected = settings.epsilon_start + decayed * (settings.epsilon_end - settings.epsilon_start)
+        np.testing.assert_allclose(report.epsilon, np.full(len(SEEDS), expected), rtol=1e-6)
+    assert 0 < decayed < 1

@@ -8,6 +8,7 @@ import pytest
 from accumbens.agents.protocol import LearningMetrics
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.cells import MLPCell
+from accumbens.envs.promises import PROMISES
 from accumbens.errors import AccumbensError
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.episodes import no_episodes
@@ -15,12 +16,13 @@ from accumbens.training.health import negative_reward_warning, require_finite, r
 from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
 
 
-def block(loss, updates, gradient_norm=1.0, lowest_reward=(0.0, 1.0)):
+def block(loss, updates, gradient_norm=1.0, lowest_reward=(0.0, 1.0), epsilon=0.5, broken=False):
     """Metrics of one block of two seeds and two cells; `loss` is per seed, cell 2 has ten times that of cell 1."""
     loss = jnp.asarray(loss, jnp.float32)[:, None] * jnp.array([1.0, 10.0])
     ones = jnp.ones((2, 2))
     learning = LearningMetrics(loss, 2 * loss, -loss, gradient_norm * ones, jnp.asarray(updates, jnp.int32))
-    return BlockMetrics(learning, jnp.asarray(lowest_reward, jnp.float32))
+    broken = jnp.zeros((2, len(PROMISES)), bool).at[1, 0].set(broken)
+    return BlockMetrics(learning, jnp.asarray(lowest_reward, jnp.float32), jnp.full(2, epsilon), broken)
 
 
 def stacked_episodes():
@@ -68,6 +70,23 @@ def test_the_first_bad_block_is_remembered_per_cell(bad):
 def test_a_gradient_that_is_not_finite_counts_though_the_loss_is():
     totals = add_block(no_totals(2, 2), block([1.0, 1.0], [1, 1], gradient_norm=np.inf), jnp.int32(3))
     assert not healthy(totals)
+
+
+def test_the_first_block_in_which_the_environment_broke_a_promise_is_remembered():
+    totals = no_totals(2, 2)
+    for number, broken in ((5, False), (6, True), (7, True)):
+        totals = add_block(totals, block([1.0, 1.0], [1, 1], broken=broken), jnp.int32(number))
+        assert healthy(totals) == (number == 5)
+    expected = np.full((2, len(PROMISES)), -1)
+    expected[1, 0] = 6
+    np.testing.assert_array_equal(totals.first_broken, expected)
+
+
+def test_a_chunk_reports_the_epsilon_of_its_last_block():
+    totals = no_totals(2, 2)
+    for epsilon in (0.75, 0.25):
+        totals = add_block(totals, block([1.0, 1.0], [1, 1], epsilon=epsilon), jnp.int32(0))
+    np.testing.assert_array_equal(summarise(totals, stacked_episodes()).epsilon, [0.25, 0.25])
 
 
 def report_of(first_bad_block):

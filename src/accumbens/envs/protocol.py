@@ -38,10 +38,11 @@ class Environment(NamedTuple):
         observation_low: lower bounds, broadcastable to `observation_shape`.
         observation_high: upper bounds, broadcastable to `observation_shape`.
         num_actions: number of discrete actions.
-        max_episode_steps: the time limit that *truncates* episodes, in steps; None if episodes are never truncated.
+        max_episode_steps: the time limit that *truncates* episodes, in steps; None if there is none.
         action_dimensions: dimensions of a factored action, each with its own choice among
             `num_actions / action_dimensions`; None for one choice among all actions.
         action_features: what each action is made of, `[num_actions, features]`; None if they have nothing in common.
+        truncates_early: episodes may be truncated at any step, whatever the time limit.
     """
 
     name: str
@@ -55,3 +56,9 @@ class Environment(NamedTuple):
     max_episode_steps: int | None
     action_dimensions: int | None = None
     action_features: np.ndarray | None = None
+    truncates_early: bool = False
+
+    @property
+    def truncates(self) -> bool:
+        """Whether episodes are ever truncated."""
+        return self.max_episode_steps is not None or self.truncates_early

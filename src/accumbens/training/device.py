@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, Integer
+from jaxtyping import Array, Bool, Float, Int, Integer
 
 from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
+from accumbens.envs.promises import broken_promises
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
 from accumbens.runs.streams import Stream, stream_key
@@ -45,19 +46,34 @@ class DeviceLoop(NamedTuple):
     chunk: Callable[[RunState, Int[Array, ""]], tuple[RunState, ChunkMetrics]]
 
 
+class Collected(NamedTuple):
+    """What one block of steps brought.
+
+    Attributes:
+        rollout: to learn from.
+        epsilon: with which its first step was acted.
+        broken: which of `envs.promises.PROMISES` the environment broke.
+    """
+
+    rollout: Rollout
+    epsilon: Float[Array, ""]
+    broken: Bool[Array, " promises"]
+
+
 def absorb(
-    agent: Agent, state: SeedState, rollout: Rollout, iteration: Int[Array, ""]
+    agent: Agent, state: SeedState, collected: Collected, iteration: Int[Array, ""]
 ) -> tuple[SeedState, BlockMetrics]:
     """Record the episodes of one block and learn from it; both loops end a block with this."""
+    rollout = collected.rollout
     episodes = record(state.episodes, rollout.reward, rollout.terminated | rollout.truncated)
     key = stream_key(state.seed, Stream.LEARNING, iteration)
     agent_state, metrics = agent.learn(state.agent, rollout, iteration, key)
-    return state._replace(agent=agent_state, episodes=episodes), BlockMetrics(metrics, rollout.reward.min())
+    report = BlockMetrics(metrics, rollout.reward.min(), collected.epsilon, collected.broken)
+    return state._replace(agent=agent_state, episodes=episodes), report
 
 
 def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
     """Return the loop of `agent` on `env`."""
-    truncates = env.max_episode_steps is not None
 
     def init_seed(seed: Integer[Array, ""]) -> SeedState:
         keys = jax.random.split(stream_key(seed, Stream.FIRST_STATES, 0), agent.num_envs)
@@ -71,9 +87,9 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
             no_episodes(agent.num_envs),
         )
 
-    def collect(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, Rollout]:
+    def collect(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, Collected]:
         def step(running, offset):
-            memory, env_states, observation = running
+            memory, env_states, observation, elapsed = running
             time = iteration * agent.rollout_length + offset
             epsilon = agent.epsilon(time * agent.num_envs)
             explore_key = stream_key(state.seed, Stream.EXPLORATION, time)
@@ -82,26 +98,30 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
             env_states, next_observation, outcome = jax.vmap(auto_reset, (None, 0, 0, 0))(
                 env, env_keys, env_states, decision.action
             )
-            ended = outcome.terminated | outcome.truncated
+            ended, elapsed = outcome.terminated | outcome.truncated, elapsed + 1
+            broken = broken_promises(env, outcome, elapsed)
             row = Rollout(
                 observation=observation,
                 carry=memory.carry,
-                next_carry=decision.memory.carry if truncates else None,
+                next_carry=decision.memory.carry if env.truncates else None,
                 values=decision.values,
                 action=decision.action,
                 reward=outcome.reward,
                 terminated=outcome.terminated,
                 truncated=outcome.truncated,
-                final_observation=outcome.observation if truncates else None,
+                final_observation=outcome.observation if env.truncates else None,
                 last_observation=jnp.zeros(()),
                 last_carry=(),
             )
-            return (reset_memory(decision.memory, ended), env_states, next_observation), row
+            running = (reset_memory(decision.memory, ended), env_states, next_observation, jnp.where(ended, 0, elapsed))
+            return running, Collected(row, epsilon, broken)
 
-        running = (state.memory, state.env_states, state.observation)
-        (memory, env_states, observation), rollout = jax.lax.scan(step, running, jnp.arange(agent.rollout_length))
+        running = (state.memory, state.env_states, state.observation, state.episodes.current_length)
+        running, (rollout, epsilon, broken) = jax.lax.scan(step, running, jnp.arange(agent.rollout_length))
+        memory, env_states, observation, _ = running
         rollout = rollout._replace(last_observation=observation, last_carry=memory.carry)
-        return state._replace(memory=memory, env_states=env_states, observation=observation), rollout
+        state = state._replace(memory=memory, env_states=env_states, observation=observation)
+        return state, Collected(rollout, epsilon[0], broken.any(axis=0))
 
     def block(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, BlockMetrics]:
         return absorb(agent, *collect(state, iteration), iteration)

@@ -13,8 +13,9 @@ from accumbens.agents.protocol import Agent, Decision, Memory, Rollout, reset_me
 from accumbens.cells import Carry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
+from accumbens.envs.promises import PROMISES
 from accumbens.runs.streams import Stream, stream_key
-from accumbens.training.device import RunState, SeedState, absorb
+from accumbens.training.device import Collected, RunState, SeedState, absorb
 from accumbens.training.episodes import no_episodes
 from accumbens.training.metrics import ChunkMetrics, Totals, add_block, healthy, no_totals, summarise
 
@@ -23,12 +24,12 @@ class Block(NamedTuple):
     """What one block of steps brought.
 
     Attributes:
-        acting: for every step the carry that was acted on and the decision, on the device.
+        acting: for every step the carry that was acted on, the decision, and ε, on the device.
         outcome: of all steps, `[seeds, time, envs, ...]`.
         observations: what was acted on, and at last what will be acted on next, `[seeds, time + 1, envs, ...]`.
     """
 
-    acting: list[tuple[Carry, Decision]]
+    acting: list[tuple[Carry, Decision, Array]]
     outcome: HostStep
     observations: np.ndarray
 
@@ -180,7 +181,7 @@ class HostLoop:
         memory = reset_memory(memory, ended)
         epsilon = self._agent.epsilon(time * self._agent.num_envs)
         key = stream_key(seed, Stream.EXPLORATION, time)
-        return memory.carry, self._agent.act(network, memory, observation, epsilon, key)
+        return memory.carry, self._agent.act(network, memory, observation, epsilon, key), epsilon
 
     def _collect(self, network: Any, memory: Memory, ended: np.ndarray, iteration: int) -> Block:
         """Step through one block, with episodes beginning anew where `ended`, [seeds, envs]."""
@@ -199,10 +200,10 @@ class HostLoop:
         return Block(acting, stacked, np.stack(observations, axis=1))
 
     def _learn_all(
-        self, run: RunState, acting: list[tuple[Carry, Decision]], outcome: Any, observations: Array, totals
+        self, run: RunState, acting: list[tuple[Carry, Decision, Array]], outcome: Any, observations: Array, totals
     ):
         # [time, seeds, envs, …] -> [seeds, time, envs, …], as `absorb` under vmap wants it.
-        carry, decision = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *acting)
+        carry, decision, epsilon = jax.tree.map(lambda *leaves: jnp.stack(leaves, axis=1), *acting)
         ended = outcome.terminated | outcome.truncated
         memory = jax.vmap(reset_memory)(acting[-1][1].memory, ended[:, -1])
         rollout = Rollout(
@@ -218,7 +219,9 @@ class HostLoop:
             last_observation=observations[:, -1],
             last_carry=memory.carry,
         )
-        absorb_seeds: Callable = jax.vmap(lambda s, r: absorb(self._agent, s, r, run.iteration))
-        seeds, metrics = absorb_seeds(run.seeds, rollout)
+        # What these environments declare is looked at step by step, on the host.
+        collected = Collected(rollout, epsilon[:, 0], jnp.zeros((len(self._seeds), len(PROMISES)), bool))
+        absorb_seeds: Callable = jax.vmap(lambda s, c: absorb(self._agent, s, c, run.iteration))
+        seeds, metrics = absorb_seeds(run.seeds, collected)
         seeds = seeds._replace(memory=memory, observation=rollout.last_observation)
         return RunState(seeds, run.iteration + 1), add_block(totals, metrics, run.iteration)

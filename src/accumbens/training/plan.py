@@ -121,7 +121,7 @@ def environment_facts(name: str, discretisation: Discretisation) -> tuple[Enviro
     """Return the static facts of an environment, and whether its episodes may be truncated."""
     if registry.is_on_device(name):
         env = registry.make(name)
-        return env, env.max_episode_steps is not None
+        return env, env.truncates
     from accumbens.envs.gymnasium import describe
 
     return describe(name, discretisation, tried=True)[

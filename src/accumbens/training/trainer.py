@@ -11,6 +11,8 @@ import numpy as np
 from accumbens.agents.settings import AgentSettings
 from accumbens.cells import Stack
 from accumbens.envs import registry
+from accumbens.envs.promises import require_kept
+from accumbens.envs.protocol import Environment
 from accumbens.runs.interrupt import wait_for
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
@@ -39,11 +41,12 @@ class Trainer(AgentJob[RunState]):
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns = [*shared, *per_cell]
         self._warned = False
+        self._env: Environment | None = None
         self._host: HostLoop | None = None
         self._host_evaluation: HostEvaluation | None = None
         episodes = config.num_eval_episodes
         if registry.is_on_device(config.env):
-            env = registry.make(config.env)
+            env = self._env = registry.make(config.env)
             loop = make_device_loop(env, self.agent)
             self._init = jax.jit(loop.init)
             chunk = jax.jit(loop.chunk, donate_argnums=0)
@@ -77,10 +80,13 @@ class Trainer(AgentJob[RunState]):
             the state, and for each seed a row with `columns`.
 
         Raises:
+            EnvironmentFailedError: the environment does not do what it declares.
             NotFiniteError: a cell stopped being finite.
         """
         state, metrics = self.chunk(state, blocks)
         wait_for(metrics)
+        if self._env is not None:
+            require_kept(self._env, np.asarray(metrics.first_broken), self.plan.steps_per_block)
         require_finite(metrics, self.seeds, self.plan.steps_per_block)
         warning = negative_reward_warning(self.config.settings, float(np.min(metrics.lowest_reward)))
         if warning and not self._warned:
@@ -91,7 +97,7 @@ class Trainer(AgentJob[RunState]):
     def _rows(self, metrics: ChunkMetrics, step: int) -> list[dict[str, Any]]:
         updates = self.agent.updates_at(step // self.plan.steps_per_block)
         shared = {
-            "epsilon": self.agent.epsilon(jnp.int32(step - self.plan.steps_per_block)).item(),  # of the last block
+            "epsilon": metrics.epsilon[0].item(),
             "learning_rate": np.asarray(self.agent.learning_rate(jnp.int32(updates))).item(),
             "updates": updates,
         }
