@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import accumbens
 from accumbens.cli.run_view import RunView
 from accumbens.credit.kind import FitResult
 from accumbens.runs.directory import RunDirectory
@@ -317,3 +318,21 @@ def test_a_file_of_one_s_own(cli, tmp_path):
     assert outcome.json["run"] == "runs/pets/backprop/a"
     assert "note: the target's 2 classes, from 0: cat, dog" in outcome.err
     assert outcome.json["test_accuracy"][0] > 0.7
+
+
+def test_labels_travel_through_run_report_export_and_load(cli, tmp_path):
+    labels = [f"202401{number:02}" for number in range(1, 25)]
+    rows = [f"{number / 7:.4f},{labels[number % len(labels)]}" for number in range(240)]
+    (tmp_path / "codes.tsv").write_text("a\tcode\n" + "\n".join(rows).replace(",", "\t") + "\n")
+    words = ["--layers", "none", "--epochs", 1, "--set", "target=code", "kind=classification"]
+    planned = cli("fit", "codes.tsv", *words, "--dry-run")
+    assert "note: the target's 24 classes, from 0: 20240101, 20240102" in planned.out
+    assert cli("fit", "codes.tsv", *words, "--name", "a").code == 0
+    run = tmp_path / "runs" / "codes" / "backprop" / "a"
+    assert json.loads((run / "meta.json").read_text())["task"]["labels"] == labels
+    assert cli("report", run, "-o", "page.html").code == 0
+    assert labels[-1] in (tmp_path / "page.html").read_text()
+    assert cli("export", run, "-o", "shared").code == 0
+    assert f"`{labels[-1]}`" in (tmp_path / "shared" / "README.md").read_text()
+    for path in (run, tmp_path / "shared"):
+        assert accumbens.load(path).classes() == labels

@@ -10,6 +10,7 @@ import numpy as np
 
 from accumbens.credit.config import FitConfig
 from accumbens.credit.kind import FITS
+from accumbens.credit.tasks.classes import MOST_SHOWN
 from accumbens.credit.tasks.description import from_table
 from accumbens.credit.tasks.registry import task_entry
 from accumbens.errors import AccumbensError
@@ -113,8 +114,12 @@ class FitChapter(Chapter):
         return task_entry(config.task)[1].summary
 
     def place_notes(self, run: Logged) -> list[str]:
-        """Return what is to be known of the data."""
-        return run.meta.get("task", {}).get("notes", [])
+        """Return what is to be known of the data, all labels of classes included."""
+        task = run.meta.get("task", {})
+        labels, notes = task.get("labels", []), task.get("notes", [])
+        if len(labels) > MOST_SHOWN:
+            notes = [*notes, f"all classes, from 0: {', '.join(labels)}"]
+        return notes
 
     def score(self, runs: Sequence[Logged]) -> Score:
         """Return test accuracy, or in regression test loss."""

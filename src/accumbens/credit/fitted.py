@@ -1,6 +1,6 @@
 """A fitted network that predicts: examples in, logits or numbers out."""
 
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ _PIECE = 1000  # examples that are predicted at once
 class FittedNetwork:
     """Predicts, without noise. Inputs are as the task makes them; `prepare` makes them of the data's own numbers:
 
-        network.classes(network.prepare(pixels))
+        network.classes(network.prepare(pixels))  # numbers of classes; network.classes() are their labels
         network.restore(network.predict(network.prepare(features)))
 
     Inputs are single examples, [inputs], or batches of them, [examples, inputs]; an image is one row of its numbers,
@@ -69,20 +69,32 @@ class FittedNetwork:
         outputs = np.concatenate([np.asarray(self._predict(self.network, piece)) for piece in pieces])
         return outputs[0] if single else outputs
 
-    def classes(self, x: Any) -> Int[np.ndarray, " examples"] | int:
-        """Return the class with the largest logit, from 0.
+    @overload
+    def classes(self) -> list[str]: ...
+
+    @overload
+    def classes(self, x: Any) -> Int[np.ndarray, " examples"] | int: ...
+
+    def classes(self, x: Any = None) -> list[str] | Int[np.ndarray, " examples"] | int:
+        """Return the class with the largest logit, from 0; without inputs, what the classes are called:
+
+            labels = network.classes()
+            print([labels[number] for number in network.classes(x)])
 
         Args:
             x: inputs as the task makes them.
 
         Returns:
-            a number, or an array [examples] of a batch.
+            a number, or an array [examples] of a batch; or the labels as the data spell them, in the order of the
+            outputs.
 
         Raises:
             AccumbensError: the task is no classification, or the inputs are not the task's.
         """
         if self.facts.kind != "classification":
             raise AccumbensError(f"{self.config.task} has no classes: it is a regression, so use predict")
+        if x is None:
+            return list(self._task.labels) or [str(number) for number in range(self.facts.outputs)]
         found = self.predict(x).argmax(axis=-1)
         return found if found.ndim else int(found)
 

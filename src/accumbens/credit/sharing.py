@@ -1,6 +1,6 @@
 """What `accumbens export` and `accumbens.load` ask of fits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -64,6 +64,7 @@ class FitSharing(Sharing):
                 "task": f"`{name}`, {facts.kind}",
                 "rule": f"`{config.rule}`",
                 "what every layer was told": rule_entry(config.rule)[1].summary or "see the rule's code",
+                **({"classes": _code(learned.about.labels)} if learned.about.labels else {}),
                 "units": f"{units}, {size:,} parameters",
                 "updates": f"{learned.step:,} of this seed, of at most {rule.batch_size} examples each",
             },
@@ -99,7 +100,9 @@ def _scores(facts: TaskFacts, last: Mapping[int, Mapping[str, str]]) -> Scores:
 def _example(config: FitConfig, facts: TaskFacts, where: str) -> list[str]:
     """Few lines that predict."""
     module, colon, _ = config.rule.rpartition(":")
-    answer = "network.classes(x)" if facts.kind == "classification" else "network.restore(network.predict(x))"
+    answer = "[network.classes()[number] for number in network.classes(x)]"
+    if facts.kind == "regression":
+        answer = "network.restore(network.predict(x))"
     return [
         *("import accumbens", "import numpy as np", *([f"import {module}"] if colon else []), ""),
         f'network = accumbens.load("{where}")',
@@ -107,6 +110,12 @@ def _example(config: FitConfig, facts: TaskFacts, where: str) -> list[str]:
         "x = network.prepare(examples)",
         f"print({answer})",
     ]
+
+
+def _code(labels: Sequence[str]) -> str:
+    """Labels as code in a cell of a table, whatever characters are in them."""
+    words = (" ".join(label.split()).replace("`", "'").replace("|", r"\|") for label in labels)
+    return ", ".join(f"`{word}`" for word in words)
 
 
 def _inputs(task: Description) -> str:
@@ -121,7 +130,9 @@ def _inputs(task: Description) -> str:
         else "shifts and scales them to what the network met in training."
     )
     if facts.kind == "classification":
-        return f"{text} `network.predict(x)` are the logits of {facts.outputs} classes."
+        return (
+            f"{text} `network.predict(x)` are the logits of {facts.outputs} classes, `network.classes()` their labels."
+        )
     scaled = "shifted and scaled as in training" if task.target_scale is not None else "as they are"
     return f"{text} `network.predict(x)` are numbers {scaled}; `restore` gives them in the data's own units."
 

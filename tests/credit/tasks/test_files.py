@@ -43,7 +43,7 @@ def test_numbers_with_and_without_a_header(header, tmp_path):
 
 
 def test_files_are_standardised_by_default(tmp_path):
-    task = make(write(tmp_path / "a.csv", table(lambda i: f"7,{i * i}")))
+    task = make(write(tmp_path / "a.csv", ["a,b,c", *table(lambda i: f"7,{i * i}")]))
     np.testing.assert_allclose(task.train.x.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(task.train.x.std(axis=0), [1, 0], atol=1e-6)
     np.testing.assert_allclose(task.train.y.std(), 1, rtol=1e-6)
@@ -58,7 +58,10 @@ def test_text_becomes_sorted_classes(header, target, tmp_path):
     x, y = together(task)
     assert len(x) == 30
     np.testing.assert_array_equal(y, np.array([2, 0, 1])[np.arange(30) % 3])
-    assert task.notes == ("the target's 3 classes, from 0: apple, fig, pear",)
+    assert task.labels == ("apple", "fig", "pear")
+    classes, *assumed = task.notes
+    assert classes == "the target's 3 classes, from 0: apple, fig, pear"
+    assert ["is an example, not a header" in note for note in assumed] == ([] if header else [True])
     assert np.bincount(task.test.y).tolist() == [2, 2, 2]
 
 
@@ -138,8 +141,8 @@ def test_missing_and_damaged_files(name, tmp_path):
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):
-    with pytest.raises(AccumbensError, match=r"a\.txt cannot be a task: its name must end in \.csv, \.npz, \.npy"):
-        task_entry(str(write(tmp_path / "a.txt", ["1,2"])))
+    with pytest.raises(AccumbensError, match=r"a\.ods cannot be a task: its name must end in \.csv, \.tsv, .*\.npy"):
+        task_entry(str(write(tmp_path / "a.ods", ["1,2"])))
 
 
 def test_columns_of_a_numpy_array(tmp_path):
@@ -175,7 +178,8 @@ def test_arrays_by_name(tmp_path):
     [
         ({"x": np.zeros((5, 2))}, {}, "holds arrays x: expected x and y"),
         ({"x": np.zeros((5, 2)), "y": np.zeros(4)}, {}, r"shape \(5, 2\) and y of shape \(4,\)"),
-        ({"x": np.zeros((5, 2, 2)), "y": np.zeros(5)}, {}, r"shape \(5, 2, 2\)"),
+        ({"x": np.zeros((5, 2, 2, 2, 2)), "y": np.zeros(5)}, {}, r"shape \(5, 2, 2, 2, 2\)"),
+        ({"x": np.zeros((5, 2)), "y": np.zeros(5)}, {"channels": "last"}, r"channels=last cannot be used: .*\(5, 2\)"),
         ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, {}, r"shape \(0, 2\)"),
         ({"x": np.array([["a"], ["b"]]), "y": np.zeros(2)}, {}, "<U1: expected numbers"),
         ({"x": np.array([[0, 1], [2, np.nan]]), "y": np.zeros(2)}, {}, r"nan at index \(1, 1\)"),

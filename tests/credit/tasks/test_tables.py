@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
+from accumbens.credit.tasks.classes import of_texts
 from accumbens.credit.tasks.diabetes import make_diabetes
 from accumbens.credit.tasks.digits import make_digits
 from accumbens.credit.tasks.settings import SplitSettings, TabularSettings
@@ -53,7 +54,7 @@ def test_a_column_without_variance_is_only_shifted():
 
 def test_one_class_is_refused():
     with pytest.raises(AccumbensError, match="a single class"):
-        make_classification(np.zeros((20, 2)), np.zeros(20, np.int32), 1, TabularSettings())
+        make_classification(np.zeros((20, 2)), of_texts(["a"] * 20), TabularSettings())
 
 
 def test_the_digest_changes_with_one_number():

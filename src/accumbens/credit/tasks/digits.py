@@ -29,4 +29,5 @@ def make_digits(settings: SplitSettings, batch_size: int, data: Path | None = No
     parts = split(len(x), settings, y)
     facts = TaskFacts("classification", x.shape[1], 10, image_shape=(1, 8, 8))
     pixels = Scale(np.array(8.0), np.array(8.0))
-    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts), input_scale=pixels)
+    examples = (Examples(x[part], y[part]) for part in parts)
+    return task_of_examples(facts, *examples, input_scale=pixels, labels=tuple("0123456789"))

@@ -41,7 +41,8 @@ def make_mnist(settings: TaskSettings, batch_size: int, data: Path | None = None
     facts = TaskFacts("classification", _SIDE**2, 10, image_shape=(1, _SIDE, _SIDE))
     splits = ((images[train], labels[train]), (images[valid], labels[valid]), tested)
     pixels = Scale(np.array(127.5), np.array(127.5))
-    return task_of_examples(facts, *(Examples(_scaled(x), _classes(y)) for x, y in splits), input_scale=pixels)
+    examples = (Examples(_scaled(x), _classes(y)) for x, y in splits)
+    return task_of_examples(facts, *examples, input_scale=pixels, labels=tuple("0123456789"))
 
 
 def _scaled(pixels: Images) -> Float32[np.ndarray, "examples pixels"]:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Float32, Float64, Num, PRNGKeyArray
 
 from accumbens.credit.protocol import TaskFacts
+from accumbens.errors import require
 
 
 class Examples(NamedTuple):
@@ -60,6 +61,7 @@ class Task(NamedTuple):
         notes: what a user must know of the data.
         input_scale: how the inputs were made of the data's own numbers; None: they are the data's own.
         target_scale: the same of numbers to predict.
+        labels: what the classes are called, in the order of the outputs; none: they are called by their numbers.
     """
 
     facts: TaskFacts
@@ -70,6 +72,7 @@ class Task(NamedTuple):
     notes: tuple[str, ...] = ()
     input_scale: Scale | None = None
     target_scale: Scale | None = None
+    labels: tuple[str, ...] = ()
 
 
 def task_of_examples(
@@ -81,10 +84,22 @@ def task_of_examples(
     notes: tuple[str, ...] = (),
     input_scale: Scale | None = None,
     target_scale: Scale | None = None,
+    labels: tuple[str, ...] = (),
 ) -> Task:
-    """Return the task of these examples, with their digest; see `Task`."""
+    """Return the task of these examples, with their digest; see `Task`.
+
+    Raises:
+        AccumbensError: there are labels, but not as many as outputs, or for none of several classes.
+    """
+    named = labels and facts.kind == "classification"
+    require(
+        "labels",
+        len(labels),
+        f"one for each of the {facts.outputs} classes",
+        not labels or (named and len(labels) == facts.outputs),
+    )
     digest = hashlib.sha256(repr(tuple(facts)).encode())
     for array in (*train, *valid, *test):
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
-    return Task(facts, train, valid, test, digest.hexdigest(), notes, input_scale, target_scale)
+    return Task(facts, train, valid, test, digest.hexdigest(), notes, input_scale, target_scale, labels)

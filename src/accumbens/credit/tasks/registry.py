@@ -23,7 +23,8 @@ from accumbens.registration import Registered
 if TYPE_CHECKING:
     from accumbens.credit.tasks.protocol import Task
 
-FILE_SUFFIXES = (".csv", ".npz", ".npy")
+_TEXT = (".csv", ".tsv", ".txt")
+FILE_SUFFIXES = (*_TEXT, *(f"{suffix}.gz" for suffix in _TEXT), ".npz", ".npy")
 """How the name of a file ends that can be a task."""
 
 
@@ -131,7 +132,7 @@ def task_entry(name: str) -> tuple[str, TaskEntry]:
     """Return the name that a configuration keeps, and the task. A file need not be there before the task is made.
 
     Args:
-        name: of a task, or the path of a `.csv`, `.npz` or `.npy` file.
+        name: of a task, or the path of a file whose name ends as one of `FILE_SUFFIXES`.
 
     Raises:
         UnknownNameError: there is no such task.
@@ -170,9 +171,15 @@ def make_task(name: str, settings: TaskSettings, batch_size: int, data: Path | N
 
 def is_file(name: str) -> bool:
     """Return whether the name of a task is the path of a file."""
-    return Path(name).suffix.lower() in FILE_SUFFIXES
+    return _suffix(name) != ""
+
+
+def _suffix(name: str) -> str:
+    """How the name of a file ends that can be a task; empty if it cannot."""
+    return next((suffix for suffix in FILE_SUFFIXES if Path(name).name.lower().endswith(suffix)), "")
 
 
 def folder_name(name: str) -> str:
     """Return the name of the folder in which runs of the task are kept: a file's stem, or the task's name."""
-    return Path(name).stem if is_file(name) else name
+    suffix = _suffix(name)
+    return (Path(name).name[: -len(suffix)] or Path(name).name) if suffix else name

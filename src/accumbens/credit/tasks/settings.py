@@ -54,9 +54,24 @@ class FileSettings(TabularSettings):
     """Of a file of the user's own."""
 
     target: str = "last"
-    """Column to predict: its name in the header, its number from 0, or last."""
+    """Column to predict: its name in the header, its number from 0, or last; several have commas between them."""
     kind: Literal["auto", "classification", "regression"] = "auto"
-    """What the target is; auto takes text, and whole numbers of at most 20 different values, as classes."""
+    """What the target is; auto takes text, whole numbers of at most 20 different values, and columns of which exactly
+    one is 1 in every row, as classes."""
+    ignore: str = "auto"
+    """Columns to leave out, as in target, or none; auto leaves out a first column without a name that tells rows
+    apart."""
+    header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first row names the columns; auto looks at how it differs from the others."""
+    delimiter: Literal["auto", "comma", "semicolon", "tab", "bar", "space"] = "auto"
+    """What separates cells; auto weighs how regular and how meaningful the cells become."""
+    decimal: Literal["auto", "point", "comma"] = "auto"
+    """What separates the digits of a fraction; auto looks at all numbers."""
+    encoding: str = "auto"
+    """Of text, as Python calls it; auto takes UTF-8, UTF-16 with a byte order mark, or else Windows-1252."""
+    channels: Literal["auto", "first", "last"] = "auto"
+    """Which axis of pictures in a .npz file has the channels; auto takes the last if it has 1, 3 or 4 and the first
+    more."""
 
 
 @dataclass(frozen=True, kw_only=True)

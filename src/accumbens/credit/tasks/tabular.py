@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float64, Int32, Num
+from jaxtyping import Float, Float64, Num
 
 from accumbens.credit.protocol import TaskFacts
+from accumbens.credit.tasks.classes import Classes
 from accumbens.credit.tasks.protocol import Examples, Scale, Task, task_of_examples
 from accumbens.credit.tasks.settings import TabularSettings
 from accumbens.credit.tasks.splits import split
@@ -50,8 +51,7 @@ def make_regression(
 
 def make_classification(
     x: Float64[np.ndarray, "examples inputs"],
-    y: Int32[np.ndarray, " examples"],
-    classes: int,
+    classes: Classes,
     settings: TabularSettings,
     notes: tuple[str, ...] = (),
     image_shape: tuple[int, int, int] | None = None,
@@ -60,22 +60,22 @@ def make_classification(
 
     Args:
         x: features, all finite.
-        y: class of every example, from 0.
-        classes: how many there are.
+        classes: their labels, and that of every example.
         settings: how it is split, and whether features are standardised, by the training examples alone.
-        notes: what a user must know.
+        notes: what a user must know besides.
         image_shape: of an example, if it is an image.
 
     Raises:
         AccumbensError: a setting cannot be used, there is a single class, or there are too few examples of one.
     """
-    if classes < 2:
+    if len(classes.labels) < 2:
         raise AccumbensError("the target has a single class: at least 2 are needed")
-    parts = split(len(x), settings, y)
+    parts = split(len(x), settings, classes.y)
     scales: dict[str, Scale] = {}
     if settings.standardise:
         x, scales["input_scale"] = standardised(x, parts.train)
-    return _task(TaskFacts("classification", x.shape[1], classes, image_shape), x, y, parts, notes, scales)
+    facts = TaskFacts("classification", x.shape[1], len(classes.labels), image_shape)
+    return _task(facts, x, classes.y, parts, classes.notes + notes, scales, classes.labels)
 
 
 def standardised(
@@ -99,6 +99,8 @@ def _task(
     parts: Any,
     notes: tuple[str, ...],
     scales: dict[str, Scale],
+    labels: tuple[str, ...] = (),
 ) -> Task:
     x = x.astype(np.float32)
-    return task_of_examples(facts, *(Examples(x[part], y[part]) for part in parts), notes=notes, **scales)
+    examples = (Examples(x[part], y[part]) for part in parts)
+    return task_of_examples(facts, *examples, notes=notes, labels=labels, **scales)
