@@ -10,7 +10,7 @@ import pytest
 from accumbens import stats
 from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
 from accumbens.comparison.table import document
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.comparing import Scale
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tables import read_table, to_json
@@ -52,9 +52,11 @@ def test_episodes_that_were_played_afterwards_are_the_newest_greedy_ones(make):
     path = make("a", [10.0, 20.0])
     returns = np.arange(12.0).reshape(2, 2, 3)
     for step, epsilon, factor in ((512, 0.0, 100), (1024, 0.0, 1), (1024, 0.05, 50)):
-        evaluation = Evaluation(returns * factor, np.ones((2, 2, 3), int))
+        evaluation = Evaluation(returns * factor, np.ones((2, 2, 3), int), np.zeros((2, 2, 3), bool))
         write_episodes(RunDirectory(path), step, epsilon, evaluation, [0, 1])
-    more = Evaluation(np.concatenate([returns, returns + 2], axis=-1), np.ones((2, 2, 6), int))
+    more = Evaluation(
+        np.concatenate([returns, returns + 2], axis=-1), np.ones((2, 2, 6), int), np.zeros((2, 2, 6), bool)
+    )
     write_episodes(RunDirectory(path), 1024, 0.0, more, [0, 1])
     (run,) = scores(path, metric="episodes")
     assert (run.scores, run.note) == ({0: 5.0, 1: 11.0}, "6 episodes")  # of the second prefix: 3, 4, 5 and 5, 6, 7
@@ -235,11 +237,12 @@ def test_the_scale_of_the_papers_is_random_play_and_their_agent():
     ("text", "message"),
     [
         ("env,zero\na,1\n", "it needs the columns env, zero, one"),
-        ("", "it needs the columns env, zero, one"),
+        ("", "is empty"),
         ("env,zero,one\na,1,1\n", "a has zero=1.0 and one=1.0"),
         ("env,zero,one\na,1,inf\n", "a has zero=1.0 and one=inf"),
-        ("env,zero,one\na,1\n", "cannot be used"),
-        ("env,zero,one\na,1,x\n", "could not convert string to float: 'x'"),
+        ("env,zero,one\na,1\n", "line 2 has 2 cells, the first row 3"),
+        ("env,zero,one\na,1,x\n", "one in line 2 is 'x': expected a number"),
+        ("env,zero,one\na,1,2\na,2,3\n", "a has two rows, the second in line 3"),
         (None, "No such file"),
     ],
 )
@@ -249,6 +252,30 @@ def test_scales_that_cannot_be_used_are_refused(text, message, tmp_path):
         path.write_text(text)
     with pytest.raises(AccumbensError, match=message):
         read_scales(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "env,zero,one\nCartPole-v1,0.5,100\n",
+        "\ufeffenv;zero;one\nCartPole-v1;0,5;100\n",
+        "sep=;\none;zero;env\n100;0,5;CartPole-v1\n\n",
+        "# mine\nenv\tzero\tone\nCartPole-v1\t0.5\t100\n",
+    ],
+)
+def test_scales_however_they_are_written(text, tmp_path):
+    (tmp_path / "scales.csv").write_text(text)
+    assert read_scales(tmp_path / "scales.csv") == {"CartPole-v1": Scale(0.5, 100.0, str(tmp_path / "scales.csv"))}
+
+
+def test_scales_that_no_run_needs_are_named_and_those_of_nothing_refused(make):
+    runs = scores(make("a", [50.0, 60.0]))
+    assert "no run compared has the environment Acrobot-v1: its scale is not used" in compare(runs, given=SCALES).notes
+    given = SCALES | {"CartPol-v1": Scale(0.0, 100.0, "mine.csv")}
+    with pytest.raises(
+        UnknownNameError, match=r"environment in mine\.csv, which no run .* 'CartPol-v1'; did you mean 'CartPole-v1'"
+    ):
+        compare(runs, given=given)
 
 
 def test_a_comparison_can_be_written_and_drawn(make, tmp_path):

@@ -168,7 +168,7 @@ def test_sac_that_is_not_installed_is_found_before_training(document, write, tra
 
     monkeypatch.setattr("accumbens.training.sac_learner.require_sac", require)
     document |= {"environments": ["Pendulum-v1"], "agents": {"sac": ["own"]}, "settings": {}, "published": {}}
-    document["variants"]["own"] = {}
+    document["variants"] = {"own": {}}
     runs = load(str(write(document)), "desk").runs
     if installed:
         assert len(execute(runs, tmp_path, Notes()).results) == 1

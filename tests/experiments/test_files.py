@@ -80,6 +80,12 @@ def test_nothing_to_run_is_said_in_the_words_of_every_kind(document, write):
         load(str(write(document)), "desk")
 
 
+def test_keys_that_are_nearly_those_of_a_kind_are_told(document, write):
+    document["enviroments"], document["agnets"] = document.pop("environments"), document.pop("agents")
+    with pytest.raises(AccumbensError, match="unknown key 'agnets'; did you mean 'agents'"):
+        load(str(write(document)), "desk")
+
+
 def test_agents_too_can_be_shown_by_a_setting(document, write):
     document["panels"] = "credit"
     experiment = load(str(write(document)), "desk")
@@ -132,6 +138,17 @@ WRONG = {
         "variant 'a/b' cannot be used: it must be a single",
     ),
     "unknown variant": (changed("agents", "ad_pqn", to=["locl"]), "unknown variant 'locl'; did you mean 'local'?"),
+    "a variant of no agent": (
+        changed("variants", "locl", to={}),
+        "unknown variant: no agent has 'locl'; did you mean 'local'?",
+    ),
+    "settings of an agent that does not have the variant": (
+        lambda document: (
+            document["budgets"].update(other={"agents": {"pqn": ["backprop"]}}),
+            document["variants"].update(local={"pqn": {}}),
+        ),
+        "unknown agent with settings of its own in variant local 'pqn'",
+    ),
     "unknown environment": (
         changed("environments", to=["CartPol-v1"]),
         "unknown environment 'CartPol-v1'; did you mean",

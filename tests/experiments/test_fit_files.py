@@ -70,6 +70,8 @@ def test_labels_of_a_panel_with_nothing_in_common_are_whole(fits, write):
     fits["rules"] = {"coagent": ["2-co"], "backprop": ["2"]}
     fits["variants"]["2"]["layers"] = [6, 5]
     fits["variants"]["other"] = {"layers": [6, 5], "batch_size": 8}
+    for unused in ("1", "1-co", "2-co-g"):
+        del fits["variants"][unused]
     fits["rules"]["backprop"].append("other")
     del fits["published"]
     labels = [place.label for place in places_of(load(str(write(fits)), "desk")).values()]

@@ -8,7 +8,7 @@ from accumbens import stats
 from accumbens.comparison import notes as remarks
 from accumbens.comparison.groups import Group, grouped, scores_of
 from accumbens.comparison.pairs import Pair, pair
-from accumbens.comparison.scale import scales_for
+from accumbens.comparison.scale import require_compared, scales_for
 from accumbens.runs.comparing import Metric, RunScores, Scale
 from accumbens.runs.kind import Kind
 
@@ -61,7 +61,7 @@ def compare(
         given: scales that the user chose.
 
     Raises:
-        UnknownNameError: `by` names no setting.
+        UnknownNameError: `by` names no setting, or a scale is of a place that no run has and nobody knows.
         AccumbensError: a seed would count twice in a group, or a place has no scale.
     """
     kind, metric = runs[0].kind, runs[0].metric
@@ -76,6 +76,7 @@ def compare(
         word = kind.words.place
         notes.append(f"no {word} is common to all groups: their statistics are of different {word}s")
     compared = list(dict.fromkeys(place for names in used.values() for place in names))
+    notes += require_compared(list(dict.fromkeys(run.place for run in runs)), given or {}, kind)
     scales = scales_for(compared, given or {}, kind, metric)
     for place in compared:
         notes += remarks.in_place(place, [run for run in runs if run.place == place])

@@ -51,7 +51,7 @@ from typing import Any
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import Experiment
-from accumbens.experiments.resolve import check_keys, kind_of, resolve, run_keys
+from accumbens.experiments.resolve import FILE_KEYS, check_keys, kind_of, resolve, run_keys
 
 
 def committed() -> dict[str, Path]:
@@ -101,9 +101,7 @@ def read(path: Path) -> dict[str, Any]:
         raise AccumbensError(f"{path} is not a TOML file: {error}") from None
     try:
         form = kind_of(document).experimenting
-        tables = dict[str, dict]
-        rest = {"title": str, "panels": str, "variants": tables, "budgets": tables, "published": dict}
-        check_keys("key", document, run_keys(form) | rest)
+        check_keys("key", document, run_keys(form) | dict(FILE_KEYS))
         for key in ("title", "variants", "budgets"):
             if not document.get(key):
                 raise AccumbensError(f"{key} is missing or empty")

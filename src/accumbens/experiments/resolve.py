@@ -10,6 +10,14 @@ from accumbens.runs.experimenting import Experimenting
 from accumbens.runs.kind import Kind
 from accumbens.runs.settings import every_setting, text_of
 
+FILE_KEYS: Mapping[str, Any] = {
+    "title": str,
+    "panels": str,
+    "variants": dict[str, dict],
+    "budgets": dict[str, dict],
+    "published": dict,
+}
+"""What a file says besides its runs, with the types."""
 _TYPES = {int: "a whole number", float: "a number", str: "text", list: "a list of texts", dict: "a table"}
 
 
@@ -17,7 +25,8 @@ def kind_of(document: Mapping[str, Any]) -> Kind[Any]:
     """Return the kind of a file's runs: that whose keys it has, of several the one with the most.
 
     Raises:
-        AccumbensError: it, and every budget of it, has none of any kind.
+        UnknownNameError: it, and every budget of it, has none of any kind, but one that is unknown.
+        AccumbensError: it has none at all.
     """
     budgets = document.get("budgets", {})
     parts = [document, *(budgets.values() if isinstance(budgets, dict) else [])]
@@ -25,6 +34,9 @@ def kind_of(document: Mapping[str, Any]) -> Kind[Any]:
     keys = {kind: (kind.experimenting.places, kind.experimenting.methods) for kind in all_kinds()}
     found = max(keys, key=lambda kind: len(there.intersection(keys[kind])))
     if not there.intersection(keys[found]):
+        known = list(dict.fromkeys(key for kind in all_kinds() for key in (*run_keys(kind.experimenting), *FILE_KEYS)))
+        for key in sorted(there.difference(known)):
+            raise UnknownNameError("key", key, known)
         raise AccumbensError(f"nothing to run: a file has {', or '.join(' and '.join(pair) for pair in keys.values())}")
     return found
 
@@ -105,6 +117,7 @@ def resolve(name: str, document: Mapping[str, Any], budget: str) -> Experiment:
                 except AccumbensError as error:
                     raise AccumbensError(f"{place}/{method}/{variant}: {error}") from error
     _refuse_repetitions(runs)
+    _require_used(document["variants"], pairs, kind)
     panels = document.get("panels", "")
     _require_setting(panels, runs)
     places = [place for part in parts for place in part.get(form.places, [])]
@@ -126,6 +139,18 @@ def _changes(
         common = {key: value for key, value in layer.items() if key not in methods}
         changes |= {key: text_of(value) for key, value in (common | layer.get(method, {})).items()}
     return changes
+
+
+def _require_used(variants: Mapping[str, Mapping[str, Any]], pairs: Sequence[tuple[str, str]], kind: Kind[Any]) -> None:
+    """Refuse variants, and settings of one method in them, that are of no run of any budget."""
+    used, word = dict.fromkeys(variant for _, variant in pairs), kind.words.method
+    for name, settings in variants.items():
+        if name not in used:
+            raise UnknownNameError(f"variant: no {word} has", name, list(used))
+        for key in settings:
+            if key in (method for method, _ in pairs) and (key, name) not in pairs:
+                of_variant = [method for method, variant in pairs if variant == name]
+                raise UnknownNameError(f"{word} with settings of its own in variant {name}", key, of_variant)
 
 
 def _refuse_repetitions(runs: Sequence[PlannedRun]) -> None:
