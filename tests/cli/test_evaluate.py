@@ -40,7 +40,7 @@ def test_full_network_and_every_prefix_play_greedily_and_with_noise(runs, cli):
         assert [(row["seed"], row["cells"], row["episodes"]) for row in rows] == expected
         assert all(row["mean_return"] == row["mean_length"] for row in rows)  # both exact: every step pays 1
         episodes = read_table(Path(document["file"]))
-        assert list(episodes[0]) == ["step", "seed", "epsilon", "cells", "episode", "return", "length"]
+        assert list(episodes[0]) == ["step", "seed", "epsilon", "cells", "episode", "return", "length", "cut"]
         assert len(episodes) == 4 * len(rows)
         for row in rows:
             mine = [line for line in episodes if (int(line["seed"]), int(line["cells"])) == (row["seed"], row["cells"])]

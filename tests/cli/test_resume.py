@@ -199,4 +199,5 @@ def test_a_run_is_continued_by_one_process_at_a_time(learner, copy, cli):
     with RunDirectory(copy).lock():
         outcome = cli("resume", copy)
     assert outcome.code == 2
-    assert outcome.err == f"error: the run {copy} is being trained by another process\n"
+    assert outcome.err.startswith(f"error: process {os.getpid()} on ")
+    assert outcome.err.endswith(f" is at work on the run {copy}\n")

@@ -1,8 +1,8 @@
 """`accumbens train` from end to end, on small runs."""
 
-import csv
 import json
 import struct
+import sys
 
 import jax
 import numpy as np
@@ -264,12 +264,56 @@ def test_what_is_no_longer_finite_stops_the_run(cli, tmp_path):
         "error: cell 1 of seed 7 is no longer finite (NaN or Inf) in the loss or gradient of the block that ends at "
         "step 16; a lower learning_rate or max_gradient_norm often helps; there is no checkpoint yet\n"
     )
-    path = tmp_path / "runs/CartPole-v1/ad_pqn/a"
-    with (path / "metrics.csv").open() as file:
-        assert len(list(csv.reader(file))) == 1, "only the heading"
-    outcome = cli("evaluate", path)
-    assert outcome.code == 2
-    assert outcome.err == f"error: {path} has no checkpoint yet\n"
+    assert list((tmp_path / "runs").iterdir()) == [], "its name is free again"
+
+
+@pytest.fixture(scope="module")
+def dishonest(tmp_path_factory):
+    """A module with an environment on the device that truncates early, and one on the host that breaks."""
+    path = tmp_path_factory.mktemp("dishonest") / "dishonest.py"
+    path.write_text(DISHONEST)
+    sys.path.append(str(path.parent))
+    yield path
+    sys.path.remove(str(path.parent))
+
+
+DISHONEST = """
+import gymnasium, jax.numpy as jnp, numpy as np
+from accumbens import register_environment
+from accumbens.envs.protocol import Environment, Step
+
+def make():
+    def step(key, state, action):
+        return state + 1, Step(jnp.zeros(1), jnp.ones(()), jnp.zeros((), bool), state == 3)
+    return Environment("early", lambda key: (jnp.int32(0), jnp.zeros(1)), step, (1,), np.dtype("float32"),
+                       np.array(0), np.array(1), 2, None)
+register_environment("early", make)
+
+class Breaks(gymnasium.Env):
+    observation_space, action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32), gymnasium.spaces.Discrete(2)
+    def reset(self, *, seed=None, options=None): super().reset(seed=seed); self.t = 0; return np.zeros(1, "f4"), {}
+    def step(self, action):
+        self.t += 1
+        return np.zeros(1, "f4"), 1.0 if self.t < 6 else joint, False, False, {}
+gymnasium.register("Breaks-v0", entry_point="dishonest:Breaks")
+"""
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ("early", "does not do what it declares, in steps 0 to 16: an episode is truncated, although"),
+        ("Breaks-v0", "raised NameError in step 6 of an episode: name 'joint' is not defined\n"),
+    ],
+)
+def test_an_environment_that_fails_stops_the_run_and_leaves_nothing(env, said, dishonest, cli, tmp_path):
+    small = ["--total-timesteps", 640, "--net-arch", 3, "--set", "num_envs=2", "rollout_length=8", "num_minibatches=2"]
+    outcome = cli("train", f"dishonest:{env}", "ad_pqn", *small, "--name", "a")
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"error: environment 'dishonest:{env}'")
+    assert said in outcome.err
+    assert (f"{dishonest}, line 18, in step" in outcome.err) == (env == "Breaks-v0"), "the user's own line"
+    assert list((tmp_path / "runs").iterdir()) == [], "its name is free again"
 
 
 def test_a_tracker_that_is_not_installed_leaves_no_run(cli, monkeypatch, tmp_path):

@@ -185,7 +185,7 @@ def test_there_is_no_run(tmp_path):
 
 def test_one_process_at_a_time_continues_a_run(tmp_path, config):
     run = AGENTS.create(config, tmp_path, "a")
-    taken = pytest.raises(AccumbensError, match="is being trained by another process")
+    taken = pytest.raises(AccumbensError, match=r"process \d+ on .* \(since .*\) is at work on the run")
     with run.lock(), taken, RunDirectory(run.path).lock():
         pass
     with RunDirectory(run.path).lock():
@@ -238,6 +238,13 @@ def test_a_line_cut_short_is_forgotten(tmp_path, cut):
         file.write(cut)
     table.forget_after(10**9)
     assert table.path.read_bytes() == whole
+
+
+def test_a_table_that_an_earlier_version_began_keeps_its_columns(tmp_path):
+    path = tmp_path / "t.csv"
+    Table(path, COLUMNS).append([row(1)])
+    Table(path, [*COLUMNS, "later"]).append([row(2) | {"later": 7}])
+    assert path.read_text().splitlines() == ["step,seed,value", "1,0,0.5", "2,0,0.5"]
 
 
 def test_a_table_with_other_columns_is_refused(tmp_path):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tracking import Tracker, make_tracker, require_tracker
 
 
@@ -37,10 +38,22 @@ def wandb(monkeypatch):
     return fake
 
 
-def test_no_tracker_is_the_default(tmp_path):
+@pytest.fixture
+def run(tmp_path):
+    return made(tmp_path / "mine")
+
+
+def made(path):
+    path.mkdir()
+    run = RunDirectory(path)
+    run.write_meta(sessions=[])
+    return run
+
+
+def test_no_tracker_is_the_default(run):
     require_tracker(None)
-    assert make_tracker(None, tmp_path, {}, 0) is None
-    assert list(tmp_path.iterdir()) == []
+    assert make_tracker(None, run, {}, 0) is None
+    assert list(run.path.iterdir()) == [run.meta]
 
 
 @pytest.mark.parametrize("kind", ["tensorboard", "wandb"])
@@ -58,8 +71,8 @@ def test_a_package_that_is_there_is_accepted(monkeypatch):
     assert asked == ["tensorboardX", "wandb"]
 
 
-def test_wandb_gets_the_configuration_and_the_numbers(wandb, tmp_path):
-    tracker = make_tracker("wandb", tmp_path / "mine", {"run": {"seed": 3}}, 0)
+def test_wandb_gets_the_configuration_and_the_numbers(wandb, run):
+    tracker = make_tracker("wandb", run, {"run": {"seed": 3}}, 0)
     assert isinstance(tracker, Tracker)
     tracker.log(64, {"seed0/loss_1": 0.5})
     assert not wandb.finished
@@ -69,10 +82,21 @@ def test_wandb_gets_the_configuration_and_the_numbers(wandb, tmp_path):
     assert wandb.started == {
         "project": "accumbens",
         "name": "mine",
-        "dir": str(tmp_path / "mine"),
+        "id": run.read_meta()["wandb"],
+        "resume": "allow",
+        "dir": str(run.path),
         "config": {"run": {"seed": 3}},
         "mode": "offline",
     }
+
+
+def test_a_run_that_is_continued_is_the_same_run_there(wandb, run, tmp_path):
+    make_tracker("wandb", run, {}, 0)
+    first = wandb.started["id"]
+    make_tracker("wandb", run, {}, 64)
+    assert wandb.started["id"] == first
+    make_tracker("wandb", made(tmp_path / "another"), {}, 0)
+    assert wandb.started["id"] != first
 
 
 @pytest.mark.parametrize(
@@ -84,18 +108,18 @@ def test_wandb_gets_the_configuration_and_the_numbers(wandb, tmp_path):
         ({"WANDB_MODE": "disabled"}, "disabled"),
     ],
 )
-def test_wandb_works_offline_unless_there_is_a_login(wandb, tmp_path, monkeypatch, variables, mode):
+def test_wandb_works_offline_unless_there_is_a_login(wandb, run, monkeypatch, variables, mode):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    make_tracker("wandb", tmp_path, {}, 0)
+    make_tracker("wandb", run, {}, 0)
     assert wandb.started["mode"] == mode
 
 
-def test_the_real_wandb_writes_a_run_offline(tmp_path, monkeypatch):
+def test_the_real_wandb_writes_a_run_offline(run, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    tracker = make_tracker("wandb", tmp_path, json.loads('{"run": {"seed": 3}}'), 0)
+    tracker = make_tracker("wandb", run, json.loads('{"run": {"seed": 3}}'), 0)
     tracker.log(64, {"seed0/loss_1": 0.5})
     tracker.close()
-    assert any(name.endswith(".wandb") for _, _, files in os.walk(tmp_path / "wandb") for name in files)
+    assert any(name.endswith(".wandb") for _, _, files in os.walk(run.path / "wandb") for name in files)

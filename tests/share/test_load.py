@@ -115,6 +115,17 @@ def test_observations_that_cannot_be_used(exported, observations):
     agent.act(observations[0])
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e300])
+def test_what_is_not_finite_is_refused_and_not_remembered(exported, observations, number):
+    agent, spared = accumbens.load(exported), accumbens.load(exported)
+    for player in (agent, spared):
+        player.act(observations[0])
+    for call in (agent.act, agent.values):
+        with pytest.raises(AccumbensError, match="cannot be used: not all of it is finite"):
+            call([number, *observations[1, 1:]])
+    np.testing.assert_array_equal(agent.values(observations[1]), spared.values(observations[1]))
+
+
 def test_lists_and_other_types_of_numbers_are_observations_too(exported, observations):
     agent = accumbens.load(exported)
     values = agent.values(observations[0])

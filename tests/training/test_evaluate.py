@@ -133,7 +133,8 @@ def test_weights_are_means_over_the_first_cells():
 
 
 def test_every_prefix_acts_on_the_mean_of_its_cells_and_meets_the_same_first_states(evaluation):
-    returns, lengths = (np.asarray(part) for part in evaluation(50))
+    returns, lengths, cut = (np.asarray(part) for part in evaluation(50))
+    assert not cut.any()
     assert returns.shape == lengths.shape == (3, 50)
     assert (lengths[0] == lengths).all(), "how long an episode lasts is drawn with its first state"
     assert set(lengths[0]) == {1, 2, 3, 4}
@@ -169,7 +170,7 @@ def test_epsilon_is_the_share_of_random_actions_also_of_agents_that_repeat_them(
 
 
 def test_epsilon_makes_actions_random(evaluation):
-    returns, lengths = evaluation(200, epsilon=1.0)
+    returns, lengths, _ = evaluation(200, epsilon=1.0)
     per_step = np.asarray(returns).sum(axis=1) / np.asarray(lengths).sum(axis=1)
     # Mean 37.5 with a standard deviation of about 45 over about 500 steps.
     np.testing.assert_allclose(per_step, REWARDS.mean() + 0.5, atol=10)
@@ -177,12 +178,13 @@ def test_epsilon_makes_actions_random(evaluation):
 
 def test_an_episode_without_end_is_cut(evaluation, monkeypatch):
     monkeypatch.setattr(evaluate, "LONGEST_EPISODE", 7)
-    returns, lengths = evaluation(4, endless=True)
+    returns, lengths, cut = evaluation(4, endless=True)
+    assert np.all(cut), "it says so"
     np.testing.assert_array_equal(lengths, np.full((3, 4), 7))
     np.testing.assert_allclose(np.asarray(returns) // 7, REWARDS[:, None].repeat(4, axis=1))
 
 
 def test_a_time_limit_cuts_on_the_device():
     env = draw_environment(max_episode_steps=3, endless=True)
-    _, lengths = make_device_evaluation(env, agent_of_known_values(), 2)(jnp.asarray(VALUES))
+    _, lengths, _ = make_device_evaluation(env, agent_of_known_values(), 2)(jnp.asarray(VALUES))
     np.testing.assert_array_equal(lengths, np.full((3, 2), 3))

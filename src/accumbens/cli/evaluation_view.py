@@ -11,7 +11,7 @@ from rich.table import Table
 
 from accumbens.cli.run_view import heading
 from accumbens.training.config import RunConfig
-from accumbens.training.evaluate import Evaluation
+from accumbens.training.evaluate import LONGEST_EPISODE, Evaluation
 from accumbens.training.kind import AGENTS
 
 
@@ -66,17 +66,34 @@ class EvaluationView:
             f"{heading(AGENTS, config)}  step {step:,}, {num_episodes} episodes × {num_seeds} seed(s)", soft_wrap=True
         )
         table = Table(box=None, pad_edge=False)
-        for column in ("ε", "acting cells", "mean return", "std", "min", "max", "mean length"):
+        unfinished = sum(int(np.sum(evaluation.cut)) for evaluation in evaluations)
+        columns = [
+            "ε",
+            "acting cells",
+            "mean return",
+            "std",
+            "min",
+            "max",
+            "mean length",
+            *(["cut"] * bool(unfinished)),
+        ]
+        for column in columns:
             table.add_column(column, justify="left" if column == "acting cells" else "right")
         for epsilon, evaluation in zip(epsilons, evaluations, strict=True):
-            returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
+            returns, lengths, cut = map(np.asarray, evaluation)
             last = returns.shape[1] - 1
             for cells in range(last + 1):
                 name = "full network" if cells == last else f"1 to {cells + 1}" if cells else "1"
                 mine = returns[:, cells]
                 row = (mine.mean(), mine.std(), mine.min(), mine.max(), lengths[:, cells].mean())
-                table.add_row(f"{epsilon:g}", name, *(f"{value:.1f}" for value in row))
+                counted = [str(cut[:, cells].sum())] * bool(unfinished)
+                table.add_row(f"{epsilon:g}", name, *(f"{value:.1f}" for value in row), *counted)
         self._console.print(table)
+        if unfinished:
+            self.message(
+                f"{unfinished} episode(s) had not ended after {LONGEST_EPISODE:,} steps, and {config.env} has no time "
+                "limit: they are cut there, and count with what they had by then"
+            )
         lines = {"episodes": list(files), "picture of the training": [run / "curve.png"]}
         for name, paths in lines.items():
             for path in paths:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Any
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
 from accumbens.runs.settings import write_document
-from accumbens.runs.tables import to_json, write_atomically
+from accumbens.runs.tables import read_table, to_json, write_atomically
 
 PACKAGES = ("accumbens", "jax", "jaxlib", "equinox", "optax", "gymnasium", "gymnax", "numpy")
 
@@ -69,15 +69,33 @@ class RunDirectory:
         Raises:
             AccumbensError: another process is at it.
         """
-        with (self.path / ".lock").open("w") as file:
+        with (self.path / ".lock").open("a+") as file:
             if sys.platform != "win32":
                 import fcntl
 
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    raise AccumbensError(f"the run {self.path} is being trained by another process") from None
+                    file.seek(0)
+                    holder = file.read().strip() or "another process"
+                    raise AccumbensError(f"{holder} is at work on the run {self.path}") from None
+            file.truncate(0)
+            since = datetime.now().astimezone().isoformat(" ", timespec="seconds")
+            file.write(f"process {os.getpid()} on {platform.node()} (since {since})")
+            file.flush()
             yield
+
+    def has_learned(self) -> bool:
+        """Return whether anything was learned that is worth keeping: a row of a later step, or a checkpoint."""
+        rows = read_table(self.metrics) if self.metrics.exists() else []
+        return has_checkpoint(self) or any(int(row["step"]) > 0 for row in rows)
+
+    def remove(self) -> None:
+        """Remove the run, and the folders of its place and method if nothing else is in them."""
+        shutil.rmtree(self.path)
+        for folder in list(self.path.parents)[:2]:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
 
 
 def make_directory(

@@ -27,7 +27,7 @@ def start(
     checkpoint_seconds: float = 60.0,
     origin: Origin | None = None,
 ) -> Any:
-    """Work on a new run, in `out/<place>/<method>/<name>`, from the start.
+    """Work on a new run, in `out/<place>/<method>/<name>`, from the start. One that learns nothing leaves no folder.
 
     Args:
         kind: of the run.
@@ -51,7 +51,12 @@ def start(
         meta = {} if origin is None else {"from": checked_origin(kind, origin, job)._asdict()}
         run = kind.create(config, out, name, meta)
         with run.lock():
-            return Session(kind, job, run, report, track, checkpoint_seconds).execute()
+            try:
+                return Session(kind, job, run, report, track, checkpoint_seconds).execute()
+            except BaseException:
+                if not run.has_learned():  # its name is free again
+                    run.remove()
+                raise
 
 
 def resume(

@@ -57,7 +57,7 @@ class Session:
         per_second = job.prepare()
         state = self._first_state()
         first = job.step_of(state)
-        self._tracker = make_tracker(self._track, self._run.path, self._kind.to_document(job.config), first)
+        self._tracker = make_tracker(self._track, self._run, self._kind.to_document(job.config), first)
         if per_second:
             report.projected((job.total - first) / per_second, per_second * len(job.seeds))
         report.start(first, job.total)

@@ -15,7 +15,10 @@ Rows = list[dict[str, str]]
 
 
 class Table:
-    """A CSV file that rows are appended to; every batch of rows is on the disk before `append` returns."""
+    """A CSV file that rows are appended to; every batch of rows is on the disk before `append` returns.
+
+    A file that an earlier version began keeps its columns, and goes without those that came later.
+    """
 
     def __init__(self, path: Path, columns: list[str]):
         """Open or begin the file.
@@ -24,16 +27,18 @@ class Table:
             AccumbensError: it exists with other columns.
         """
         self.path, self._columns = path, columns
-        header = ",".join(columns) + "\n"
         if not path.exists():
-            write_atomically(path, header)
-        elif not path.read_text(encoding="utf-8").startswith(header):
+            write_atomically(path, ",".join(columns) + "\n")
+            return
+        with path.open(newline="", encoding="utf-8") as file:
+            self._columns = next(csv.reader(file), [])
+        if self._columns != [column for column in columns if column in self._columns]:
             raise AccumbensError(f"{path} has other columns than this accumbens writes")
 
     def append(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows."""
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self._columns, lineterminator="\n").writerows(rows)
+            csv.DictWriter(file, self._columns, lineterminator="\n", extrasaction="ignore").writerows(rows)
             _sync(file)
 
     def forget_after(self, step: int) -> None:

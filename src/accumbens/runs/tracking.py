@@ -4,11 +4,13 @@ import importlib
 import importlib.util
 import math
 import os
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory
 
 _MODULES = {"tensorboard": "tensorboardX", "wandb": "wandb"}
 
@@ -49,11 +51,12 @@ class TensorBoardTracker:
 class WandbTracker:
     """Logs to Weights & Biases; without a login it writes `<run>/wandb` offline, for `wandb sync` later."""
 
-    def __init__(self, run: Path, config: Mapping[str, Any]):
-        """Start the tracker's own process."""
+    def __init__(self, run: Path, config: Mapping[str, Any], identifier: str):
+        """Start the tracker's own process; a run that is continued goes on there under the same identifier."""
         wandb = importlib.import_module(_MODULES["wandb"])
         mode = os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
-        self._run = wandb.init(project="accumbens", name=run.name, dir=str(run), config=dict(config), mode=mode)
+        names = {"project": "accumbens", "name": run.name, "id": identifier, "resume": "allow"}
+        self._run = wandb.init(**names, dir=str(run), config=dict(config), mode=mode)
 
     def log(self, step: int, numbers: Mapping[str, float]) -> None:
         """Log numbers at an environment step."""
@@ -77,18 +80,22 @@ def require_tracker(kind: str | None) -> None:
         )
 
 
-def make_tracker(kind: str | None, run: Path, config: Mapping[str, Any], first_step: int) -> Tracker | None:
+def make_tracker(kind: str | None, run: RunDirectory, config: Mapping[str, Any], first_step: int) -> Tracker | None:
     """Return the tracker of that kind, or None.
 
     Args:
         kind: `tensorboard`, `wandb` or None.
-        run: the run's directory.
+        run: the run; its `meta.json` keeps the identifier of Weights & Biases.
         config: what the run was asked to do.
         first_step: environment step at which this session begins.
     """
     if kind == "tensorboard":
-        return TensorBoardTracker(run, first_step)
-    return WandbTracker(run, config) if kind == "wandb" else None
+        return TensorBoardTracker(run.path, first_step)
+    if kind != "wandb":
+        return None
+    identifier = run.read_meta().get("wandb") or uuid.uuid4().hex
+    run.write_meta(wandb=identifier)
+    return WandbTracker(run.path, config, identifier)
 
 
 def require_usable(track: str | None, checkpoint_seconds: float) -> None:

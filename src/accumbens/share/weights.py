@@ -33,7 +33,8 @@ def write_weights(folder: Path, network: Any, seed: int, step: int) -> str:
         seed: its seed.
         step: environment steps or updates of it.
     """
-    arrays = {name: np.asarray(leaf) for name, leaf in named_arrays(network).items()}
+    # safetensors 0.8.0 stores the memory of an array as it lies there, and reads it as if it were in C order.
+    arrays = {name: np.ascontiguousarray(leaf) for name, leaf in named_arrays(network).items()}
     weights = safetensors.numpy.save(arrays, metadata={"format": "accumbens", "seed": str(seed), "step": str(step)})
     (folder / WEIGHTS).write_bytes(weights)
     return hashlib.sha256(weights).hexdigest()

@@ -132,9 +132,12 @@ class ActingAgent:
         """The observations with a batch axis, and whether there is only a single one, without."""
         expected = self.facts.observation_shape
         try:
-            array = np.asarray(observation).astype(self.facts.observation_dtype)
+            with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+                array = np.asarray(observation).astype(self.facts.observation_dtype)
         except (TypeError, ValueError) as error:
             raise AccumbensError(f"the observation cannot be used: {error}") from error
+        if not np.isfinite(array).all():
+            raise AccumbensError(f"the observation {observation!r} cannot be used: not all of it is finite in float32")
         if array.shape == expected:
             return array[None], True
         if array.shape[1:] == expected and len(array):

@@ -1,6 +1,6 @@
 """What `accumbens evaluate` leaves in a run: a CSV file per step, ε and number of episodes, a row per episode.
 
-    episodes/000001003520_epsilon0.05_100.csv       step, seed, epsilon, cells, episode, return, length
+    episodes/000001003520_epsilon0.05_100.csv       step, seed, epsilon, cells, episode, return, length, cut
 
 On the device the numbers follow from these three and the run, so the same evaluation again writes nothing. Where they
 do differ, on the host or with another version of a library, the new file is put beside the old one: `…_100-2.csv`.
@@ -20,7 +20,7 @@ from accumbens.errors import AccumbensError
 from accumbens.runs.directory import RunDirectory
 from accumbens.training.evaluate import Evaluation
 
-COLUMNS = ("step", "seed", "epsilon", "cells", "episode", "return", "length")
+COLUMNS = ("step", "seed", "epsilon", "cells", "episode", "return", "length", "cut")
 _NAME = re.compile(r"(?P<step>\d{12})_epsilon(?P<epsilon>[^_]+)_(?P<episodes>\d+)(-(?P<number>\d+))?\.csv")
 
 
@@ -49,12 +49,13 @@ def write_episodes(
     Returns:
         the file, and whether other numbers were there before, which are kept.
     """
-    returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
+    returns, lengths, cut = map(np.asarray, evaluation)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for (index, cells, episode), value in np.ndenumerate(returns):
-        row = (step, seeds[index], epsilon, cells + 1, episode, value.item(), lengths[index, cells, episode].item())
+        place = index, cells, episode
+        row = (step, seeds[index], epsilon, cells + 1, episode, value.item(), lengths[place].item(), int(cut[place]))
         writer.writerow(row)
     folder = run.path / "episodes"
     folder.mkdir(exist_ok=True)
@@ -99,7 +100,7 @@ def read_episodes(path: Path, cells: int | None = None) -> Episodes:
     """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    if not rows or set(rows[0]) != set(COLUMNS):
+    if not rows or not set(COLUMNS) - {"cut"} <= set(rows[0]) <= set(COLUMNS):  # earlier versions did not say so
         raise AccumbensError(f"{path} is not a file of episodes: it needs the columns {', '.join(COLUMNS)} and a row")
     prefixes = sorted({int(row["cells"]) for row in rows})
     cells = prefixes[-1] if cells is None else cells

@@ -19,10 +19,15 @@ EVALUATION_SEED = 0
 
 
 class Evaluation(NamedTuple):
-    """Undiscounted returns and lengths; row l-1 acts on the mean over cells 1..l, the last row is the full network."""
+    """Undiscounted returns and lengths; row l-1 acts on the mean over cells 1..l, the last row is the full network.
+
+    `cut` are those that had not ended after `LONGEST_EPISODE` steps, where the environment has no time limit: their
+    returns and lengths are of the steps that were played.
+    """
 
     returns: Float[Array, "prefixes episodes"]
     lengths: Int[Array, "prefixes episodes"]
+    cut: Bool[Array, "prefixes episodes"]
 
 
 @runtime_checkable
@@ -104,6 +109,6 @@ def make_device_evaluation(env: Environment, agent: Agent, num_episodes: int) ->
         )
         end = jax.lax.while_loop(unfinished, step, start)
         shape = (agent.num_cells, num_episodes)
-        return Evaluation(end.returns.reshape(shape), end.lengths.reshape(shape))
+        return Evaluation(end.returns.reshape(shape), end.lengths.reshape(shape), ~end.ended.reshape(shape))
 
     return evaluate

@@ -77,7 +77,7 @@ class HostEvaluation:
             if finished.all():
                 break
         shape = self._num_seeds, agent.num_cells, self._num_episodes
-        return Evaluation(jnp.asarray(returns.reshape(shape)), jnp.asarray(lengths.reshape(shape)))
+        return Evaluation(*(jnp.asarray(part.reshape(shape)) for part in (returns, lengths, ~finished)))
 
     def close(self) -> None:
         """Release the environments."""

@@ -27,7 +27,7 @@ class AgentJob(Job[S]):
     config: RunConfig
     plan: Plan
     num_cells: int
-    evaluation_columns = ("cells", "episodes", "mean_return", "std_return", "mean_length")
+    evaluation_columns = ("cells", "episodes", "mean_return", "std_return", "mean_length", "cut")
     keeps_every_network = True
 
     def __init__(self, config: RunConfig, plan: Plan):
@@ -96,8 +96,8 @@ def make_job(config: RunConfig) -> AgentJob[Any]:
 
 
 def evaluation_rows(evaluation: Evaluation, seeds: list[int]) -> list[dict[str, Any]]:
-    """Return one row per seed and prefix of cells."""
-    returns, lengths = np.asarray(evaluation.returns), np.asarray(evaluation.lengths)
+    """Return one row per seed and prefix of cells; `cut` counts the episodes that had not ended."""
+    returns, lengths, cut = map(np.asarray, evaluation)
     return [
         {
             "seed": seed,
@@ -106,6 +106,7 @@ def evaluation_rows(evaluation: Evaluation, seeds: list[int]) -> list[dict[str, 
             "mean_return": float(returns[index, cells].mean()),
             "std_return": float(returns[index, cells].std()),
             "mean_length": float(lengths[index, cells].mean()),
+            "cut": int(cut[index, cells].sum()),
         }
         for index, seed in enumerate(seeds)
         for cells in range(returns.shape[1])

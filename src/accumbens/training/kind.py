@@ -204,7 +204,9 @@ class Agents(Kind[RunConfig]):
             f"cells 1–{cell}: {np.mean(values):.1f}" if cell > 1 else f"cell 1: {np.mean(values):.1f}"
             for cell, values in returns.items()
         )
-        return f"step {rows[0]['step']:,}  greedy return  {cells}"
+        cut = sum(row["cut"] for row in rows)
+        cut_short = f"  ({cut} episodes without an end were cut)" if cut else ""
+        return f"step {rows[0]['step']:,}  greedy return  {cells}{cut_short}"
 
     def faster(self, config: RunConfig) -> str:
         """Name a faster preset, if there is one."""

@@ -85,10 +85,10 @@ class SACTrainer(AgentJob[SACState]):
     def play(self, state: SACState, epsilon: float = 0.0) -> Evaluation:
         """Play, `epsilon` of the actions at random; all seeds and every evaluation meet the same first states."""
         played = np.asarray([self._play(learner, epsilon) for learner in self._learners])
-        returns, lengths = played[:, None, :, 0], played[:, None, :, 1]
-        return Evaluation(jnp.asarray(returns, jnp.float32), jnp.asarray(lengths, jnp.int32))
+        returns, lengths, cut = (played[:, None, :, part] for part in range(3))
+        return Evaluation(jnp.asarray(returns, jnp.float32), jnp.asarray(lengths, jnp.int32), jnp.asarray(cut, bool))
 
-    def _play(self, learner: SACLearner, epsilon: float) -> list[tuple[float, int]]:
+    def _play(self, learner: SACLearner, epsilon: float) -> list[tuple[float, int, bool]]:
         env = self._evaluation_env
         draw = np.random.default_rng(EVALUATION_SEED)
         env.action_space.seed(EVALUATION_SEED)
@@ -102,7 +102,7 @@ class SACTrainer(AgentJob[SACState]):
                 action = env.action_space.sample() if at_random else learner.act(observation)
                 observation, reward, terminated, truncated, _ = env.step(action)
                 total, length, ended = total + float(reward), length + 1, terminated or truncated
-            episodes.append((total, length))
+            episodes.append((total, length, not ended))
         return episodes
 
     def networks(self, state: SACState) -> Any:
