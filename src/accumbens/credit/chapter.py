@@ -10,7 +10,7 @@ import numpy as np
 
 from accumbens.credit.config import FitConfig
 from accumbens.credit.kind import FITS
-from accumbens.credit.tasks.classes import MOST_SHOWN
+from accumbens.credit.tasks.classes import MOST_SHOWN, listed
 from accumbens.credit.tasks.description import from_table
 from accumbens.credit.tasks.registry import task_entry
 from accumbens.errors import AccumbensError
@@ -118,7 +118,7 @@ class FitChapter(Chapter):
         task = run.meta.get("task", {})
         labels, notes = task.get("labels", []), task.get("notes", [])
         if len(labels) > MOST_SHOWN:
-            notes = [*notes, f"all classes, from 0: {', '.join(labels)}"]
+            notes = [*notes, f"all classes, from 0: {listed(labels)}"]
         return notes
 
     def score(self, runs: Sequence[Logged]) -> Score:

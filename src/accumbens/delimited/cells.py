@@ -77,7 +77,7 @@ def read_cells(path: Path, delimiter: str = "auto", encoding: str = "auto") -> C
         if len(row) != width:
             raise AccumbensError(
                 f"{path}: line {line} has {len(row)} cells, the first row {width}, with {named(dialect.delimiter)}s "
-                "between cells; --set delimiter=NAME changes that"
+                "between cells"
             )
     while width > 1 and not any(row[-1] for row in rows):  # a delimiter ends every line
         rows, width = [row[:-1] for row in rows], width - 1

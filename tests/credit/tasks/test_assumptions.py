@@ -38,12 +38,21 @@ def test_decimal_commas_between_semicolons():
     assert any("'1,2' is 1.2" in note and "--set decimal=point" in note for note in task.notes)
 
 
+def test_a_decimal_mark_that_is_not_certain_is_refused(tmp_path):
+    path = write(tmp_path / "a.csv", "x;y;z", lambda i: f"{i},5;{i}.25;{i * i}")
+    with pytest.raises(AccumbensError, match=r"there are '0,5' and '0\.25': .*--set decimal=point or decimal=comma"):
+        make(path)
+    with pytest.raises(AccumbensError, match=r"line 2, column 'x' holds '0,5': .* with a decimal point"):
+        make(path, decimal="point")
+
+
 @pytest.mark.parametrize("name", ["labels.tsv", "labels.csv", "labels.txt", "labels.csv.gz", "labels.TSV.gz"])
 def test_labels_with_commas_between_tabs(name, tmp_path):
     content = (TABLES / "labels.tsv").read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
     task = make(tmp_path / name)
     assert (task.facts.inputs, task.labels) == (1, ("a, b, c", "d, e, f"))
+    assert task.notes[0] == "the target's 2 classes, from 0: 'a, b, c', 'd, e, f'"
     assert (is_file(name), folder_name(str(tmp_path / name))) == (True, "labels")
 
 

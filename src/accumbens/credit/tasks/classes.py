@@ -67,6 +67,12 @@ def are_one_hot(columns: Num[np.ndarray, "examples outputs"]) -> bool:
     )
 
 
+def listed(labels: Sequence[str]) -> str:
+    """Return labels as a text; in quotes if there are commas in them."""
+    quoted = any("," in label for label in labels)
+    return ", ".join(repr(label) if quoted else label for label in labels)
+
+
 def _checked(labels: tuple[str, ...], y: Int32[np.ndarray, " examples"], notes: tuple[str, ...]) -> Classes:
     counts = np.bincount(y, minlength=len(labels))
     rarest = int(counts.argmin())
@@ -77,5 +83,5 @@ def _checked(labels: tuple[str, ...], y: Int32[np.ndarray, " examples"], notes: 
         )
     more = ", …" if len(labels) > MOST_SHOWN else ""
     return Classes(
-        labels, y, (f"the target's {len(labels)} classes, from 0: {', '.join(labels[:MOST_SHOWN])}{more}", *notes)
+        labels, y, (f"the target's {len(labels)} classes, from 0: {listed(labels[:MOST_SHOWN])}{more}", *notes)
     )

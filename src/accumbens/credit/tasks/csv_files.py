@@ -73,7 +73,7 @@ def read_csv(path: Path, settings: FileSettings) -> Table:
         columns = zip(*(found.rows[1:] or found.rows), strict=True)
         marks, said = find_marks(columns, found.delimiter, settings.decimal)
     except AccumbensError as error:
-        raise AccumbensError(f"{path}: {error}") from error
+        raise AccumbensError(f"{path}: {error}: correct them, or --set decimal=point or decimal=comma") from error
     header, more = _header(found, marks, settings)
     start = 0 if header is None or header is found.comment else 1
     numbered = header is not None and header == [str(column) for column in range(width)]  # pandas' names of no names
@@ -128,7 +128,7 @@ def _with_features(table: Table, ignore: str) -> Table:
     if not features:
         raise AccumbensError(f"{table.path} has no column to predict from")
     for column in features if ignore == "auto" else ():
-        if counts(table.cells(column)):
+        if counts([row[column] for row in table.rows[:3]]) and counts(table.cells(column)):
             which = f"column {column} (from 0)" if table.header is None else f"the column {table.header[column]!r}"
             notes.append(
                 f"{which} counts the rows, and is learned from like any other; --set ignore={table.name(column)} "
