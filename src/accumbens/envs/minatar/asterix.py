@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from accumbens.envs.minatar.common import SIZE, Game, below, happens, one_cell, render
+from accumbens.envs.minatar.common import SIZE, Game, below, happens, one_cell, render_fused
 
 FIRST_SPAWN_INTERVAL = 10
 FIRST_MOVE_INTERVAL = 5
@@ -140,7 +140,7 @@ def observe(state: State) -> Bool[Array, "10 10 4"]:
     """Channels: player, enemy, trail (the cell behind a thing), gold."""
     enemies, gold = state.things[:, ENEMY], state.things[:, GOLD]
     leftward, rightward = state.things[LEFTWARD], state.things[RIGHTWARD]
-    return render(
+    return render_fused(
         one_cell(state.player_x, state.player_y),
         enemies[LEFTWARD] | enemies[RIGHTWARD],
         (leftward[ENEMY] | leftward[GOLD]) << 1 | (rightward[ENEMY] | rightward[GOLD]) >> 1,
