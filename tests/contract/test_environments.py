@@ -1,10 +1,12 @@
 """What every environment for the device promises. A new one is tested by being registered."""
 
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from vector_environments import assert_same, side_by_side
 
 from accumbens.envs import registry
 from accumbens.envs.checker import check_environment
@@ -49,6 +51,19 @@ def test_it_keeps_the_promises_of_an_environment(env):
 
 def test_gymnasium_accepts_it(env):
     check_env(to_gymnasium(env))
+
+
+def test_many_copies_in_one_call_are_as_many_single_ones(env):
+    ours, theirs = side_by_side(env.name, 3, "SameStep", max_episode_steps=6)
+    assert_same(ours.reset(seed=0), theirs.reset(seed=0))
+    for actions in np.random.default_rng(0).integers(env.num_actions, size=(8, 3)):
+        assert_same(ours.step(actions), theirs.step(actions))
+
+
+def test_gymnasium_makes_it_by_its_id(env):
+    made = gymnasium.make(registry.gymnasium_id(env.name))
+    assert made.unwrapped.spec.kwargs == {"env": env.name}
+    assert registry.resolve(registry.gymnasium_id(env.name)) == env.name
 
 
 def test_static_facts(env):

@@ -11,28 +11,12 @@ import accumbens
 from accumbens.envs.gymnasium import HostEnvironments
 from accumbens.envs.protocol import Environment, Step
 from accumbens.envs.to_gymnasium import to_gymnasium
-from accumbens.envs.wrappers import time_limit
 from accumbens.errors import AccumbensError
 
 
-def lamps() -> Environment:
-    """Three lamps, one lit at random; action i switches lamp i; all lit terminates with reward 1."""
-
-    def reset(key):
-        lit = jnp.arange(3) == jax.random.randint(key, (), 0, 3)
-        return lit, lit
-
-    def step(key, lit, action):
-        lit = lit ^ (jnp.arange(3) == action)
-        return lit, Step(lit, lit.all().astype(jnp.float32), lit.all(), jnp.zeros((), bool))
-
-    bounds = np.array(False), np.array(True)
-    return time_limit(Environment("lamps", reset, step, (3,), np.dtype(bool), *bounds, 3, None), 4)
-
-
 @pytest.fixture(scope="module")
-def env():
-    return to_gymnasium(lamps())
+def env(lamps):
+    return to_gymnasium(lamps)
 
 
 def test_spaces_of_booleans(env):
@@ -106,9 +90,9 @@ def test_invalid_action(env, action):
         env.step(action)
 
 
-def test_step_before_reset():
+def test_step_before_reset(lamps):
     with pytest.raises(gymnasium.error.ResetNeeded, match="call reset"):
-        to_gymnasium(lamps()).step(0)
+        to_gymnasium(lamps).step(0)
 
 
 def test_name_of_an_environment_on_the_host():
@@ -116,8 +100,8 @@ def test_name_of_an_environment_on_the_host():
         to_gymnasium("LunarLander-v3")
 
 
-def test_there_and_back_again():
-    gymnasium.register("test/Lamps-v0", entry_point=lambda: to_gymnasium(lamps()))
+def test_there_and_back_again(lamps):
+    gymnasium.register("test/Lamps-v0", entry_point=lambda: to_gymnasium(lamps))
     try:
         with closing(HostEnvironments("test/Lamps-v0", num_envs=2, seed=0)) as envs:
             assert (envs.spec.observation_dtype, envs.spec.num_actions) == (bool, 3)

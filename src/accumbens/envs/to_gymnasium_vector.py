@@ -71,7 +71,10 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         return tuple(self._seeds)
 
     def reset(
-        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | np.integer | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Begin a new episode in every copy, or in those of `options["reset_mask"]`.
 
@@ -116,10 +119,10 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
                 f"the episodes of the copies {ended} have ended: reset them by reset_mask"
             )
         outcome = self._step(self._keys, self._state, self._ended, actions)
-        self._keys, self._state, self._observation, final, *rest = outcome
-        observation, reward, terminated, truncated = (np.array(part) for part in (self._observation, *rest))
+        self._keys, self._state, self._observation, ends, final = outcome
+        observation, reward, terminated, truncated = (np.array(part) for part in (self._observation, *ends))
         self._ended = terminated | truncated
-        infos = self._final(final) if self._mode is AutoresetMode.SAME_STEP and self._ended.any() else {}
+        infos = self._final(final) if final is not None and self._ended.any() else {}
         return observation, reward.astype(np.float64), terminated, truncated, infos
 
     def _final(self, observations: jax.Array) -> dict[str, Any]:
@@ -140,7 +143,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
             raise gymnasium.error.ResetNeeded("call reset without reset_mask before the first one with it")
         return mask
 
-    def _draw_keys(self, seed: int | Sequence[int | None] | None, mask: np.ndarray) -> None:
+    def _draw_keys(self, seed: int | np.integer | Sequence[int | None] | None, mask: np.ndarray) -> None:
         """Begin new streams of keys in the copies of the mask that get a seed; at first, in all."""
         if seed is None:
             seeds = [None] * self.num_envs
@@ -190,18 +193,18 @@ def _programs(reset: Callable, step: Callable, mode: AutoresetMode) -> tuple[Cal
         return begun if state is None else choose(chosen, begun, (key, state, observation))
 
     def advance(key, state, ended, action):
-        """`(key, state, observation, final observation, reward, terminated, truncated)` of one copy."""
+        """`(key, state, observation, (reward, terminated, truncated), final observation where one is needed)`."""
         next_key, step_key = jax.random.split(key)
         stepped, outcome = step(step_key, state, action)
-        final = as_declared(outcome.observation)
-        going_on = next_key, stepped, final
+        observation, final = as_declared(outcome.observation), None
+        going_on = next_key, stepped, observation
         reward, terminated, truncated = outcome.reward, outcome.terminated, outcome.truncated
         if mode is AutoresetMode.SAME_STEP:
-            going_on = choose(terminated | truncated, begin(next_key), going_on)
+            going_on, final = choose(terminated | truncated, begin(next_key), going_on), observation
         elif mode is AutoresetMode.NEXT_STEP:
             going_on = choose(ended, begin(key), going_on)
             reward = jnp.where(ended, 0, reward)
             terminated, truncated = terminated & ~ended, truncated & ~ended
-        return *going_on, final, reward, terminated, truncated
+        return *going_on, (reward, terminated, truncated), final
 
-    return tuple(jax.jit(jax.vmap(program)) for program in (seed, begin_some, advance))
+    return jax.jit(jax.vmap(seed)), jax.jit(jax.vmap(begin_some)), jax.jit(jax.vmap(advance))
