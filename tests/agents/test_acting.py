@@ -39,6 +39,13 @@ def test_scaling_maps_finite_bounds_to_minus_one_and_one():
     np.testing.assert_allclose(encoded, [[-1, 7, 7, 3], [1, -7, -7, 3], [0.5, 1, 1, 3]])
 
 
+@pytest.mark.parametrize(("high", "asked", "scaled"), [(255, None, True), (255, False, False), (1, None, False)])
+def test_bytes_are_scaled_unless_that_is_asked_for(high, asked, scaled):
+    env = facts((2, 1, 1), low=0, high=high)
+    encode = network.make_encoder(ParallelSettings(scale_observations=asked), env)
+    np.testing.assert_allclose(encode(jnp.array([[[[0.0]], [[high]]]])), [[-1, 1]] if scaled else [[0, high]])
+
+
 def test_boolean_observations_are_not_scaled():
     encode = network.make_encoder(ParallelSettings(scale_observations=True), facts((2,), dtype=bool, low=0))
     encoded = encode(jnp.array([[True, False]]))

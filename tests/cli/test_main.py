@@ -215,7 +215,7 @@ def test_dry_run_shows_every_setting_and_its_source(cli, tmp_path):
     assert lines["learning_starts"] == "0 your choice"
     assert lines["batch_size"].startswith("512 Guan et al. (2024)")
     assert lines["recurrent_gain"].startswith("none Guan et al. (2024)")
-    assert lines["scale_observations"] == "false default"
+    assert lines["scale_observations"] == "none default"
     numbers = [line.partition("  ")[::2] for line in outcome.out.splitlines()[-5:]]
     assert [name for name, _ in numbers] == [
         "steps that will run",

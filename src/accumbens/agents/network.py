@@ -26,11 +26,17 @@ def layout_of(settings: CommonSettings, env: EnvironmentFacts) -> Layout:
     return Layout(settings.num_quantiles if settings.readout == "quantile" else None, env.action_dimensions)
 
 
+def has_bytes(env: EnvironmentFacts) -> bool:
+    """Return whether all components have the bounds of bytes, 0 and 255, as in pictures."""
+    return bool(np.all(np.equal(env.observation_low, 0)) and np.all(np.equal(env.observation_high, 255)))
+
+
 def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[Array], Rows]:
     """Return `encode(observation [batch, ...]) -> [batch, n]`: float32 vectors, scaled if the settings say so."""
     bounds = (env.observation_low, env.observation_high)
     low, high = (np.broadcast_to(bound, env.observation_shape).ravel().astype(np.float64) for bound in bounds)
-    scaled = settings.scale_observations & np.isfinite(low) & np.isfinite(high) & (high > low)
+    asked = has_bytes(env) if settings.scale_observations is None else settings.scale_observations
+    scaled = asked & np.isfinite(low) & np.isfinite(high) & (high > low)
     scaled &= np.dtype(env.observation_dtype) != np.bool_
     low, high = np.where(scaled, low, -1.0), np.where(scaled, high, 1.0)
     centre, radius = ((high + low) / 2).astype(np.float32), ((high - low) / 2).astype(np.float32)

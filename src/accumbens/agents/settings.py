@@ -9,8 +9,9 @@ class CommonSettings:
     """The cell, the readout, the credit, and what both learners share."""
 
     # observation
-    scale_observations: bool = False
-    """Map components with finite bounds to [-1, 1]; boolean observations stay as they are."""
+    scale_observations: bool | None = None
+    """Map components with finite bounds to [-1, 1]; none does so where all have the bounds of bytes, 0 and 255, as
+    pictures have. Boolean observations stay as they are."""
     # cell, readout and wiring
     cell: Literal["attention", "dot", "mlp"] | str = "attention"
     """What one layer computes: attention (AD as released), dot (AD as in the equations), mlp (linear readout), or

@@ -35,8 +35,7 @@ class AgentJob(Job[S]):
         self.config, self.plan = config, plan
         self.seeds = config.seed_list()
         self.total = plan.blocks * plan.steps_per_block
-        if plan.updates == 0:
-            self.notes = ["no update will run: give more --total-timesteps or a lower learning_starts"]
+        self.notes = plan.notes
 
     @abstractmethod
     def run_blocks(self, state: S, blocks: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]]]:

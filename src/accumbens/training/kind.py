@@ -150,7 +150,7 @@ class Agents(Kind[RunConfig]):
             **{f"parameters of {part}": f"{count:,}" for part, count in zip(parts, plan.cell_parameters, strict=True)},
             "memory of the replay": replay if plan.replay_bytes else "none: no replay buffer",
         }
-        return Plan(costs, plan._asdict())
+        return Plan(costs, plan._asdict(), plan.notes)
 
     def require_usable(self, configs: Sequence[RunConfig]) -> None:
         """Refuse an environment, or an agent, of an extra that is not installed."""

@@ -1,14 +1,16 @@
 """A run's sizes, known before anything is compiled."""
 
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from accumbens.agents.factory import make_agent, replay_ring
+from accumbens.agents.network import has_bytes
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import ReplaySettings, SACSettings
+from accumbens.agents.settings import AgentSettings, ReplaySettings, SACSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.training.config import RunConfig
@@ -31,6 +33,7 @@ class Plan(NamedTuple):
         cell_parameters: number of parameters of every cell; of SAC, of the actor and of each critic.
         replay_bytes: size of the replay buffer, per seed; 0 without one.
         replay_rows: rows it holds.
+        notes: what the user should know before it begins.
     """
 
     steps_per_block: int
@@ -40,6 +43,7 @@ class Plan(NamedTuple):
     cell_parameters: list[int]
     replay_bytes: int
     replay_rows: int
+    notes: Sequence[str] = ()
 
 
 def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
@@ -67,8 +71,19 @@ def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
         cell_parameters=[sum(leaf.size for leaf in jax.tree.leaves(cell)) for cell in stack.cells],
         replay_bytes=ring.num_bytes if ring else 0,
         replay_rows=ring.capacity if ring else 0,
+        notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts)],
     )
     return agent, plan
+
+
+def _no_updates(updates: int) -> list[str]:
+    return [] if updates else ["no update will run: give more --total-timesteps or a lower learning_starts"]
+
+
+def _scaled(settings: AgentSettings, facts: EnvironmentFacts) -> list[str]:
+    if settings.scale_observations is not None or not has_bytes(facts):
+        return []
+    return ["observations are of 0 to 255, and scaled to [-1, 1]; --set scale_observations=false leaves them"]
 
 
 def make_plan(config: RunConfig) -> Plan:
@@ -96,6 +111,7 @@ def make_sac_plan(config: RunConfig, settings: SACSettings) -> Plan:
     env.close()
     observations, actions = flatdim(env.observation_space), flatdim(env.action_space)
     blocks = -(-config.total_timesteps // settings.train_every)
+    updates = settings.updates_per_phase * max(0, blocks - settings.learning_starts // settings.train_every)
     rows = min(settings.replay_capacity, blocks * settings.train_every) // settings.num_envs * settings.num_envs
     # Two observations; action, reward, ended, truncated.
     row_bytes = 2 * np.asarray(env.observation_space.sample()).nbytes + 4 * (actions + 3)
@@ -103,13 +119,14 @@ def make_sac_plan(config: RunConfig, settings: SACSettings) -> Plan:
         steps_per_block=settings.train_every,
         blocks=blocks,
         chunk_blocks=-(-blocks // MOST_CHUNKS),
-        updates=settings.updates_per_phase * max(0, blocks - settings.learning_starts // settings.train_every),
+        updates=updates,
         cell_parameters=[
             _num_parameters(observations, *settings.net_arch, 2 * actions),  # mean and deviation
             *[_num_parameters(observations + actions, *settings.net_arch, 1)] * 2,
         ],
         replay_bytes=rows * row_bytes,
         replay_rows=rows,
+        notes=_no_updates(updates),
     )
 
 
