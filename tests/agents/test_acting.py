@@ -39,11 +39,14 @@ def test_scaling_maps_finite_bounds_to_minus_one_and_one():
     np.testing.assert_allclose(encoded, [[-1, 7, 7, 3], [1, -7, -7, 3], [0.5, 1, 1, 3]])
 
 
-@pytest.mark.parametrize(("high", "asked", "scaled"), [(255, None, True), (255, False, False), (1, None, False)])
-def test_bytes_are_scaled_unless_that_is_asked_for(high, asked, scaled):
+@pytest.mark.parametrize(
+    ("high", "asked", "expected"),
+    [(255, None, [0, 1]), (255, True, [-1, 1]), (255, False, [0, 255]), (7, None, [0, 7])],
+)
+def test_bytes_are_divided_by_255_unless_something_else_is_asked_for(high, asked, expected):
     env = facts((2, 1, 1), low=0, high=high)
     encode = network.make_encoder(ParallelSettings(scale_observations=asked), env)
-    np.testing.assert_allclose(encode(jnp.array([[[[0.0]], [[high]]]])), [[-1, 1]] if scaled else [[0, high]])
+    np.testing.assert_allclose(encode(jnp.array([[[[0.0]], [[high]]]])), [expected])
 
 
 def test_boolean_observations_are_not_scaled():

@@ -35,9 +35,11 @@ def make_encoder(settings: CommonSettings, env: EnvironmentFacts) -> Callable[[A
     """Return `encode(observation [batch, ...]) -> [batch, n]`: float32 vectors, scaled if the settings say so."""
     bounds = (env.observation_low, env.observation_high)
     low, high = (np.broadcast_to(bound, env.observation_shape).ravel().astype(np.float64) for bound in bounds)
-    asked = has_bytes(env) if settings.scale_observations is None else settings.scale_observations
-    scaled = asked & np.isfinite(low) & np.isfinite(high) & (high > low)
-    scaled &= np.dtype(env.observation_dtype) != np.bool_
+    scaled = np.isfinite(low) & np.isfinite(high) & (high > low) & (np.dtype(env.observation_dtype) != np.bool_)
+    if settings.scale_observations is None and has_bytes(env):
+        low = -high  # so that they are divided by 255, as is usual for pictures
+    elif not settings.scale_observations:
+        scaled[:] = False
     low, high = np.where(scaled, low, -1.0), np.where(scaled, high, 1.0)
     centre, radius = ((high + low) / 2).astype(np.float32), ((high - low) / 2).astype(np.float32)
 

@@ -10,8 +10,8 @@ class CommonSettings:
 
     # observation
     scale_observations: bool | None = None
-    """Map components with finite bounds to [-1, 1]; none does so where all have the bounds of bytes, 0 and 255, as
-    pictures have. Boolean observations stay as they are."""
+    """Map components with finite bounds to [-1, 1]; none leaves them, and divides by 255 where all have the bounds of
+    bytes, 0 and 255, as pictures have. Boolean observations stay as they are."""
     # cell, readout and wiring
     cell: Literal["attention", "dot", "mlp"] | str = "attention"
     """What one layer computes: attention (AD as released), dot (AD as in the equations), mlp (linear readout), or

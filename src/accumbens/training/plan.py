@@ -83,7 +83,7 @@ def _no_updates(updates: int) -> list[str]:
 def _scaled(settings: AgentSettings, facts: EnvironmentFacts) -> list[str]:
     if settings.scale_observations is not None or not has_bytes(facts):
         return []
-    return ["observations are of 0 to 255, and scaled to [-1, 1]; --set scale_observations=false leaves them"]
+    return ["observations are of 0 to 255, and divided by 255; --set scale_observations=false leaves them"]
 
 
 def make_plan(config: RunConfig) -> Plan:
