@@ -100,7 +100,7 @@ def test_nothing_is_overwritten_unless_asked(breakout, cli, tmp_path):
         ([CLASSIC, "--step", "7"], "step=7 cannot be used: the nearest of "),
         ([CLASSIC, "--figure", "f.doc"], "f.doc cannot be drawn: expected a name that ends in .png, .svg, .pdf"),
         ([CLASSIC, "-o", "no/c.csv"], "no/c.csv cannot be written: expected a file in a folder that exists"),
-        ([CLASSIC, "--scale", "none.csv"], "none.csv cannot be used: "),
+        ([CLASSIC, "--scale", "none.csv"], "none.csv cannot be read: "),
         (
             [RESULTS / "control"],
             "returns of several environments cannot be averaged, and there is no scale for dmc/cart",

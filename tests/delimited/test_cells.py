@@ -73,6 +73,8 @@ def test_a_delimiter_that_could_be_another_is_said_and_can_be_chosen(tmp_path):
     ]
     chosen = read(tmp_path / "a.csv", content, delimiter="comma")
     assert (chosen.rows[0], chosen.notes) == (["1", "0;a"], [])
+    said = read(tmp_path / "a.csv", f"sep=,\n{content}")
+    assert (said.rows[0], said.notes) == (["1", "0;a"], [])
 
 
 def test_a_header_that_leaves_out_the_names_of_rows_is_completed(tmp_path):
