@@ -70,9 +70,15 @@ def config_of(env, settings, total_timesteps=1000):
 
 
 @pytest.fixture(scope="module", params=SETTINGS)
-def loops(request, registered):
+def settings(request):
+    """Those of one learner."""
+    return SETTINGS[request.param]
+
+
+@pytest.fixture(scope="module")
+def loops(settings, registered):
     """The agent, a loop that learns and collects in turns, and one in which both overlap."""
-    agent, _ = make_agent_and_plan(config_of(WALK, SETTINGS[request.param]))
+    agent, _ = make_agent_and_plan(config_of(WALK, settings))
     with closing(HostLoop(WALK, agent, SEEDS)) as in_turns, closing(HostLoop(WALK, agent, SEEDS, overlap=True)) as both:
         for program in ("_act", "_learn", "_summarise"):  # compiled once for both
             setattr(both, program, getattr(in_turns, program))
@@ -211,6 +217,18 @@ def test_what_learning_raises_is_raised(loops, monkeypatch):
     monkeypatch.setattr(both, "_learn", failing)
     with pytest.raises(MemoryError, match="too much"):
         both.chunk(run, 3)
+
+
+def test_epsilon_decays_with_the_steps_of_all_environments(loops, settings):
+    agent, in_turns, _ = loops
+    begin, run = getattr(settings, "learning_starts", 0), in_turns.init(jnp.asarray(SEEDS, jnp.uint32))
+    for blocks in (1, 5, 4):
+        run, report = in_turns.chunk(run, blocks)
+        step = (int(run.iteration) - 1) * agent.num_envs * agent.rollout_length  # the first of the last block
+        decayed = np.clip((step - begin) / 100, 0, 1)
+        expected = settings.epsilon_start + decayed * (settings.epsilon_end - settings.epsilon_start)
+        np.testing.assert_allclose(report.epsilon, np.full(len(SEEDS), expected), rtol=1e-6)
+    assert 0 < decayed < 1
 
 
 def test_chunks_are_long_enough_to_overlap():

@@ -188,7 +188,8 @@ class HostLoop:
         start = iteration * self._agent.rollout_length
         acting, outcomes, observations = [], [], [self._observation]
         for time in range(start, start + self._agent.rollout_length):
-            acting.append(self._act(self._seed, network, memory, ended, self._observation, time))
+            # A plain int would make ε weakly typed, and learning would be compiled again at its second block.
+            acting.append(self._act(self._seed, network, memory, ended, self._observation, np.int32(time)))
             decision = acting[-1][1]
             action = np.asarray(decision.action)
             observation, outcome = self._envs.step(action.reshape(-1, *action.shape[2:]))
