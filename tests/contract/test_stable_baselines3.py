@@ -8,6 +8,8 @@ from accumbens.envs.to_gymnasium import to_gymnasium
 stable_baselines3 = pytest.importorskip("stable_baselines3")
 
 
+# It would scale pictures for its own convolutional network, which no MinAtar game is large enough for.
+@pytest.mark.filterwarnings("ignore:.*is an image:UserWarning", "ignore:The minimal resolution:UserWarning")
 @pytest.mark.parametrize("name", ["minatar/breakout", "CartPole-v1"])
 def test_its_checker_accepts_them(name):
     from stable_baselines3.common.env_checker import check_env

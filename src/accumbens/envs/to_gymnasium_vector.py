@@ -59,14 +59,14 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         self.single_observation_space, self.single_action_space = make_space(env), Discrete(env.num_actions)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._mode = mode
+        self._mode, self._num_actions = mode, env.num_actions
         self._seed, self._reset, self._step = _programs(env.reset, env.step, mode)
         self._seeds = [-1] * num_envs
         self._keys, self._state, self._observation = None, None, None
         self._ended = np.zeros(num_envs, bool)
 
     @property
-    def np_random_seed(self) -> tuple[int, ...]:
+    def np_random_seed(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The seed of every copy; -1 before the first reset."""
         return tuple(self._seeds)
 
@@ -165,7 +165,7 @@ class VectorEnvironment(gymnasium.vector.VectorEnv):
         array = np.asarray(actions)
         if array.shape != (self.num_envs,) or array.dtype.kind not in "iu":
             raise AccumbensError(f"actions must be {self.num_envs} integers, not {array.dtype}{list(array.shape)}")
-        wrong = (array < 0) | (array >= self.single_action_space.n)
+        wrong = (array < 0) | (array >= self._num_actions)
         if wrong.any():
             copy = int(wrong.argmax())
             raise AccumbensError(f"the action {array[copy]} of copy {copy} is not in {self.single_action_space}")
