@@ -1,4 +1,4 @@
-"""The parallel learner against float64 NumPy: Q(λ) targets, final observations, loss, gradient, clip and Adam."""
+"""The parallel learner against float64 NumPy: epochs, minibatches, Q(λ) targets, loss, gradient, clip and Adam."""
 
 import dataclasses
 
@@ -9,11 +9,13 @@ import numpy_agents as reference
 import pytest
 from facts import facts
 
+from accumbens.agents import network
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Rollout
 from accumbens.agents.settings import ParallelSettings
 
 TIME, ENVS, OBSERVATION, ACTIONS, NET_ARCH = 6, 3, 3, 2, (6, 5)
+EPOCHS, MINIBATCHES = 2, 3
 SETTINGS = ParallelSettings(
     net_arch=NET_ARCH,
     rank=2,
@@ -23,8 +25,8 @@ SETTINGS = ParallelSettings(
     learning_rate=1e-3,
     num_envs=ENVS,
     rollout_length=TIME,
-    epochs=3,
-    num_minibatches=1,  # each of the three updates sees all steps, in whatever order
+    epochs=EPOCHS,
+    num_minibatches=MINIBATCHES,
 )
 FACTS = facts((OBSERVATION,), ACTIONS, max_episode_steps=5)
 
@@ -64,8 +66,51 @@ def expected_targets(stack, rollout):
     return reference.q_lambda(0.5 * rollout.reward, rollout.terminated, rollout.truncated, values, 0.9, 0.7)
 
 
+@pytest.fixture
+def batches(monkeypatch):
+    """The observations of every update that is done, in order."""
+    seen, make_update = [], network.make_update
+
+    def make_recorded_update(*arguments):
+        update = make_update(*arguments)
+
+        def recorded(stack, optimiser_states, observation, *others):
+            jax.debug.callback(lambda rows: seen.append(np.asarray(rows)), observation, ordered=True)
+            return update(stack, optimiser_states, observation, *others)
+
+        return recorded
+
+    monkeypatch.setattr(network, "make_update", make_recorded_update)
+    return seen
+
+
+def rows_of(batches, rollout):
+    """Which steps the updates of one learning phase were made of, [epochs, minibatches, batch]; no two look alike."""
+    jax.effects_barrier()
+    steps = rollout.observation.reshape(TIME * ENVS, OBSERVATION)
+    alike = (np.stack(batches)[:, :, None] == steps).all(axis=-1)
+    assert (alike.sum(axis=-1) == 1).all()
+    batches.clear()
+    return alike.argmax(axis=-1).reshape(EPOCHS, MINIBATCHES, -1)
+
+
+def test_every_epoch_is_another_permutation_of_all_steps(batches, quick_jit):
+    agent = make_agent(SETTINGS, FACTS, 10**6, True)
+    rollout, learn = make_rollout(np.random.default_rng(0)), quick_jit(agent.learn)
+    state, orders = quick_jit(agent.init)(jax.random.key(0)), []
+    for seed in (1, 2):
+        learn(state, rollout, jnp.asarray(0), jax.random.key(seed))
+        orders += [epoch.ravel() for epoch in rows_of(batches, rollout)]
+    every_step = np.arange(TIME * ENVS)
+    for index, order in enumerate(orders):
+        np.testing.assert_array_equal(np.sort(order), every_step)
+        for other in (every_step, *orders[:index]):
+            # Of 18 steps one stays in its place by chance; 7 do once in ten thousand times.
+            assert np.sum(order == other) < 7
+
+
 @pytest.mark.parametrize("credit", ["local", "backprop"])
-def test_learning_phase_matches_numpy(credit, quick_jit):
+def test_learning_phase_matches_numpy(credit, batches, quick_jit):
     settings = dataclasses.replace(SETTINGS, credit=credit)
     agent = make_agent(settings, FACTS, 10**6, True)
     state = quick_jit(agent.init)(jax.random.key(0))
@@ -82,16 +127,22 @@ def test_learning_phase_matches_numpy(credit, quick_jit):
     )
     adams = [reference.Adam() for _ in stack]
     losses, norms = [], []
-    for _ in range(3):
+    for rows in rows_of(batches, rollout).reshape(EPOCHS * MINIBATCHES, -1):
         loss, gradients = reference.gradients(
-            stack, reference.Wiring(), observation, carry, action, targets, backprop=credit == "backprop"
+            stack,
+            reference.Wiring(),
+            observation[rows],
+            [h[rows] for h in carry],
+            action[rows],
+            targets[:, rows],
+            backprop=credit == "backprop",
         )
         stack = [adam.step(c, g, 1e-3) for adam, c, g in zip(adams, stack, gradients, strict=True)]
         losses.append(loss)
         norms.append([reference.norm(gradient) for gradient in gradients])
     np.testing.assert_allclose(metrics.loss, np.mean(losses, axis=0), rtol=1e-4)
     np.testing.assert_allclose(metrics.gradient_norm, np.mean(norms, axis=0), rtol=1e-4)
-    assert int(metrics.updates) == 3
+    assert int(metrics.updates) == EPOCHS * MINIBATCHES
     for level, cell in enumerate(after.stack.cells):
         for name, parameter in reference.from_attention_cell(cell).items():
             # A hundredth of one step.
