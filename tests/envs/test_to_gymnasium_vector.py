@@ -176,3 +176,11 @@ def test_copies_of_ours_are_compiled_once():
     again.step([0, 0])
     assert again._step is first._step
     assert again._step._cache_size() == sizes
+
+
+def test_the_step_that_begins_the_next_episode_gives_no_reward():
+    envs = to_gymnasium("CartPole-v1", 2, "NextStep", max_episode_steps=2)
+    envs.reset(seed=0)
+    outcomes = [envs.step([0, 1])[1:4] for _ in range(4)]
+    assert [reward.tolist() for reward, _, _ in outcomes] == [[1, 1], [1, 1], [0, 0], [1, 1]]
+    assert [truncated.tolist() for _, _, truncated in outcomes] == [[False] * 2, [True] * 2, [False] * 2, [False] * 2]
