@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy import stats as distributions
-from scipy.stats import trim_mean
 
 from accumbens.errors import AccumbensError
 
@@ -76,6 +74,8 @@ def interquartile_mean(tasks: Tasks) -> Value:
 
     A quarter of the scores, rounded down, is cut on either side: with three scores or fewer it is the mean.
     """
+    from scipy.stats import trim_mean  # takes a second, which a command that estimates nothing need not wait for
+
     return trim_mean(np.concatenate(tasks, axis=-1), 0.25, axis=-1)
 
 
@@ -288,5 +288,7 @@ def estimate(values: Sequence[float]) -> Estimate:
     mean = float(np.mean(values))
     if count == 1:
         return Estimate(mean, math.nan)
+    from scipy import stats as distributions
+
     quantile = float(distributions.t.ppf(0.975, count - 1))
     return Estimate(mean, quantile * float(np.std(values, ddof=1)) / math.sqrt(count))

@@ -1,5 +1,7 @@
 """Classic control on the device: Gymnasium's CartPole, Acrobot and MountainCar, with the dynamics of gymnax."""
 
+import functools
+import importlib
 from typing import Any
 
 import jax
@@ -13,46 +15,52 @@ from accumbens.envs.wrappers import time_limit
 
 def cartpole() -> Environment:
     """Balance a pole on a cart: CartPole-v1, with 1 per step, terminated when the cart or the pole leaves its range."""
-    from gymnax.environments.classic_control.cartpole import CartPole
-
     high = np.array([4.8, np.inf, np.deg2rad(24), np.inf], np.float32)
-    return _environment("CartPole-v1", CartPole(), -high, high, max_episode_steps=500)
+    return _environment("CartPole-v1", "cartpole:CartPole", 2, -high, high, max_episode_steps=500)
 
 
 def acrobot() -> Environment:
     """Swing two links up: Acrobot-v1, with -1 per step but 0 for the last, terminated one link above the pivot."""
-    from gymnax.environments.classic_control.acrobot import Acrobot
-
     high = np.array([1, 1, 1, 1, 4 * np.pi, 9 * np.pi], np.float32)
-    return _environment("Acrobot-v1", Acrobot(), -high, high, max_episode_steps=500)
+    return _environment("Acrobot-v1", "acrobot:Acrobot", 3, -high, high, max_episode_steps=500)
 
 
 def mountain_car() -> Environment:
     """Drive a weak car up a hill: MountainCar-v0, with -1 per step, the last included, terminated at the goal."""
-    from gymnax.environments.classic_control.mountain_car import MountainCar
-
     low, high = np.array([-1.2, -0.07], np.float32), np.array([0.6, 0.07], np.float32)
-    return _environment("MountainCar-v0", MountainCar(), low, high, max_episode_steps=200)
+    return _environment("MountainCar-v0", "mountain_car:MountainCar", 3, low, high, max_episode_steps=200)
 
 
 CLASSIC_CONTROL = {"CartPole-v1": cartpole, "Acrobot-v1": acrobot, "MountainCar-v0": mountain_car}
 
 
-def _environment(name: str, gymnax: Any, low: np.ndarray, high: np.ndarray, max_episode_steps: int) -> Environment:
-    """Wrap an environment of gymnax, whose own resets and time limit stay unused."""
-    params = gymnax.default_params
+def _environment(
+    name: str, home: str, num_actions: int, low: np.ndarray, high: np.ndarray, max_episode_steps: int
+) -> Environment:
+    """Wrap an environment of gymnax, whose own resets and time limit stay unused.
+
+    It is imported where it is first played: that takes seconds, which who only asks for the facts need not wait for.
+    """
+
+    @functools.cache
+    def gymnax() -> tuple[Any, Any]:
+        module, _, kind = home.partition(":")
+        env = getattr(importlib.import_module(f"gymnax.environments.classic_control.{module}"), kind)()
+        return env, env.default_params
 
     def reset(key: PRNGKeyArray) -> tuple[State, Observation]:
-        observation, state = gymnax.reset_env(key, params)
+        game, params = gymnax()
+        observation, state = game.reset_env(key, params)
         return _strongly_typed(state), observation.astype(jnp.float32)
 
     def step(key: PRNGKeyArray, state: State, action: Int[Array, ""]) -> tuple[State, Step]:
         # `step_env` knows no time limit (`step` has it), so what it calls done is terminated.
-        observation, state, reward, terminated, _ = gymnax.step_env(key, state, action, params)
+        game, params = gymnax()
+        observation, state, reward, terminated, _ = game.step_env(key, state, action, params)
         observation, reward = observation.astype(jnp.float32), reward.astype(jnp.float32)
         return _strongly_typed(state), Step(observation, reward, terminated, jnp.zeros((), bool))
 
-    env = Environment(name, reset, step, low.shape, np.dtype(np.float32), low, high, gymnax.num_actions, None)
+    env = Environment(name, reset, step, low.shape, np.dtype(np.float32), low, high, num_actions, None)
     return time_limit(env, max_episode_steps)
 
 
