@@ -79,6 +79,21 @@ def test_shapes_are_enough_to_restore(tmp_path):
     assert_identical(tree, restore_latest(tmp_path, jax.eval_shape(lambda: tree))[0])
 
 
+def test_arrays_that_an_earlier_release_did_not_store_are_zeros(tmp_path):
+    tree = {"sums": {"a": jnp.arange(3.0), "lost": jnp.ones(3)}, "z": jnp.arange(4)}
+    earlier = {"sums": {"a": tree["sums"]["a"]}, "z": tree["z"]}
+    save(tmp_path, 1, earlier)
+    save(tmp_path, 2, tree)
+    added = ("['lost']",)
+    assert_identical(tree, restore_latest(tmp_path, jax.eval_shape(lambda: tree), added)[0])
+    restored, _ = restore(tmp_path / "000000000001.ckpt", tree, added)
+    assert_identical({"sums": tree["sums"] | {"lost": jnp.zeros(3)}, "z": tree["z"]}, restored)
+    with pytest.raises(AccumbensError, match=r"it has no leaf \['sums'\]\['lost'\]"):
+        restore(tmp_path / "000000000001.ckpt", tree)
+    with pytest.raises(AccumbensError, match=r"it has no leaf \['new'\]"):
+        restore(tmp_path / "000000000001.ckpt", tree | {"new": tree["z"]}, added)
+
+
 def test_python_numbers_are_restored_not_assumed(tmp_path):
     save(tmp_path, 1, {"count": 5, "rate": 0.1, "flag": True})
     restored, _, _ = restore_latest(tmp_path, {"count": 0, "rate": 0.0, "flag": False})

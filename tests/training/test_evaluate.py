@@ -62,8 +62,9 @@ def length_of(draw):
     return 1 + np.floor(4 * draw)
 
 
-def draw_environment(max_episode_steps=None, endless=False):
-    """Observes (the episode's draw, steps taken); pays by the action, plus the draw; terminates after `length_of`."""
+def draw_environment(max_episode_steps=None, endless=False, windfall=0.0):
+    """Observes (the episode's draw, steps taken); pays by the action, plus the draw, plus at first the windfall;
+    terminates after `length_of`."""
 
     def observe(state):
         return jnp.stack([state[0], state[1]])
@@ -75,7 +76,8 @@ def draw_environment(max_episode_steps=None, endless=False):
     def step(key, state, action):
         state = state.at[1].add(1)
         ended = (state[1] >= 1 + jnp.floor(4 * state[0])) & (not endless)
-        return state, Step(observe(state), jnp.asarray(REWARDS)[action] + state[0], ended, jnp.zeros((), bool))
+        reward = jnp.asarray(REWARDS)[action] + state[0] + jnp.where(state[1] == 1, windfall, 0)
+        return state, Step(observe(state), reward, ended, jnp.zeros((), bool))
 
     low, high = np.zeros(2, np.float32), np.full(2, np.inf, np.float32)
     return Environment(NAME, reset, step, (2,), np.dtype(np.float32), low, high, 3, max_episode_steps)
@@ -87,6 +89,7 @@ class Draw(gymnasium.Env):
     observation_space = Box(0, np.inf, (2,), np.float32)
     action_space = Discrete(3)
     endless = False
+    windfall = 0.0
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -96,28 +99,23 @@ class Draw(gymnasium.Env):
     def step(self, action):
         self.state[1] += 1
         ended = bool(self.state[1] >= length_of(self.state[0])) and not self.endless
-        return self.state.copy(), float(REWARDS[action] + self.state[0]), ended, False, {}
-
-
-class Endless(Draw):
-    """It never ends."""
-
-    endless = True
+        reward = float(REWARDS[action] + self.state[0]) + self.windfall * (self.state[1] == 1)
+        return self.state.copy(), reward, ended, False, {}
 
 
 @pytest.fixture(params=["device", "host"])
 def evaluation(request, monkeypatch):
-    """`evaluation(num_episodes, epsilon, endless, **choices) -> Evaluation` of the agent above, in either loop."""
+    """`evaluation(num_episodes, epsilon, endless, windfall, **choices) -> Evaluation` of the agent above, in either
+    loop."""
 
-    def on_device(num_episodes, epsilon=0.0, endless=False, **choices):
-        env, agent = draw_environment(endless=endless), agent_of_known_values(**choices)
+    def on_device(num_episodes, epsilon=0.0, endless=False, windfall=0.0, **choices):
+        env, agent = draw_environment(endless=endless, windfall=windfall), agent_of_known_values(**choices)
         return jax.jit(make_device_evaluation(env, agent, num_episodes))(agent.init(None), epsilon)
 
-    def on_host(num_episodes, epsilon=0.0, endless=False, **choices):
+    def on_host(num_episodes, epsilon=0.0, endless=False, windfall=0.0, **choices):
         agent = agent_of_known_values(**choices)
-        monkeypatch.setitem(
-            gymnasium.registry, NAME, gymnasium.envs.registration.EnvSpec(NAME, Endless if endless else Draw)
-        )
+        drawn = type("Drawn", (Draw,), {"endless": endless, "windfall": windfall})
+        monkeypatch.setitem(gymnasium.registry, NAME, gymnasium.envs.registration.EnvSpec(NAME, drawn))
         with closing(HostEvaluation(NAME, agent, 1, num_episodes)) as play:
             return jax.tree.map(lambda part: part[0], play(agent.init(None)[None], epsilon))
 
@@ -174,6 +172,16 @@ def test_epsilon_makes_actions_random(evaluation):
     per_step = np.asarray(returns).sum(axis=1) / np.asarray(lengths).sum(axis=1)
     # Mean 37.5 with a standard deviation of about 45 over about 500 steps.
     np.testing.assert_allclose(per_step, REWARDS.mean() + 0.5, atol=10)
+
+
+def test_no_reward_is_lost_beside_a_large_return(evaluation, monkeypatch):
+    """In float32 a return of 2^25 plus 1.5 is 2^25; what is left of 40 such steps must be there all the same."""
+    monkeypatch.setattr(evaluate, "LONGEST_EPISODE", 40)
+    small, large = (
+        np.asarray(evaluation(20, endless=True, windfall=windfall).returns)[0] for windfall in (0.0, 2.0**25)
+    )
+    assert (small > 40).all()
+    np.testing.assert_allclose(large - 2.0**25, small, atol=6)  # a float32 is one of every 4 numbers there
 
 
 def test_an_episode_without_end_is_cut(evaluation, monkeypatch):

@@ -32,6 +32,7 @@ def stacked_episodes():
         recent_returns=jnp.zeros((2, 100)).at[0, :2].set(jnp.array([4.0, 8.0])),
         recent_lengths=jnp.zeros((2, 100), jnp.int32).at[0, :2].set(jnp.array([3, 4])),
         completed=jnp.array([2, 0], jnp.int32),
+        current_lost=jnp.zeros((2, 3)),
     )
 
 

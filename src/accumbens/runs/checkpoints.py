@@ -97,12 +97,13 @@ def save(folder: Path, step: int, tree: PyTree, keep: int | None = 2) -> Path:
     return path
 
 
-def restore_latest(folder: Path, like: PyTree) -> tuple[PyTree, int, list[str]]:
+def restore_latest(folder: Path, like: PyTree, added: tuple[str, ...] = ()) -> tuple[PyTree, int, list[str]]:
     """Read the newest checkpoint that is not damaged.
 
     Args:
         folder: where `save` wrote.
         like: see `restore`.
+        added: see `restore`.
 
     Returns:
         `(tree, step, warnings)`; a warning says which file was refused, why, and which is used instead.
@@ -113,7 +114,7 @@ def restore_latest(folder: Path, like: PyTree) -> tuple[PyTree, int, list[str]]:
     refused = []
     for path in reversed(_checkpoints(folder)):
         try:
-            tree, step = restore(path, like)
+            tree, step = restore(path, like, added)
         except (DamagedCheckpointError, OSError) as error:
             refused.append(str(error))
         else:
@@ -121,13 +122,15 @@ def restore_latest(folder: Path, like: PyTree) -> tuple[PyTree, int, list[str]]:
     raise AccumbensError("\n".join([f"there is no good checkpoint in {folder}", *refused]))
 
 
-def restore(path: Path, like: PyTree) -> tuple[PyTree, int]:
+def restore(path: Path, like: PyTree, added: tuple[str, ...] = ()) -> tuple[PyTree, int]:
     """Read one checkpoint.
 
     Args:
         path: a file written by `save`.
         like: a tree of the same structure, shapes and dtypes. Its arrays are not read and may be
             `jax.ShapeDtypeStruct`; leaves that are not stored are taken from it.
+        added: how the paths of arrays end that earlier releases did not have; where the file lacks them, JAX arrays of
+            zeros take their place.
 
     Returns:
         `(tree, step)`: bit for bit what was saved; NumPy arrays and Python numbers where `like` has them, JAX arrays
@@ -147,8 +150,17 @@ def restore(path: Path, like: PyTree) -> tuple[PyTree, int]:
             raise AccumbensError(f"{path} has format version {version}; this program reads version {FORMAT_VERSION}")
         description = json.loads(file.read(description_size))
         leaves, structure = jax.tree_util.tree_flatten_with_path(like)
-        _check_fit(path, description["leaves"], [_describe(*leaf) for leaf in leaves if _is_stored(leaf[1])])
-        restored = [_read_leaf(file, leaf) if _is_stored(leaf) else leaf for _, leaf in leaves]
+        saved, expected = description["leaves"], [_describe(*leaf) for leaf in leaves if _is_stored(leaf[1])]
+        there = {leaf["path"] for leaf in saved}
+        absent = {leaf["path"] for leaf in expected if leaf["path"].endswith(added) and leaf["path"] not in there}
+        _check_fit(path, saved, [leaf for leaf in expected if leaf["path"] not in absent])
+
+        def read(key_path: tuple, leaf: Any) -> Any:
+            if jax.tree_util.keystr(key_path) in absent:
+                return jnp.zeros(leaf.shape, leaf.dtype)
+            return _read_leaf(file, leaf) if _is_stored(leaf) else leaf
+
+        restored = [read(*leaf) for leaf in leaves]
     return jax.tree_util.tree_unflatten(structure, restored), description["step"]
 
 

@@ -167,20 +167,21 @@ def has_checkpoint(run: RunDirectory) -> bool:
     return any(run.checkpoints.glob("*.ckpt"))
 
 
-def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None]) -> Any:
+def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None], added: tuple[str, ...] = ()) -> Any:
     """Return the tree of the newest good checkpoint; see `checkpoints.restore`.
 
     Args:
         run: the run.
         like: a tree of the same structure, shapes and dtypes.
         warn: is told of damaged checkpoints.
+        added: what earlier releases did not store.
 
     Raises:
         AccumbensError: there is none, or it does not fit `like`.
     """
     if not has_checkpoint(run):
         raise AccumbensError(f"{run.path} has no checkpoint yet")
-    tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like)
+    tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like, added)
     for warning in warnings:
         warn(warning)
     return tree

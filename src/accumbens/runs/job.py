@@ -24,6 +24,7 @@ class Job(ABC, Generic[S]):
             `metrics.csv`.
         notes: what the user should know before it begins.
         keeps_every_network: a snapshot is taken with every evaluation, not only at the start and the end.
+        added_leaves: of a state, which checkpoints of earlier releases lack; see `checkpoints.restore`.
     """
 
     config: Any
@@ -33,6 +34,7 @@ class Job(ABC, Generic[S]):
     evaluation_columns: Sequence[str] = ()
     notes: Sequence[str] = ()
     keeps_every_network: bool = False
+    added_leaves: tuple[str, ...] = ()
 
     @abstractmethod
     def init(self) -> S:
@@ -56,7 +58,7 @@ class Job(ABC, Generic[S]):
         Raises:
             AccumbensError: there is none, or it does not fit this run.
         """
-        return self.restored(restore_newest(run, self.like(), warn))
+        return self.restored(restore_newest(run, self.like(), warn, self.added_leaves))
 
     def restored(self, state: S) -> S:
         """Return a state that was read from a checkpoint, ready to go on."""

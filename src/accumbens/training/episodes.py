@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from accumbens.training.sums import RunningSum
+
 WINDOW = 100
 """Episodes that the reported mean return is taken over, as in the published curves."""
 
@@ -17,6 +19,7 @@ class Episodes(NamedTuple):
         current_return, current_length: of the episode each environment is in.
         recent_returns, recent_lengths: of the last `WINDOW` episodes, in a ring.
         completed: episodes ended so far.
+        current_lost: what rounding took from `current_return`, see `RunningSum`; earlier releases did not keep it.
     """
 
     current_return: Float[Array, " envs"]
@@ -24,6 +27,7 @@ class Episodes(NamedTuple):
     recent_returns: Float[Array, " window"]
     recent_lengths: Int[Array, " window"]
     completed: Int[Array, ""]
+    current_lost: Float[Array, " envs"]
 
 
 def no_episodes(num_envs: int) -> Episodes:
@@ -34,6 +38,7 @@ def no_episodes(num_envs: int) -> Episodes:
         jnp.zeros(WINDOW),
         jnp.zeros(WINDOW, jnp.int32),
         jnp.zeros((), jnp.int32),
+        jnp.zeros(num_envs),
     )
 
 
@@ -42,10 +47,11 @@ def record(episodes: Episodes, reward: Float[Array, "time envs"], ended: Bool[Ar
 
     def step(running, row):
         (current_return, current_length), (reward, ended) = running, row
-        total, length = current_return + reward, current_length + 1
-        return (jnp.where(ended, 0.0, total), jnp.where(ended, 0, length)), (total, length)
+        current_return, length = current_return.add(reward), current_length + 1
+        running = (current_return.restart(ended), jnp.where(ended, 0, length))
+        return running, (current_return.total, length)
 
-    start = (episodes.current_return, episodes.current_length)
+    start = (RunningSum(episodes.current_return, episodes.current_lost), episodes.current_length)
     (current_return, current_length), (totals, lengths) = jax.lax.scan(step, start, (reward, ended))
     ended, totals, lengths = ended.ravel(), totals.ravel(), lengths.ravel()
     order = jnp.cumsum(ended)  # 1 for the block's first ended episode
@@ -54,11 +60,12 @@ def record(episodes: Episodes, reward: Float[Array, "time envs"], ended: Bool[Ar
     keep = ended & (order > count - WINDOW)
     slot = jnp.where(keep, (episodes.completed + order - 1) % WINDOW, WINDOW)
     return Episodes(
-        current_return,
+        current_return.total,
         current_length,
         episodes.recent_returns.at[slot].set(totals, mode="drop"),
         episodes.recent_lengths.at[slot].set(lengths, mode="drop"),
         episodes.completed + count.astype(jnp.int32),
+        current_return.lost,
     )
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from accumbens.agents.protocol import Agent, Memory
 from accumbens.envs.protocol import Environment
 from accumbens.runs.streams import Stream, stream_key
+from accumbens.training.sums import RunningSum, empty_sum
 
 LONGEST_EPISODE = 10_000
 """Steps after which an evaluation episode is cut where the environment has no time limit."""
@@ -54,7 +55,7 @@ class _Playing(NamedTuple):
     env_states: Any
     observation: Array
     ended: Bool[Array, " envs"]
-    returns: Float[Array, " envs"]
+    returns: RunningSum
     lengths: Int[Array, " envs"]
     time: Int[Array, ""]
 
@@ -86,7 +87,7 @@ def make_device_evaluation(env: Environment, agent: Agent, num_episodes: int) ->
                 env_states,
                 outcome.observation,
                 playing.ended | outcome.terminated | outcome.truncated,
-                playing.returns + jnp.where(running, outcome.reward, 0.0),
+                playing.returns.add(jnp.where(running, outcome.reward, 0.0)),
                 playing.lengths + running,
                 playing.time + 1,
             )
@@ -103,12 +104,12 @@ def make_device_evaluation(env: Environment, agent: Agent, num_episodes: int) ->
             env_states,
             observation,
             jnp.zeros(num_envs, bool),
-            jnp.zeros(num_envs),
+            empty_sum(num_envs),
             jnp.zeros(num_envs, jnp.int32),
             jnp.zeros((), jnp.int32),
         )
         end = jax.lax.while_loop(unfinished, step, start)
         shape = (agent.num_cells, num_episodes)
-        return Evaluation(end.returns.reshape(shape), end.lengths.reshape(shape), ~end.ended.reshape(shape))
+        return Evaluation(end.returns.total.reshape(shape), end.lengths.reshape(shape), ~end.ended.reshape(shape))
 
     return evaluate

@@ -98,9 +98,8 @@ class HostLoop:
         """Begin new episodes, whose random numbers depend on where the run stands; unfinished ones are forgotten."""
         observation = self._reset(int(run.iteration))
         agent, fresh = self._agent, run.seeds.episodes
-        episodes = fresh._replace(
-            current_return=jnp.zeros_like(fresh.current_return), current_length=jnp.zeros_like(fresh.current_length)
-        )
+        current = ("current_return", "current_length", "current_lost")
+        episodes = fresh._replace(**{name: jnp.zeros_like(getattr(fresh, name)) for name in current})
         memory = jax.vmap(lambda _: agent.init_memory(agent.num_envs))(run.seeds.seed)
         seeds = run.seeds._replace(observation=jnp.asarray(observation), memory=memory, episodes=episodes)
         return run._replace(seeds=seeds)

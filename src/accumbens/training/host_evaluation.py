@@ -64,7 +64,7 @@ class HostEvaluation:
         observation = envs.reset(self._arguments[-1])
         memory = jax.vmap(lambda _: agent.init_memory(shape[1]))(jnp.arange(self._num_seeds))
         finished = just_ended = np.zeros(envs.num_envs, bool)
-        returns, lengths = np.zeros(envs.num_envs, np.float32), np.zeros(envs.num_envs, np.int32)
+        returns, lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, np.int32)
         for time in range(envs.spec.max_episode_steps or evaluate.LONGEST_EPISODE):
             observation = observation.reshape(*shape, *envs.spec.observation_shape)
             decision = self._act(networks, memory, just_ended.reshape(shape), observation, time, epsilon)
@@ -77,7 +77,8 @@ class HostEvaluation:
             if finished.all():
                 break
         shape = self._num_seeds, agent.num_cells, self._num_episodes
-        return Evaluation(*(jnp.asarray(part.reshape(shape)) for part in (returns, lengths, ~finished)))
+        parts = returns.astype(np.float32), lengths, ~finished
+        return Evaluation(*(jnp.asarray(part.reshape(shape)) for part in parts))
 
     def close(self) -> None:
         """Release the environments."""

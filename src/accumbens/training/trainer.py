@@ -28,6 +28,8 @@ from accumbens.training.plan import make_agent_and_plan
 class Trainer(AgentJob[RunState]):
     """The compiled pieces of one run of cells."""
 
+    added_leaves = (".episodes.current_lost",)
+
     def __init__(self, config: RunConfig):
         """Build the agent and its loop; nothing is compiled yet.
 
