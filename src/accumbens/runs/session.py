@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from accumbens.errors import EnvironmentFailedError
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
 from accumbens.runs.health import NotFiniteError
@@ -47,6 +48,7 @@ class Session:
 
         Raises:
             NotFiniteError: something stopped being finite; the last good checkpoint is kept.
+            EnvironmentFailedError: an environment raised, or did what it does not declare; likewise.
             AccumbensError: no checkpoint can be used, or the data are not those that the run was started with.
         """
         job, report = self._job, self._report
@@ -64,9 +66,10 @@ class Session:
         begin = time.perf_counter()
         try:
             state = self._learn(state)
-        except NotFiniteError as error:
+        except (NotFiniteError, EnvironmentFailedError) as error:
             kept = "there is no checkpoint yet" if self._saved is None else "the last good checkpoint is kept"
-            raise NotFiniteError(f"{error}; {kept}") from None
+            lines = str(error)
+            raise type(error)(lines + ("\n" if "\n" in lines else "; ") + kept) from None
         finally:
             if self._tracker:
                 self._tracker.close()

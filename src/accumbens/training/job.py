@@ -15,6 +15,9 @@ from accumbens.training.plan import Plan
 
 S = TypeVar("S")
 
+FEW_BLOCKS = 8
+"""A run of so few blocks is not measured before it begins."""
+
 
 class AgentJob(Job[S]):
     """Blocks of steps, and greedy evaluations of every prefix of cells.
@@ -53,12 +56,17 @@ class AgentJob(Job[S]):
         """Let the agents of all seeds play, `epsilon` of their actions at random; the leading axis is of seeds."""
 
     @abstractmethod
+    def compile(self) -> None:
+        """Compile what a chunk needs."""
+
+    @abstractmethod
     def measure_speed(self) -> float:
-        """Compile, and return blocks per second while learning."""
+        """Return blocks per second while learning, of what is compiled already."""
 
     def prepare(self) -> float:
-        """Compile, and return steps per second of each seed while learning."""
-        return self.measure_speed() * self.plan.steps_per_block
+        """Compile, and return steps per second of each seed while learning; 0 of a run that is over before long."""
+        self.compile()
+        return self.measure_speed() * self.plan.steps_per_block if self.plan.blocks > FEW_BLOCKS else 0.0
 
     def advance(self, state: S, evaluated: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]], float]:
         """Run one chunk; the score is the mean return of the last 100 episodes."""

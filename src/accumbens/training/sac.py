@@ -124,10 +124,14 @@ class SACTrainer(AgentJob[SACState]):
         """Return the environment steps each seed has done."""
         return state.iteration * self.plan.steps_per_block
 
+    def compile(self) -> None:
+        """Compile learning by doing some, which is forgotten."""
+        self._learners[0].measure(2 * self.plan.steps_per_block, learning_starts=0)
+        self._learners[0].init()
+
     def measure_speed(self) -> float:
-        """Compile, and return blocks per second while learning; what was learned is forgotten."""
+        """Return blocks per second while learning; what was learned is forgotten."""
         learner, steps = self._learners[0], self.plan.steps_per_block
-        learner.measure(2 * steps, learning_starts=0)
         begin = time.perf_counter()
         learner.measure(_MEASURED_BLOCKS * steps, learning_starts=0)
         seconds = time.perf_counter() - begin

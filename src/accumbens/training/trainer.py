@@ -51,8 +51,8 @@ class Trainer(AgentJob[RunState]):
             env = self._env = registry.make(config.env)
             loop = make_device_loop(env, self.agent)
             self._init = jax.jit(loop.init)
-            chunk = jax.jit(loop.chunk, donate_argnums=0)
-            self._chunk: Callable[[RunState, int], tuple[RunState, ChunkMetrics]] = lambda state, blocks: chunk(
+            self._program: Any = jax.jit(loop.chunk, donate_argnums=0)
+            self._chunk: Callable[[RunState, int], tuple[RunState, ChunkMetrics]] = lambda state, blocks: self._program(
                 state, jnp.int32(blocks)
             )
             evaluate = make_device_evaluation(env, self.agent, episodes)
@@ -152,14 +152,23 @@ class Trainer(AgentJob[RunState]):
         """Return the environment steps each seed has done."""
         return int(state.iteration) * self.plan.steps_per_block
 
+    def compile(self) -> None:
+        """Compile the chunk; environments on the host are stepped for it, and `init` and `restore` begin them anew."""
+        if self._host is None:
+            self._program = self._program.lower(self.like(), jax.ShapeDtypeStruct((), jnp.int32)).compile()
+        else:
+            jax.block_until_ready(self.chunk(self._late(), 1))
+
+    def _late(self) -> RunState:
+        """A state in which it learns, to be thrown away."""
+        return self.init()._replace(iteration=jnp.int32(max(0, self.plan.blocks - 3)))
+
     def measure_speed(self) -> float:
-        """Compile the chunk and return blocks per second while learning, measured on a state that is thrown away.
+        """Return blocks per second while learning, measured on a state that is thrown away.
 
         Environments on the host have moved on afterwards; `init` and `restore` begin their episodes anew.
         """
-        late = self.init()._replace(iteration=jnp.int32(max(0, self.plan.blocks - 3)))
-        late, _ = self.chunk(late, 1)
-        jax.block_until_ready(late)
+        late = self._late()
         begin = time.perf_counter()
         late, _ = self.chunk(late, 2)
         jax.block_until_ready(late)
