@@ -75,6 +75,17 @@ def test_more_than_a_window_in_one_block(compiled):
     assert sorted(episodes.recent_returns.tolist()) == list(range(1050, 1150))
 
 
+def test_no_reward_is_lost_from_block_to_block(compiled):
+    """In float32 2^25 + 1 is 2^25; blocks of one step keep what is left."""
+    episodes, going = no_episodes(ENVS), jnp.zeros((1, ENVS), bool)
+    for reward in [2.0**25, *[1.0] * 40]:
+        episodes = compiled[0](episodes, jnp.full((1, ENVS), reward), going)
+    assert episodes.current_return.tolist() == [2.0**25 + 40] * ENVS
+    for reward in (1.0, 1.0):  # the end of that episode, and another of one step
+        episodes = compiled[0](episodes, jnp.full((1, ENVS), reward), ~going)
+    assert episodes.recent_returns[: 2 * ENVS].tolist() == [2.0**25 + 40] * ENVS + [1.0] * ENVS
+
+
 def test_batched_over_seeds(compiled):
     reward = jnp.arange(2.0 * 50 * ENVS).reshape(2, 50, ENVS)
     ended = jnp.zeros((2, 50, ENVS), bool).at[1, ::7].set(True)
