@@ -53,14 +53,16 @@ def targets(online, target, wiring, discount, windows, num_quantiles):
 
 
 def update(online, target, adams, wiring, discount, learning_rate, kappa, windows, num_quantiles):
-    """The cells after one update, and the loss and the norm of the gradient of each."""
+    """The cells after one update, and of each the loss, the norm of the gradient, the size of its expected TD error and
+    its expected value."""
     goals = targets(online, target, wiring, discount, windows, num_quantiles)
     carry = agents.replay(online, wiring, windows["context"], windows["valid"])
     outputs, _, saved = agents.advance(online, wiring, windows["observation"], carry)
-    after, losses, norms = [], [], []
+    after, losses, norms, errors, values = [], [], [], [], []
     for level, (cell, adam) in enumerate(zip(online, adams, strict=True)):
         theta = quantiles_of(outputs[level], num_quantiles)
         loss, slopes, batch = 0.0, np.zeros_like(theta), len(theta)
+        expected = np.array([theta[row, action].sum() / num_quantiles for row, action in enumerate(windows["action"])])
         for row, action in enumerate(windows["action"]):
             of_row, slope = quantile_huber(theta[row, action], goals[level, row], kappa)
             loss, slopes[row, action] = loss + of_row / batch, slope / batch
@@ -68,4 +70,6 @@ def update(online, target, adams, wiring, discount, learning_rate, kappa, window
         after.append(adam.step(cell, gradient, learning_rate))
         losses.append(loss)
         norms.append(agents.norm(gradient))
-    return after, losses, norms
+        errors.append(np.abs(goals[level].mean(axis=1) - expected).mean())
+        values.append(expected.mean())
+    return after, losses, norms, errors, values

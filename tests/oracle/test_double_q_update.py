@@ -98,6 +98,10 @@ def test_updates_match_numpy(credit, networks, quick_jit):
         losses, gradients = reference.gradients(
             online, WIRING, windows["observation"], carry, windows["action"], targets, backprop=credit == "backprop"
         )
+        values = reference.advance(online, WIRING, windows["observation"], carry)[0]
+        taken = values[:, np.arange(BATCH), windows["action"]]
+        np.testing.assert_allclose(metrics.value, taken.mean(axis=1), rtol=1e-4)
+        np.testing.assert_allclose(metrics.td_error, np.abs(targets - taken).mean(axis=1), rtol=1e-4)
         online = [adam.step(c, g, settings.learning_rate) for adam, c, g in zip(adams, online, gradients, strict=True)]
 
         norms = [reference.norm(g) for g in gradients]

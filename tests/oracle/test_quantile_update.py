@@ -85,12 +85,14 @@ def test_updates_match_numpy(dtype, quick_jit):
         for _ in range(UPDATES):
             windows = make_windows(rng)
             networks, metrics = double_q_update(networks, as_learner_sees(windows, dtype))
-            online, losses, norms = reference.update(
+            online, losses, norms, errors, values = reference.update(
                 online, frozen, adams, WIRING, 0.99, LEARNING_RATE, 1.5, windows, QUANTILES
             )
             clipped += [norm > SETTINGS.max_gradient_norm for norm in norms]
             np.testing.assert_allclose(metrics.loss, losses, rtol=rounding)
             np.testing.assert_allclose(metrics.gradient_norm, norms, rtol=rounding)
+            np.testing.assert_allclose(metrics.td_error, errors, rtol=rounding)
+            np.testing.assert_allclose(metrics.value, values, rtol=rounding)
             for level, cell in enumerate(networks.stack.cells):
                 for name, parameter in agents.from_attention_cell(cell).items():
                     np.testing.assert_allclose(
