@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from accumbens.envs.gymnasium_ids import register_with_gymnasium
 
 if TYPE_CHECKING:
-    from accumbens.api import Curve, Evaluations, Played, Run, fit, open_run, train
+    from accumbens.api import fit, open_run, train
     from accumbens.cells.checker import check_cell
     from accumbens.cells.registry import register_cell, register_readout
     from accumbens.credit.fitted import FittedNetwork
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from accumbens.envs.checker import check_environment
     from accumbens.envs.registry import register_environment
     from accumbens.envs.to_gymnasium import to_gymnasium
+    from accumbens.run import Curve, Evaluations, Played, Progress, Run
     from accumbens.share.load import load
     from accumbens.training.acting import ActingAgent
 
@@ -25,6 +26,7 @@ __all__ = [
     "Evaluations",
     "FittedNetwork",
     "Played",
+    "Progress",
     "Run",
     "__version__",
     "check_cell",
@@ -44,11 +46,12 @@ __version__ = version("accumbens")
 
 _HOMES = {
     "ActingAgent": "training.acting",
-    "Curve": "api",
-    "Evaluations": "api",
+    "Curve": "run",
+    "Evaluations": "run",
     "FittedNetwork": "credit.fitted",
-    "Played": "api",
-    "Run": "api",
+    "Played": "run",
+    "Progress": "run",
+    "Run": "run",
     "check_cell": "cells.checker",
     "check_environment": "envs.checker",
     "fit": "api",

@@ -1,0 +1,143 @@
+"""A run in Python: everything that can be done with it, and what a callback is told; environments made by a script."""
+
+import csv
+import importlib
+import sys
+from contextlib import closing
+
+import gymnasium
+import numpy as np
+import pytest
+
+import accumbens
+from accumbens.envs.factory import register_factory
+from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.errors import AccumbensError
+
+TINY = {"net_arch": [6, 5], "num_envs": 2, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
+SIZES = {"total_timesteps": 640, "seeds": 2, "num_eval_episodes": 2}
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, told):
+    out = tmp_path_factory.mktemp("runs")
+    return accumbens.train("CartPole-v1", out=out, name="a", callback=told.append, **SIZES, **TINY)
+
+
+def test_a_callback_is_told_of_every_chunk(run, told):
+    steps = run.curve().steps.tolist()
+    assert [progress.step for progress in told] == steps
+    assert {progress.total for progress in told} == {640}
+    assert {progress.run.path for progress in told} == {run.path}
+    np.testing.assert_equal([progress.score for progress in told], np.nanmean(run.curve().values, axis=0).tolist())
+
+
+def test_what_a_callback_raises_ends_the_run(tmp_path):
+    def enough(progress):
+        if progress.step >= 320:
+            raise StopIteration(progress.step)
+
+    with pytest.raises(StopIteration, match="320"):
+        accumbens.train("CartPole-v1", out=tmp_path, name="a", callback=enough, checkpoint_seconds=0.0, **SIZES, **TINY)
+    assert accumbens.open_run(tmp_path / "CartPole-v1/ad_pqn/a").resume().result.steps == 640
+
+
+def test_a_frame_is_the_file(run):
+    pytest.importorskip("pandas")
+    frame = run.to_frame()
+    with (run.path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(frame.columns) == list(rows[0])
+    assert frame["step"].tolist() == [int(row["step"]) for row in rows]
+    np.testing.assert_equal(frame["mean_return"].to_numpy(), [float(row["mean_return"]) for row in rows])
+
+
+def test_a_frame_needs_pandas(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(AccumbensError, match="to_frame needs pandas, which is not installed"):
+        run.to_frame()
+
+
+def test_compare_report_watch_and_export(run, tmp_path):
+    (group,) = run.compare(metric="final_return").groups
+    np.testing.assert_allclose(np.sort(group.scores["CartPole-v1"]), np.sort(run.scores()["mean_return"]))
+    assert [len(found.scores) for found in run.compare(run.path, by=["algo"]).groups] == [1]
+    page = run.report(output=tmp_path / "page.html")
+    assert "CartPole-v1" in page.read_text()
+    with pytest.raises(AccumbensError, match="exists"):
+        run.report(output=page)
+    assert run.watch(tmp_path / "play.gif", max_steps=3).read_bytes()[:3] == b"GIF"
+    agent = accumbens.load(run.export(tmp_path / "agent", seed=1))
+    observation = np.zeros(4, np.float32)
+    np.testing.assert_array_equal(agent.values(observation), run.load(seed=1).values(observation))
+
+
+def test_an_audit_is_of_the_runs_own_configuration(run):
+    audit = run.audit(measured=False)
+    assert audit.holds
+    assert audit.local
+
+
+class Bandit(gymnasium.Env):
+    """One step: the second arm pays."""
+
+    observation_space = gymnasium.spaces.Box(0, 1, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.ones(1, np.float32), {}
+
+    def step(self, action):
+        return np.ones(1, np.float32), float(action == 1), True, False, {}
+
+
+@pytest.fixture(autouse=True)
+def registry():
+    before = dict(gymnasium.registry)
+    yield
+    for name in set(gymnasium.registry) - set(before):
+        del gymnasium.registry[name]
+
+
+def test_an_environment_that_a_script_makes_is_trained_on(tmp_path):
+    run = accumbens.train(Bandit, out=tmp_path, name="a", **SIZES | {"total_timesteps": 64}, **TINY)
+    assert run.path == tmp_path / "Bandit-v0/ad_pqn/a"
+    assert run.config.env == "Bandit-v0"
+    assert run.load().act(np.ones(1)) in (0, 1)
+
+
+def test_a_factory_is_registered_once_and_may_be_defined_again():
+    def make():
+        return Bandit()
+
+    name = register_factory(make)
+    assert name == "test_a_factory_is_registered_once_and_may_be_defined_again_make-v0"
+    assert register_factory(make) == name
+    first = gymnasium.registry[name].entry_point
+
+    def again():
+        return Bandit()
+
+    again.__qualname__ = make.__qualname__
+    assert register_factory(again) == name
+    assert gymnasium.registry[name].entry_point is not first
+    again.__qualname__ = "MountainCarContinuous"
+    with pytest.raises(AccumbensError, match="has an environment 'MountainCarContinuous-v0' already"):
+        register_factory(again)
+
+
+def test_what_can_be_imported_lives_in_several_processes(tmp_path, monkeypatch):
+    module = "gymnasium.envs.classic_control.mountain_car"
+    source = f"from {module} import MountainCarEnv\nclass Two(MountainCarEnv): pass\n"
+    (tmp_path / "of_their_own.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    name = register_factory(importlib.import_module("of_their_own").Two)
+    assert gymnasium.registry[name].entry_point == "of_their_own:Two"
+    with closing(HostEnvironments(name, 2, 0, num_workers=2)) as envs:
+        assert envs.reset().shape == (2, 2)
