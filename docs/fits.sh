@@ -6,7 +6,7 @@ set -euo pipefail
 out=docs/assets/fits runs=build/fits
 mkdir -p $out
 export COLUMNS=110
-fit() { accumbens fit digits "$1" --seeds 5 --epochs 100 --evaluations 10 --out $runs --name first --resume; }
+fit() { accumbens fit digits "$1" --seeds 5 --epochs 100 --evaluations 10 --output $runs --name first --resume; }
 
 fit direct-feedback-alignment > $out/fit.txt
 fit examples.custom_rule:node-perturbation > $out/custom_rule.txt

@@ -29,7 +29,7 @@ def test_a_run_is_that_of_the_command_line(run, tmp_path):
     words = ["train", "CartPole-v1", "ad_pqn", "--total-timesteps", "2000", "--seed", "1", "--seeds", "2"]
     words += ["--num-eval-episodes", "2", "--eval-frequency", "1024", "--net-arch", "6,5", "--quiet"]
     words += ["--set", "num_envs=2", "rollout_length=16", "num_minibatches=2", "epochs=1"]
-    words += [f"learning_rate={np.float32(0.5e-3).item()!r}", "--out", str(tmp_path), "--name", "a"]
+    words += [f"learning_rate={np.float32(0.5e-3).item()!r}", "--output", str(tmp_path), "--name", "a"]
     with redirect_stdout(io.StringIO()), pytest.raises(SystemExit):
         main(words)
     other = accumbens.open_run(tmp_path / "CartPole-v1" / "ad_pqn" / "a")

@@ -30,7 +30,7 @@ def fit(tmp_path_factory):
 
 def test_a_fit_is_that_of_the_command_line(fit, tmp_path):
     words = ["fit", "digits", "backprop", "--layers", "16", "--epochs", "3", "--seed", "1", "--seeds", "2", "--quiet"]
-    words += ["--set", f"learning_rate={np.float32(0.003).item()!r}", "--out", str(tmp_path), "--name", "a"]
+    words += ["--set", f"learning_rate={np.float32(0.003).item()!r}", "--output", str(tmp_path), "--name", "a"]
     with redirect_stdout(io.StringIO()), pytest.raises(SystemExit):
         main(words)
     other = accumbens.open_run(tmp_path / "digits" / "backprop" / "a")

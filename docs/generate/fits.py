@@ -1,11 +1,7 @@
 """Tables of the pages on other error signals: tasks, rules, their settings, what they read, and the committed fits."""
 
-import ast
 import dataclasses
-import inspect
 import math
-import textwrap
-from functools import cache
 from typing import Any
 
 from tables import RESULTS, markdown_table, read
@@ -15,6 +11,7 @@ from accumbens.credit.audit.words import fate, told
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS, task_entry
+from accumbens.runs.meanings import meanings
 from accumbens.runs.settings import format_value
 
 
@@ -51,7 +48,7 @@ def _settings(parts: dict[str, Any]) -> str:
             if hasattr(part, field):
                 values.setdefault(format_value(getattr(part, field)) or "empty", []).append(name)
         owner = next(part for part in parts.values() if hasattr(part, field))
-        rows.append((f"`{field}`", _defaults(values, len(parts)), " ".join(meanings(type(owner))[field].split())))
+        rows.append((f"`{field}`", _defaults(values, len(parts)), meanings(type(owner))[field]))
     return markdown_table(("setting", "default", "what it is"), rows)
 
 
@@ -60,19 +57,6 @@ def _defaults(values: dict[str, list[str]], parts: int) -> str:
     if sum(map(len, values.values())) == parts and len(values) == 1:
         return f"`{next(iter(values))}`"
     return "; ".join(f"`{value}` ({', '.join(names)})" for value, names in values.items())
-
-
-@cache
-def meanings(settings: type) -> dict[str, str]:
-    """What is written below every field of a class of settings, and of those that it is made from."""
-    found: dict[str, str] = {}
-    for cls in reversed(settings.__mro__[:-1]):
-        body = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for field, below in zip(body.body, body.body[1:], strict=False):
-            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
-                found[ast.unparse(field.target)] = ast.literal_eval(below.value)
-    return found
 
 
 def results(experiment: str, *wanted: str) -> str:

@@ -24,7 +24,9 @@ class EnvironmentFailedError(AccumbensError):
 class UnknownNameError(AccumbensError):
     """A name that is not registered. The message offers the nearest one that is."""
 
-    def __init__(self, kind: str, value: str, allowed: Sequence[str], command: str | None = None):
+    def __init__(
+        self, kind: str, value: str, allowed: Sequence[str], command: str | None = None, meant: str | None = None
+    ):
         """Remember what was asked for.
 
         Args:
@@ -32,19 +34,22 @@ class UnknownNameError(AccumbensError):
             value: the name that was given.
             allowed: the names that are registered.
             command: the command that lists them; without it the message lists them itself.
+            meant: the one that is meant, if it is known; None offers the one that looks most like it.
         """
-        super().__init__(kind, value, allowed, command)
+        super().__init__(kind, value, allowed, command, meant)
         self.kind = kind
         self.value = value
         self.allowed = allowed
         self.command = command
+        self.meant = meant
 
     def __str__(self) -> str:
         """The message: what is unknown, the nearest name, and where to see all."""
         folded = {name.casefold(): name for name in self.allowed}
-        nearest = difflib.get_close_matches(self.value.casefold(), folded, n=1)
+        nearest = [folded[name] for name in difflib.get_close_matches(self.value.casefold(), folded, n=1)]
+        meant = self.meant or next(iter(nearest), None)
         message = f"unknown {self.kind} {self.value!r}"
-        message += f"; did you mean {folded[nearest[0]]!r}? " if nearest else ". "
+        message += f"; did you mean {meant!r}? " if meant else ". "
         return message + (f"Run {self.command!r} to see all." if self.command else f"Known: {', '.join(self.allowed)}.")
 
 

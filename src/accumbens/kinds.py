@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,33 @@ def kind_of_place(place: str) -> Kind[Any] | None:
         AccumbensError: the module in `module:id` cannot be imported.
     """
     return next((kind for kind in all_kinds() if kind.knows(place)), None)
+
+
+def resolve(kind: Kind[Any], place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> Any:
+    """Return the configuration that `Kind.resolve` does; of a name that is another kind's, the error says so.
+
+    Raises:
+        UnknownNameError: no such place, method, setting or value.
+        AccumbensError: a value that cannot be used, or a name that is of another kind of run.
+    """
+    try:
+        return kind.resolve(place, method, numbers, changes)
+    except UnknownNameError as error:
+        if error.value == place:
+            raise _misplaced(kind, place) or error from None
+        raise (unknown_method(kind, place, error) if error.value == method else error) from None
+
+
+def _misplaced(kind: Kind[Any], name: str) -> AccumbensError | None:
+    """The error of a place that is another kind's, or a method."""
+    for other in all_kinds():
+        words = other.words
+        if other is not kind and other.knows(name):
+            return AccumbensError(f"{name} is {_a(words.place)}: 'accumbens {words.verb} {name}'")
+        if name in other.methods().known:
+            before = f"{words.place} comes first: 'accumbens {words.verb} {words.place_key.upper()} {name}'"
+            return AccumbensError(f"{name} is {_a(words.method)}, and the {before}")
+    return None
 
 
 def unknown_place(place: str) -> AccumbensError:

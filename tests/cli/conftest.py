@@ -70,7 +70,7 @@ def parallel_run(tmp_path_factory, cli):
     """Two seeds of the parallel learner, uninterrupted."""
     pytest.importorskip("tensorboardX")
     out = tmp_path_factory.mktemp("parallel")
-    outcome = cli("train", *PARALLEL, "--seeds", 2, "--out", out, "--name", "a", "--json", "--track", "tensorboard")
+    outcome = cli("train", *PARALLEL, "--seeds", 2, "--output", out, "--name", "a", "--json", "--track", "tensorboard")
     assert outcome.code == 0, outcome.err
     return Run(out / "CartPole-v1" / "ad_pqn" / "a", outcome)
 
@@ -79,7 +79,7 @@ def parallel_run(tmp_path_factory, cli):
 def replay_run(tmp_path_factory, cli):
     """One seed of the replay learner, uninterrupted, with all that it prints."""
     out = tmp_path_factory.mktemp("replay")
-    outcome = cli("train", *REPLAY, "--out", out, "--name", "a", "--checkpoint-seconds", 0)
+    outcome = cli("train", *REPLAY, "--output", out, "--name", "a", "--checkpoint-seconds", 0)
     assert outcome.code == 0, outcome.err
     return Run(out / "CartPole-v1" / "ad_dqn" / "a", outcome)
 

@@ -81,7 +81,8 @@ def test_nothing_is_overwritten_unless_asked(breakout, cli, tmp_path):
     words = ["compare", breakout, "--quiet", "-o", tmp_path / "mine.csv"]
     outcome = cli(*words)
     assert outcome.code == 2
-    assert outcome.err == (f"error: {tmp_path}/mine.csv exists: choose another name, or write over it with --force\n")
+    said = "exists already: choose another with -o, or replace it with --force"
+    assert outcome.err == f"error: {tmp_path}/mine.csv {said}\n"
     assert (tmp_path / "mine.csv").read_text() == "my own"
     assert cli(*words, "--force").code == 0
     assert len(read_table(tmp_path / "mine.csv")) == 3 * 3 + 3 * 2
@@ -99,7 +100,7 @@ def test_nothing_is_overwritten_unless_asked(breakout, cli, tmp_path):
         ([CLASSIC, "--by", ""], "unknown setting to group by ''"),
         ([CLASSIC, "--step", "7"], "step=7 cannot be used: the nearest of "),
         ([CLASSIC, "--figure", "f.doc"], "f.doc cannot be drawn: expected a name that ends in .png, .svg, .pdf"),
-        ([CLASSIC, "-o", "no/c.csv"], "no/c.csv cannot be written: expected a file in a folder that exists"),
+        ([CLASSIC, "-o", "no/c.csv"], "no/c.csv cannot be written: there is no folder no"),
         ([CLASSIC, "--scale", "none.csv"], "none.csv cannot be read: "),
         (
             [RESULTS / "control"],

@@ -53,7 +53,7 @@ def read(path):
 @pytest.mark.parametrize("name", ["ad-classic", "family"])
 def test_a_committed_experiment_in_its_smallest_budget(cli, tmp_path, name):
     runs = load(name, "smoke").runs
-    outcome = cli("experiment", name, "--budget", "smoke", "--out", tmp_path, "--quiet", "--json")
+    outcome = cli("experiment", name, "--budget", "smoke", "--output", tmp_path, "--quiet", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.err == ""
     assert len(outcome.out.splitlines()) == 1
@@ -75,7 +75,7 @@ def test_a_committed_experiment_in_its_smallest_budget(cli, tmp_path, name):
 
 
 def test_a_bad_run_does_not_lose_the_others_and_the_same_command_skips_what_is_done(cli, small, tmp_path):
-    command = ["experiment", small, "--budget", "smoke", "--out", tmp_path / "out"]
+    command = ["experiment", small, "--budget", "smoke", "--output", tmp_path / "out"]
     outcome = cli(*command, "--export", tmp_path / "results")
     assert outcome.code == 1
     assert "failed      CartPole-v1/ad_pqn/bad: cell " in outcome.out
@@ -119,7 +119,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(cli, small, tmp_path,
             os.kill(os.getpid(), signal.SIGINT)
         return state
 
-    command = ["experiment", small, "--out", tmp_path]
+    command = ["experiment", small, "--output", tmp_path]
     with monkeypatch.context() as patch:
         patch.setattr(Session, "_chunk", press)
         stopped = cli(*command)
@@ -142,7 +142,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(cli, small, tmp_path,
 
 
 def test_a_dry_run_makes_nothing(cli, tmp_path):
-    outcome = cli("experiment", "ad-classic", "--out", tmp_path, "--dry-run", "--only", "*/ad_pqn/*")
+    outcome = cli("experiment", "ad-classic", "--output", tmp_path, "--dry-run", "--only", "*/ad_pqn/*")
     assert outcome.code == 0
     assert "8 runs" in outcome.out
     assert "LunarLander-v3" in outcome.out
@@ -150,10 +150,10 @@ def test_a_dry_run_makes_nothing(cli, tmp_path):
 
 
 def test_nothing_to_draw_is_no_error_but_nothing_to_export_is(cli, small, tmp_path):
-    drawn = cli("experiment", small, "--out", tmp_path, "--draw")
+    drawn = cli("experiment", small, "--output", tmp_path, "--draw")
     assert drawn.code == 0
     assert "AD, published" in drawn.out
-    exported = cli("experiment", small, "--out", tmp_path, "--draw", "--export", tmp_path / "results")
+    exported = cli("experiment", small, "--output", tmp_path, "--draw", "--export", tmp_path / "results")
     assert exported.code == 2
     assert "there is nothing to export in " in exported.err
 

@@ -49,9 +49,9 @@ def read(path):
 
 def test_a_bad_run_does_not_lose_the_others_and_what_fit_has_done_is_done(cli, small, tmp_path):
     folder = tmp_path / "out" / "experiments" / "small-smoke"
-    words = ["--epochs", 2, "--seeds", 2, "--layers", "6", "--out", folder, "--name", "plain", "--quiet"]
+    words = ["--epochs", 2, "--seeds", 2, "--layers", "6", "--output", folder, "--name", "plain", "--quiet"]
     assert cli("fit", "digits", "coagent", *words).code == 0
-    command = ["experiment", small, "--budget", "smoke", "--out", tmp_path / "out"]
+    command = ["experiment", small, "--budget", "smoke", "--output", tmp_path / "out"]
     outcome = cli(*command, "--export", tmp_path / "results")
     assert outcome.code == 1
     assert "done before digits/coagent/plain  test accuracy " in outcome.out
@@ -90,7 +90,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(cli, small, tmp_path,
         os.kill(os.getpid(), signal.SIGINT)
         return state
 
-    command = ["experiment", small, "--out", tmp_path]
+    command = ["experiment", small, "--output", tmp_path]
     with monkeypatch.context() as patch:
         patch.setattr(Session, "_chunk", press)
         stopped = cli(*command)
@@ -110,7 +110,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(cli, small, tmp_path,
 
 def test_a_dry_run_counts_epochs_and_makes_nothing(cli, small, tmp_path):
     outcome = cli(
-        "experiment", small, "--budget", "smoke", "--out", tmp_path / "out", "--dry-run", "--only", "*backprop*"
+        "experiment", small, "--budget", "smoke", "--output", tmp_path / "out", "--dry-run", "--only", "*backprop*"
     )
     assert outcome.code == 0
     assert "2 runs, 8 epochs of all seeds" in outcome.out
@@ -121,7 +121,7 @@ def test_a_dry_run_counts_epochs_and_makes_nothing(cli, small, tmp_path):
 
 def test_data_come_from_a_folder(cli, tmp_path, monkeypatch):
     monkeypatch.delenv("ACCUMBENS_DATA", raising=False)
-    command = ["experiment", "coagent-boston", "--only", "*/1", "--out", tmp_path / "out"]
+    command = ["experiment", "coagent-boston", "--only", "*/1", "--output", tmp_path / "out"]
     outcome = cli(*command, "--data", tmp_path)
     assert outcome.code == 2
     assert f"in {tmp_path}" in outcome.err

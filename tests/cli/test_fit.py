@@ -28,7 +28,7 @@ def fit_run(tmp_path_factory, cli):
     """Two seeds, uninterrupted: the directory, and what the command printed."""
     pytest.importorskip("tensorboardX")
     out = tmp_path_factory.mktemp("fits")
-    outcome = cli("fit", *WORDS, "--out", out, "--name", "a", "--json", "--track", "tensorboard")
+    outcome = cli("fit", *WORDS, "--output", out, "--name", "a", "--json", "--track", "tensorboard")
     assert outcome.code == 0, outcome.err
     return out / "digits" / "backprop" / "a", outcome
 
@@ -132,20 +132,20 @@ def test_tensorboard_gets_the_numbers_of_the_table(fit_run):
 
 
 def test_quiet_is_quiet(cli, tmp_path):
-    words = ["fit", "digits", "--layers", "16", "--epochs", 1, "--evaluations", 1, "--out", tmp_path, "--quiet"]
+    words = ["fit", "digits", "--layers", "16", "--epochs", 1, "--evaluations", 1, "--output", tmp_path, "--quiet"]
     assert cli(*words) == (0, "", "")
     outcome = cli(*words, "--json")
     assert (outcome.err, len(outcome.out.splitlines())) == ("", 1)
 
 
 def test_a_dry_run_says_what_it_would_do(cli, tmp_path):
-    outcome = cli("fit", *WORDS, "--dry-run", "--json", "--out", tmp_path)
+    outcome = cli("fit", *WORDS, "--dry-run", "--json", "--output", tmp_path)
     assert outcome.code == 0
     config, plan = outcome.json, outcome.json["plan"]
     assert (config["task"], config["rule"], config["epochs"], config["seeds"]) == ("digits", "backprop", 4, 2)
     assert config["rule_settings"]["layers"] == [16]
     assert plan == {"updates": 132, "updates_per_epoch": 33, "parameters": [64 * 16 + 16, 16 * 10 + 10], "notes": []}
-    outcome = cli("fit", *WORDS, "--dry-run", "--out", tmp_path)
+    outcome = cli("fit", *WORDS, "--dry-run", "--output", tmp_path)
     for name, cost in (
         ("updates that will run", "132 per seed (33 an epoch)"),
         ("parameters of layer 1", "1,040"),
@@ -162,7 +162,7 @@ def test_a_dry_run_says_what_it_would_do(cli, tmp_path):
     ):
         assert [word.strip() for word in shown[setting]] == [value, source]
     assert "evaluations" in shown
-    outcome = cli("fit", "diabetes", "--dry-run", "--out", tmp_path)
+    outcome = cli("fit", "diabetes", "--dry-run", "--output", tmp_path)
     assert "note: targets are standardised" in outcome.out
     assert not list(tmp_path.iterdir())
 
@@ -174,7 +174,7 @@ WRONG = {
     "digits --set optimiser=adan": "unknown value of optimiser 'adan'; did you mean 'adam'? Known: sgd, rmsprop, adam.",
     "digits --set learning_rate=fast": "learning_rate='fast' cannot be used: expected a number",
     "digits --set learning_rate=-1": "learning_rate=-1.0 cannot be used: it must be > 0 and finite",
-    "digits --set epochs=3": "epochs is no setting of the task or the rule: give it as --epochs",
+    "digits --set epochs=3": "epochs is not a setting: give it as --epochs",
     "digits --set test_fraction=2": "test_fraction=2.0 cannot be used: it must be between 0 and 1",
     "digits --layers wide": "layers='wide' cannot be used: expected numbers such as 128,96",
     "digits --layers 0": "layers=0 cannot be used: it must be numbers >= 1, such as 64,64",
@@ -198,7 +198,7 @@ WRONG = {
 
 @pytest.mark.parametrize("words", WRONG)
 def test_what_cannot_be_fitted(words, cli, tmp_path):
-    outcome = cli("fit", *shlex.split(words), "--out", tmp_path / "runs")
+    outcome = cli("fit", *shlex.split(words), "--output", tmp_path / "runs")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: ")
     assert WRONG[words] in outcome.err
@@ -208,7 +208,7 @@ def test_what_cannot_be_fitted(words, cli, tmp_path):
 
 def test_numbers_that_stop_being_finite_are_named(cli, tmp_path):
     words = ["digits", "--layers", "16", "--epochs", 1, "--evaluations", 1, "--set", "learning_rate=1e30"]
-    outcome = cli("fit", *words, "--out", tmp_path, "--name", "a", "--quiet")
+    outcome = cli("fit", *words, "--output", tmp_path, "--name", "a", "--quiet")
     assert outcome.code == 1
     assert outcome.err.startswith("error: ")
     assert "of seed 0 is no longer finite" in outcome.err
@@ -220,10 +220,10 @@ def test_numbers_that_stop_being_finite_are_named(cli, tmp_path):
 def test_a_name_is_not_used_twice(fit_run, cli):
     path, _ = fit_run
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    outcome = cli("fit", *WORDS, "--out", path.parents[2], "--name", "a")
+    outcome = cli("fit", *WORDS, "--output", path.parents[2], "--name", "a")
     assert outcome.code == 2
     assert f"error: the run {path} exists already; choose another --name" in outcome.err
-    outcome = cli("fit", *WORDS, "--out", path.parents[2], "--name", "a", "--resume", "--set", "batch_size=8")
+    outcome = cli("fit", *WORDS, "--output", path.parents[2], "--name", "a", "--resume", "--set", "batch_size=8")
     assert outcome.code == 2
     assert "was started with other settings (batch_size: 32 there, 8 asked)" in outcome.err
     assert {file: file.read_bytes() for file in before} == before
@@ -232,7 +232,7 @@ def test_a_name_is_not_used_twice(fit_run, cli):
 def test_a_finished_fit_is_left_as_it_is(fit_run, cli):
     path, whole = fit_run
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
-    for words in (["resume", path], ["fit", *WORDS, "--out", path.parents[2], "--name", "a", "--resume"]):
+    for words in (["resume", path], ["fit", *WORDS, "--output", path.parents[2], "--name", "a", "--resume"]):
         outcome = cli(*words, "--json")
         assert outcome.code == 0
         assert outcome.json == whole.json
@@ -242,7 +242,7 @@ def test_a_finished_fit_is_left_as_it_is(fit_run, cli):
 
 def test_a_fit_that_is_killed_again_and_again_ends_like_one_that_is_not(fit_run, run_apart, tmp_path):
     whole, _ = fit_run
-    command = ["fit", *WORDS, "--out", tmp_path, "--name", "a", "--checkpoint-seconds", 0, "--resume", "--quiet"]
+    command = ["fit", *WORDS, "--output", tmp_path, "--name", "a", "--checkpoint-seconds", 0, "--resume", "--quiet"]
     path = tmp_path / "digits" / "backprop" / "a"
     # While the rows of the first evaluation are written; then at a checkpoint's file, at rows, and at meta.json.
     for at_sync, is_there in ((8, -1), (9, 16), (7, 16), (13, 50)):
@@ -258,7 +258,7 @@ def test_a_fit_that_is_killed_again_and_again_ends_like_one_that_is_not(fit_run,
 
 def test_ctrl_c_saves_and_resume_goes_on(fit_run, run_apart, cli, tmp_path):
     whole, _ = fit_run
-    command = ["fit", *WORDS, "--out", tmp_path, "--name", "a", "--checkpoint-seconds", 1000, "--quiet"]
+    command = ["fit", *WORDS, "--output", tmp_path, "--name", "a", "--checkpoint-seconds", 1000, "--quiet"]
     assert run_apart(command, at_sync=10, number=signal.SIGINT) == 130  # at the rows of the second evaluation
     path = tmp_path / "digits" / "backprop" / "a"
     assert newest(path) == 33, "the chunk was finished, and all of it is kept"
@@ -276,7 +276,7 @@ def test_a_stopped_fit_says_how_to_go_on(fit_run, cli, tmp_path, monkeypatch):
             signal.raise_signal(presses.pop())
 
     monkeypatch.setattr(RunView, "progress", progress)
-    outcome = cli("fit", *WORDS, "--out", tmp_path, "--name", "a", "--json")
+    outcome = cli("fit", *WORDS, "--output", tmp_path, "--name", "a", "--json")
     assert outcome.code == 130
     assert outcome.json["interrupted"] is True
     assert outcome.json["updates"] == 50

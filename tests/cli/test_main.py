@@ -1,13 +1,17 @@
 """Parsing, errors and exit codes; nothing here trains."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+import accumbens
 from accumbens.cli import main as entry
 from accumbens.cli.arguments import parse_pairs
+from accumbens.cli.options import known_options
+from accumbens.cli.top_help import GROUPS
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
@@ -30,11 +34,21 @@ def test_help_and_wrong_words_need_no_heavy_import(words):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_help_names_every_command(cli):
-    outcome = cli("--help")
-    assert outcome.code == 0
-    for command in entry.COMMANDS:
-        assert command in outcome.out
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"]])
+def test_help_names_every_command_in_a_line(cli, words):
+    outcome = cli(*words)
+    assert (outcome.code, outcome.err) == (0, "")
+    lines = outcome.out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    listed = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("  -")]
+    assert listed == [name for group in GROUPS.values() for name in group]
+    assert sorted(listed) == sorted(entry.COMMANDS)
+    for group in ("train", "look", "check", "share", "list"):
+        assert group in lines
+
+
+def test_version(cli):
+    assert cli("--version").out == f"accumbens {accumbens.__version__}\n"
 
 
 @pytest.mark.parametrize("command", entry.COMMANDS)
@@ -46,10 +60,11 @@ def test_help_of_a_command_shows_no_python(cli, command):
     if command == "train":
         text = " ".join(outcome.out.replace("│", " ").split())
         flags = "--total-timesteps N --seed N --seeds N --eval-frequency N --num-eval-episodes N --net-arch N,N,…"
-        flags += " --credit {local,backprop} --track {tensorboard,wandb} --set KEY=VALUE --name NAME --out PATH"
+        flags += " --credit {local,backprop} --track {tensorboard,wandb} --set KEY=VALUE --name NAME"
         for flag in flags.split(" --"):
             assert f"--{flag.removeprefix('--')} " in text
         assert "Environment steps of each seed. (default: the preset's)" in text
+        assert "-o FOLDER, --output FOLDER" in text or "--output FOLDER, -o FOLDER" in text
 
 
 ERRORS = {
@@ -84,8 +99,58 @@ ERRORS = {
     ),
     "number of the run": (
         ["train", "CartPole-v1", "--set", "total_timesteps=3"],
-        "total_timesteps is not a setting of the agent: give it as --total-timesteps",
+        "total_timesteps is not a setting: give it as --total-timesteps",
     ),
+    "setting by another name": (
+        ["train", "CartPole-v1", "--set", "lr=1e-3"],
+        "unknown setting 'lr'; did you mean 'learning_rate'? Known: scale_observations, cell, ",
+    ),
+    "number of the run by another name": (
+        ["train", "CartPole-v1", "--set", "timesteps=3"],
+        "timesteps is not a setting: give it as --total-timesteps",
+    ),
+    "layers of a network": (
+        ["fit", "digits", "--set", "hidden=8"],
+        "unknown setting 'hidden'; did you mean 'layers'? Known: split_seed, ",
+    ),
+    "setting as option": (
+        ["train", "CartPole-v1", "--learning-rate", "1e-3", "--seed", "1"],
+        "unknown option --learning-rate: it is a setting, given as --set learning_rate=1e-3",
+    ),
+    "setting as option by another name": (
+        ["train", "CartPole-v1", "--gamma=0.9"],
+        "unknown option --gamma: it is a setting, given as --set discount=0.9",
+    ),
+    "setting as option without value": (
+        ["audit", "digits", "--batch-size"],
+        "unknown option --batch-size: it is a setting, given as --set batch_size=VALUE",
+    ),
+    "option": (
+        ["train", "CartPole-v1", "--sed", "3"],
+        "unknown option '--sed'; did you mean '--seed'? Run 'accumbens train --help' to see all.",
+    ),
+    "option by another name": (
+        ["train", "CartPole-v1", "--timesteps", "3"],
+        "unknown option '--timesteps'; did you mean '--total-timesteps'? Run 'accumbens train --help' to see all.",
+    ),
+    "option where no settings are": (
+        ["runs", "--learning-rate", "3"],
+        "unknown option '--learning-rate'. Run 'accumbens runs --help' to see all.",
+    ),
+    "option before the command": (
+        ["--seed", "3", "train"],
+        "--seed cannot be used before a command: 'accumbens --help' lists the commands",
+    ),
+    "environment to fit": (["fit", "CartPole-v1"], "CartPole-v1 is an environment: 'accumbens train CartPole-v1'"),
+    "task to train": (["train", "digits"], "digits is a task: 'accumbens fit digits'"),
+    "file to train": (["train", "a.csv"], "a.csv is a task: 'accumbens fit a.csv'"),
+    "preset to fit": (
+        ["fit", "ad_pqn"],
+        "ad_pqn is an agent, and the environment comes first: 'accumbens train ENV ad_pqn'",
+    ),
+    "rule to train": (["train", "gevb"], "gevb is a rule, and the task comes first: 'accumbens fit TASK gevb'"),
+    "rule for an agent": (["train", "CartPole-v1", "gevb"], "gevb is a rule, for tasks, and CartPole-v1 is an env"),
+    "preset for a fit": (["fit", "digits", "ad_pqn"], "ad_pqn is an agent, for environments, and digits is a task"),
     "not a number": (
         ["train", "CartPole-v1", "--set", "learning_rate=fast"],
         "learning_rate='fast' cannot be used: expected a number",
@@ -170,10 +235,9 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(cli, tmp_path, name):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        ([], ["train", "resume", "evaluate"]),
         (["train"], ["ENV"]),
         (["evaluate"], ["RUN"]),
-        (["train", "CartPole-v1", "--sed", "3"], ["--sed", "--seed N"]),
+        (["train", "CartPole-v1", "--sed", "3"], ["--sed", "--seed"]),
         (["train", "CartPole-v1", "--quite"], ["--quite", "--quiet"]),
         (["train", "CartPole-v1", "--no-quiet"], ["--no-quiet", "--quiet"]),
         (["train", "CartPole-v1", "ad_pqn", "more"], ["more"]),
@@ -282,7 +346,7 @@ def test_the_words_come_from_the_command_line_by_default(cli, monkeypatch, capsy
 
 def test_an_unwritable_place_is_one_clear_line(cli, tmp_path):
     (tmp_path / "file").write_text("")
-    outcome = cli("train", "CartPole-v1", "--out", "file")
+    outcome = cli("train", "CartPole-v1", "--output", "file")
     assert outcome.code == 2
     assert outcome.err.startswith("error: cannot make a run directory in file/CartPole-v1/ad_pqn: ")
     assert outcome.err.count("\n") == 1
@@ -317,3 +381,32 @@ def test_a_stopped_process_is_over_at_once(command, code, taken_down):
     assert "called at the end" in ended.stdout
     assert ("taken down" in ended.stdout) == taken_down
     assert (ended.stderr == "stopped\n") == (code == 130)
+
+
+@pytest.mark.parametrize("command", ["train", "fit", "experiment", "export", "report", "compare", "watch", "analyze"])
+def test_results_go_where_output_says_and_only_force_overwrites(cli, command):
+    text = " ".join(cli(command, "--help").out.replace("│", " ").split())
+    assert "--output" in text
+    assert "-o" in text.split("--output")[0][-20:] + text.split("--output")[1][:20]
+    if command in ("export", "report", "compare", "watch", "analyze"):
+        assert "without it, existing results are never overwritten." in text
+
+
+@pytest.mark.parametrize("command", entry.COMMANDS)
+def test_every_option_in_the_help_is_known_before_it_is_parsed(cli, command):
+    lines = [line.strip(" │") for line in cli(command, "--help").out.splitlines()]
+    shown = {
+        name for line in lines if line.startswith("-") for name in re.findall("--([a-z][a-z-]*)", line.split("  ")[0])
+    }
+    assert shown == set(known_options(entry.COMMANDS[command]))
+
+
+def test_units_of_layers_have_both_names(cli):
+    one, other = (
+        cli("train", "CartPole-v1", "--dry-run", "--json", name, "8,4") for name in ("--net-arch", "--layers")
+    )
+    assert one.json == other.json
+    assert one.json["settings"]["net_arch"] == [8, 4]
+    one, other = (cli("fit", "digits", "--dry-run", "--json", name, "8,4") for name in ("--net-arch", "--layers"))
+    assert one.json == other.json
+    assert one.json["rule_settings"]["layers"] == [8, 4]

@@ -25,7 +25,7 @@ def whole(request, learner):
 @pytest.fixture
 def command(learner, words, tmp_path):
     """The same run in a folder of this test, saved after every chunk."""
-    options = [*OPTIONS[learner], "--out", tmp_path, "--name", "a", "--checkpoint-seconds", 0]
+    options = [*OPTIONS[learner], "--output", tmp_path, "--name", "a", "--checkpoint-seconds", 0]
     return ["train", *words[learner], *options]
 
 

@@ -104,7 +104,7 @@ def test_algos_name_the_learner(cli):
 def run(cli, tmp_path_factory):
     """Two seeds, uninterrupted: (path, outcome)."""
     out = tmp_path_factory.mktemp("sac")
-    outcome = cli(*WORDS, "--seeds", 2, "--out", out, "--name", "a", "--json")
+    outcome = cli(*WORDS, "--seeds", 2, "--output", out, "--name", "a", "--json")
     assert outcome.code == 0, outcome.err
     return out / "Pendulum-v1" / "sac" / "a", outcome
 
@@ -143,7 +143,7 @@ def test_a_run_is_like_any_other(run):
 
 @needs_sbx
 def test_a_seed_learns_the_same_alone(run, cli, tmp_path):
-    assert cli(*WORDS, "--seed", 1, "--out", tmp_path, "--name", "b").code == 0
+    assert cli(*WORDS, "--seed", 1, "--output", tmp_path, "--name", "b").code == 0
     alone = tmp_path / "Pendulum-v1" / "sac" / "b"
     for name in ("metrics.csv", "evaluations.csv"):
         mine = read_table(alone / name)
@@ -189,7 +189,7 @@ def test_a_stopped_run_goes_on(run, cli, tmp_path, monkeypatch):
             signal.raise_signal(presses.pop())
 
     monkeypatch.setattr(RunView, "progress", progress)
-    outcome = cli(*WORDS, "--out", tmp_path, "--name", "c", "--json", "--checkpoint-seconds", 1000)
+    outcome = cli(*WORDS, "--output", tmp_path, "--name", "c", "--json", "--checkpoint-seconds", 1000)
     path = tmp_path / "Pendulum-v1" / "sac" / "c"
     assert (outcome.code, outcome.json["steps"], outcome.json["interrupted"]) == (130, 450, True)
     before = read_table(path / "metrics.csv")
@@ -210,7 +210,7 @@ def test_a_stopped_run_goes_on(run, cli, tmp_path, monkeypatch):
 @needs_sbx
 def test_a_loss_that_is_not_finite_stops_the_run(cli, tmp_path):
     words = [*WORDS[:-1], "learning_rate=1e30", "--quiet"]
-    outcome = cli(*words, "--out", tmp_path, "--name", "d")
+    outcome = cli(*words, "--output", tmp_path, "--name", "d")
     assert outcome.code == 1
     assert "_loss of seed 0 is no longer finite (NaN or Inf) at step 1" in outcome.err
     assert outcome.err.endswith("there is no checkpoint yet\n")

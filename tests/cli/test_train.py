@@ -209,7 +209,7 @@ def test_tensorboard_gets_the_numbers_of_the_tables(parallel_run):
 
 
 def test_a_seed_beside_others_is_that_seed_alone(parallel_run, cli, words, tmp_path):
-    outcome = cli("train", *words["parallel"], "--seed", 1, "--out", tmp_path, "--quiet", "--json")
+    outcome = cli("train", *words["parallel"], "--seed", 1, "--output", tmp_path, "--quiet", "--json")
     assert outcome.code == 0
     assert outcome.err == "", "quiet means no word where there is nothing to warn of"
     assert len(outcome.out.splitlines()) == 1
@@ -224,7 +224,7 @@ def test_a_seed_beside_others_is_that_seed_alone(parallel_run, cli, words, tmp_p
 def test_a_name_is_not_used_twice(parallel_run, cli, words):
     before = {path: path.read_bytes() for path in parallel_run.path.rglob("*") if path.is_file()}
     out = parallel_run.path.parents[2]
-    outcome = cli("train", *words["parallel"], "--seeds", 2, "--out", out, "--name", "a")
+    outcome = cli("train", *words["parallel"], "--seeds", 2, "--output", out, "--name", "a")
     assert outcome.code == 2
     assert f"error: the run {parallel_run.path} exists already; choose another --name" in outcome.err
     assert {path: path.read_bytes() for path in before} == before
@@ -233,7 +233,7 @@ def test_a_name_is_not_used_twice(parallel_run, cli, words):
 def test_resume_of_a_name_that_is_new_begins_it_and_of_one_that_is_done_changes_nothing(parallel_run, cli, words):
     out = parallel_run.path.parents[2]
     metrics = (parallel_run.path / "metrics.csv").read_bytes()
-    outcome = cli("train", *words["parallel"], "--seeds", 2, "--out", out, "--name", "a", "--resume", "--json")
+    outcome = cli("train", *words["parallel"], "--seeds", 2, "--output", out, "--name", "a", "--resume", "--json")
     assert outcome.code == 0
     assert outcome.json == parallel_run.outcome.json
     assert f"note: the run {parallel_run.path} is complete" in outcome.err
@@ -242,7 +242,7 @@ def test_resume_of_a_name_that_is_new_begins_it_and_of_one_that_is_done_changes_
 
 def test_resume_refuses_other_settings(parallel_run, cli, words):
     out = parallel_run.path.parents[2]
-    more = ["--seeds", 2, "--out", out, "--name", "a", "--resume", "--set", "learning_rate=0.1", "discount=0.5"]
+    more = ["--seeds", 2, "--output", out, "--name", "a", "--resume", "--set", "learning_rate=0.1", "discount=0.5"]
     outcome = cli("train", *words["parallel"], *more)
     assert outcome.code == 2
     assert outcome.err.startswith(f"error: the run {parallel_run.path} was started with other settings (discount: ")

@@ -159,7 +159,7 @@ BAD = {
     "setting": ({"changes": {"learning_rat": "1"}}, "unknown setting 'learning_rat'; did you mean 'learning_rate'?"),
     "word": ({"changes": {"optimiser": "rmsprob"}}, "unknown value of optimiser 'rmsprob'; did you mean 'rmsprop'?"),
     "number": ({"changes": {"learning_rate": "fast"}}, "learning_rate='fast' cannot be used: expected a number"),
-    "of the fit": ({"changes": {"epochs": "5"}}, "epochs is no setting of the task or the rule: give it as --epochs"),
+    "of the fit": ({"changes": {"epochs": "5"}}, "epochs is not a setting: give it as --epochs"),
     "epochs": ({"epochs": 0}, "epochs=0 cannot be used: it must be >= 1"),
     "seeds": ({"seeds": 0}, "seeds=0 cannot be used: it must be >= 1"),
     "seed": ({"seed": -1}, "seed=-1 cannot be used: it must be from 0 to 4294967295"),

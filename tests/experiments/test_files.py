@@ -159,7 +159,7 @@ WRONG = {
         "CartPole-v1/ad_pqn/local: unknown setting 'layer_nrm'; did you mean 'layer_norm'?",
     ),
     "a setting of the other learner": (changed("settings", to={"batch_size": 8}), "unknown setting 'batch_size'"),
-    "a number of the run": (changed("settings", to={"seeds": 8}), "seeds is not a setting of the agent"),
+    "a number of the run": (changed("settings", to={"seeds": 8}), "seeds is not a setting"),
     "a value that cannot be": (changed("settings", "discount", to=2), "discount=2.0 cannot be used"),
     "no seeds": (changed("budgets", "desk", "seeds", to=0), "seeds=0 cannot be used"),
     "the same run twice": (

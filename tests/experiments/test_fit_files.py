@@ -117,7 +117,7 @@ WRONG = {
         changed("settings", "coagent", to=4),
         "coagent=4 cannot be used: expected a table",
     ),
-    "a number of the fit": (changed("settings", "epochs", to=8), "epochs is no setting of the task or the rule"),
+    "a number of the fit": (changed("settings", "epochs", to=8), "epochs is not a setting"),
     "no epochs": (changed("epochs", to=0), "epochs=0 cannot be used"),
     "the same run twice": (
         changed("variants", "2", to={"layers": [6]}),

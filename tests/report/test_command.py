@@ -33,7 +33,7 @@ def test_a_report_is_written_and_replaced(tmp_path, cli):
         "runs": [{"run": str(run), "label": "ad_pqn, local", "env": "CartPole-v1"}],
     }
     first = page.read_bytes()
-    code, out, _ = cli(run, "--out", page, "--title", "Mine & yours")
+    code, out, _ = cli(run, "--output", page, "--title", "Mine & yours", "--force")
     assert code == 0
     assert out.startswith("replaced: 1 run(s), 1 environment(s)"), "of the progress bar nothing is left in a file"
     assert str(page) in out
@@ -49,12 +49,12 @@ def test_the_default_is_report_html_here(tmp_path, cli, monkeypatch):
     assert (tmp_path / "report.html").exists()
 
 
-def test_what_is_no_report_is_not_written_over(tmp_path, cli):
+def test_nothing_is_written_over_unless_asked(tmp_path, cli):
     run, page = make_run(tmp_path), tmp_path / "thesis.html"
     page.write_text("<h1>years of work</h1>")
     code, _, err = cli(run, "-o", page)
     assert code == 2
-    assert "exists and is not a report" in err
+    assert err == f"error: {page} exists already: choose another with -o, or replace it with --force\n"
     assert page.read_text() == "<h1>years of work</h1>"
     assert cli(run, "-o", page, "--force", "--quiet")[0] == 0
     assert "years of work" not in page.read_text()

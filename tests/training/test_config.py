@@ -234,7 +234,7 @@ def test_an_unknown_setting_names_the_nearest():
 @pytest.mark.parametrize("name", ["total_timesteps", "seed", "seeds", "eval_frequency", "num_eval_episodes"])
 def test_numbers_of_the_run_are_no_settings(name):
     flag = "--" + name.replace("_", "-")
-    with pytest.raises(AccumbensError, match=f"{name} is not a setting of the agent: give it as {flag}"):
+    with pytest.raises(AccumbensError, match=f"{name} is not a setting: give it as {flag}"):
         apply_changes(ParallelSettings(), {name: "1"})
 
 

@@ -15,7 +15,7 @@ class CommonSettings:
     # cell, readout and wiring
     cell: Literal["attention", "dot", "mlp"] | str = "attention"
     """What one layer computes: attention (AD as released), dot (AD as in the equations), mlp (linear readout), or
-    module:id for a registered one."""
+    module:id for a registered cell."""
     net_arch: tuple[int, ...] = (128, 96)
     """Hidden units of every cell, from the observation upward."""
     rank: int = 8
@@ -27,12 +27,12 @@ class CommonSettings:
     convolution: int | None = None
     """Channels of a 3 × 3 convolution through which the first cell sees an image; none for a fully connected one."""
     readout: Literal["value", "quantile", "goodness"] | str = "value"
-    """What a cell reads out per action: one number, quantiles of the return, the goodness of a vector (ARQ), or
-    module:id for a registered one."""
+    """How a cell predicts the value of an action: as one number, as quantiles of the return, as the goodness of a
+    vector (ARQ), or module:id for a registered readout."""
     num_quantiles: int = 10
-    """Quantiles of a quantile readout."""
+    """Number of quantiles of a quantile readout."""
     goodness: Literal["rms", "mean", "mean_square", "variance"] = "rms"
-    """How a goodness readout makes a number of a vector: rms and variance are taken about the mean."""
+    """How a goodness readout turns a vector into a number; rms and variance are taken about the mean."""
     goodness_width: int | None = None
     """Length of the vector of a goodness readout; none takes the cell's number of hidden units, as in the paper."""
     value_offset: bool = False
@@ -40,7 +40,7 @@ class CommonSettings:
     action_conditioning: bool = False
     """Let the action join the attention factors, and value one candidate after the other (attention and dot cells)."""
     value_scale: float = 1.0
-    """Factor on every value a cell reads out."""
+    """Factor on every value that a cell predicts."""
     input_skip: bool = True
     """Give the observation to every cell."""
     forward_gain: float | None = 1.0
@@ -56,7 +56,7 @@ class CommonSettings:
     """Where the gradient stops: at every cell, or nowhere."""
     # TD error
     discount: float = 0.99
-    """γ."""
+    """Discount γ of the TD target."""
     reward_scale: float = 1.0
     """Factor on the rewards the learner sees; returns are always reported unscaled."""
     bootstrap: Literal["own", "mean"] = "own"
@@ -75,30 +75,31 @@ class CommonSettings:
     learning_rate_schedule: Literal["constant", "linear", "warmup_cosine"] = "constant"
     """How the learning rate changes over the run."""
     warmup_fraction: float = 0.1
-    """Part of the run over which a warmup_cosine schedule rises."""
+    """Fraction of the run over which a warmup_cosine schedule rises."""
     adam_b1: float = 0.9
     """Decay of the optimiser's first moment."""
     adam_b2: float = 0.99
     """Decay of the optimiser's second moment."""
     max_gradient_norm: float = 1.0
-    """Global norm that each cell's own gradient is clipped to."""
+    """Each cell's own gradient is clipped to this global norm."""
     # exploration
     epsilon_start: float = 1.0
-    """ε at the start."""
+    """Probability ε of a random action, at the start."""
     epsilon_end: float = 0.01
-    """ε after the decay."""
+    """Probability ε of a random action, after its decay."""
     epsilon_fraction: float = 0.1
-    """Part of the run over which ε decays linearly."""
+    """Fraction of the run over which ε decays linearly."""
     duration_exponent: float | None = None
     """Repeat exploratory actions for n steps with probability ∝ n^-μ (εz-greedy); none explores single steps."""
     # environments
     num_envs: int = 1
     """Environments stepped side by side."""
     discretisation: Literal["joint", "factored"] = "joint"
-    """Continuous actions made bang-bang: one choice among all corners, or low or high by each dimension itself."""
+    """How continuous actions become bang-bang: joint chooses among all corners of the box; factored chooses low or high
+    in each dimension."""
     overlap: bool = False
-    """On the host, learn from a block while the next one is collected, which is then acted on with parameters one block
-    older; for machines with cores to spare or an accelerator."""
+    """On the host, learn from one block while the next is collected with parameters that are one block old; for
+    machines with cores to spare or an accelerator."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,13 +107,13 @@ class ParallelSettings(CommonSettings):
     """The parallel learner: Q(λ) over many environments, no replay, no target network."""
 
     rollout_length: int = 32
-    """Steps of every environment between learning phases (T)."""
+    """Steps of each environment between learning phases (T)."""
     trace_decay: float = 0.65
     """λ of the Q(λ) return."""
     epochs: int = 2
-    """Passes over the collected steps (E)."""
+    """Passes over the collected steps per learning phase (E)."""
     num_minibatches: int = 32
-    """Minibatches of one pass (M)."""
+    """Minibatches per pass (M)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +121,13 @@ class ReplaySettings(CommonSettings):
     """The replay learner: double-Q inside each cell, target network, uniform replay with a replayed context."""
 
     replay_capacity: int = 1_000_000
-    """Steps the replay buffer holds."""
+    """Environment steps that the replay buffer holds."""
     batch_size: int = 512
-    """Transitions of one update."""
+    """Transitions per update."""
     train_every: int = 4
     """Environment steps between learning phases (all environments counted)."""
     updates_per_phase: int = 1
-    """Updates of one learning phase."""
+    """Updates per learning phase."""
     target_every: int = 1000
     """Environment steps between copies into the target network."""
     learning_starts: int = 50_000
@@ -153,23 +154,24 @@ class SACSettings:
     credit: Literal["local", "backprop"] = "backprop"
     """Where the gradient stops: nowhere, as SAC's networks are trained as a whole."""
     discount: float = 0.99
-    """γ."""
+    """Discount γ of the TD target."""
     entropy_coefficient: float | None = None
-    """Weight of the policy's entropy (α); none learns it, towards an entropy of minus the number of dimensions."""
+    """Weight α of the policy's entropy; none learns it, with minus the number of action dimensions as target
+    entropy."""
     learning_rate: float = 3e-4
     """Learning rate of Adam, for actor, critics and entropy coefficient."""
     replay_capacity: int = 1_000_000
-    """Steps the replay buffer holds."""
+    """Environment steps that the replay buffer holds."""
     batch_size: int = 256
-    """Transitions of one update."""
+    """Transitions per update."""
     train_every: int = 1
     """Environment steps between learning phases (all environments counted)."""
     updates_per_phase: int = 1
-    """Updates of one learning phase."""
+    """Updates per learning phase."""
     target_rate: float = 0.005
-    """Part of the way that the target critics move towards the critics after every update (τ)."""
+    """Polyak coefficient τ: how far the target critics move towards the critics after every update, as a fraction."""
     learning_starts: int = 100
-    """Environment steps before the first update, in which actions are drawn uniformly."""
+    """Environment steps before the first update; until then actions are drawn uniformly."""
     num_envs: int = 1
     """Environments stepped side by side."""
 

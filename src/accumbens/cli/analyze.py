@@ -7,14 +7,15 @@ import tyro
 
 from accumbens.cli.arguments import Flag, RunPath, default, parsed
 
-OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="DIR")
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FOLDER")
 
 
 def analyze(
     run: RunPath,
     /,
     *,
-    out: Annotated[Path | None, OUT, default("RUN/analysis_STEP")] = None,
+    output: Annotated[Path | None, OUTPUT, default("RUN/analysis_STEP")] = None,
+    force: Flag = False,
     step: Annotated[int | None, parsed("step", int, "N"), default("the newest")] = None,
     seed: Annotated[int | None, parsed("seed", int, "N"), default("the first")] = None,
     states: Annotated[int, parsed("states", int, "N")] = 200,
@@ -32,7 +33,8 @@ def analyze(
 
     Args:
         run: the run's directory.
-        out: Folder to write; it must not exist.
+        output: Folder to write.
+        force: Replace an earlier analysis; without it, existing results are never overwritten.
         step: Snapshot that is pictured, and the last that is followed.
         seed: Seed that is pictured; sizes and alignment are of all seeds.
         states: States that the pictures show.
@@ -48,6 +50,7 @@ def analyze(
     from accumbens import representation
     from accumbens.cli import analyze_view
     from accumbens.cli.terminal import print_json
+    from accumbens.runs.outputs import require_free
     from accumbens.training.trained import open_trained
 
     request = representation.Request(step, seed, states, steps, transitions, epsilon)
@@ -55,8 +58,8 @@ def analyze(
     # What cannot be used is refused at once, not after minutes.
     trained = open_trained(run, step)
     trained.network(trained.seeds[0] if seed is None else seed)
-    folder = out or run / f"analysis_{trained.step}"
-    representation.require_free(folder)
+    folder = output or run / f"analysis_{trained.step}"
+    require_free(folder, force, representation.MARK)
     console = Console(stderr=json or quiet, highlight=False)
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task("playing and comparing", total=None)
@@ -64,7 +67,7 @@ def analyze(
             run, request, lambda done, total: progress.update(task, completed=done, total=total)
         )
         progress.update(task, description="drawing", total=None)
-        files = representation.write_study(found, folder)
+        files = representation.write_study(found, folder, force)
     document = representation.summary(found)
     if not quiet:
         analyze_view.print_study(console, found, document)

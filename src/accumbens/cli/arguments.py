@@ -8,7 +8,7 @@ import tyro
 
 from accumbens.errors import AccumbensError
 
-Flag = tyro.conf.FlagCreatePairsOff[bool]
+Flag = Annotated[tyro.conf.FlagCreatePairsOff[bool], tyro.conf.arg(help_behavior_hint="")]
 """A flag that is given or not; there is no --no-flag."""
 
 

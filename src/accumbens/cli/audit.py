@@ -11,6 +11,7 @@ from accumbens.cli.start import Changes
 TARGET = tyro.conf.arg(
     metavar="TASK|ENV|RUN", help="Environment, or task, or the directory or config.toml of a run or a fit."
 )
+LAYERS = tyro.conf.arg(aliases=["--layers"])
 LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset of an environment's agent, or a task's rule.")
 
 
@@ -20,7 +21,7 @@ def audit(
     /,
     *,
     net_arch: Annotated[
-        tuple[int, ...] | None, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
+        tuple[int, ...] | None, LAYERS, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
     ] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     data: Annotated[str | None, parsed("data", str, "FOLDER"), default("as in 'accumbens fit'")] = None,
@@ -66,7 +67,7 @@ def audit(
 def _asked_for(target: str, method: str | None, options: dict[str, Any], changes: dict[str, str]) -> tuple[Any, Any]:
     """Return the kind and the configuration of a run, or of a place, a method, and what is given besides."""
     from accumbens import kinds
-    from accumbens.errors import AccumbensError, UnknownNameError
+    from accumbens.errors import AccumbensError
 
     path = Path(target)
     file = path if path.suffix == ".toml" else path / "config.toml"
@@ -87,11 +88,10 @@ def _asked_for(target: str, method: str | None, options: dict[str, Any], changes
             raise AccumbensError(
                 f"{_flag(name)} cannot be used with the {kind.words.place} {target}: it is of {owners}"
             )
+    if "layers" in kind.options and "net_arch" in options:
+        options["layers"] = options.pop("net_arch")
     method = kind.usual_method if method is None else method
-    try:
-        return kind, kind.resolve(target, method, options, changes)
-    except UnknownNameError as error:
-        raise (kinds.unknown_method(kind, target, error) if error.value == method else error) from None
+    return kind, kinds.resolve(kind, target, method, options, changes)
 
 
 def _flag(name: str) -> str:

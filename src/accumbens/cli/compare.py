@@ -11,6 +11,7 @@ RUNS = tyro.conf.arg(
     metavar="RUN…", help="Run directories, or folders of runs such as an experiment's.", help_behavior_hint="(required)"
 )
 METRIC = default("final_return; of fits: test_accuracy, in regression test_loss")
+OUTPUT = tyro.conf.arg(aliases=["-o"])
 FIGURE = parsed("figure", str, "FILE")
 
 
@@ -23,7 +24,7 @@ def compare(
     step: Annotated[int | None, parsed("step", int, "N"), default("the last of each run")] = None,
     epoch: Annotated[float | None, parsed("epoch", float, "N"), default("the last of each fit")] = None,
     scale: Annotated[str | None, parsed("scale", str, "FILE"), default("from the papers")] = None,
-    out: Annotated[str | None, parsed("out", str, "FILE"), default("nowhere"), tyro.conf.arg(aliases=["-o"])] = None,
+    output: Annotated[str | None, OUTPUT, parsed("output", str, "FILE"), default("nowhere")] = None,
     figure: Annotated[str | None, FIGURE, default("none")] = None,
     force: Flag = False,
     json: Flag = False,
@@ -44,9 +45,9 @@ def compare(
         step: Environment steps, or updates of fits, at which runs are compared.
         epoch: Passes through the training data at which fits are compared.
         scale: CSV file with the columns env (of fits: task), zero, one: the numbers that are the scores 0 and 1.
-        out: CSV file to write the statistics to.
+        output: CSV file to write the statistics to.
         figure: Picture to draw: intervals, probabilities of improvement, performance profiles (.png, .svg or .pdf).
-        force: Write over files that exist.
+        force: Replace existing files; without it, existing results are never overwritten.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
     """
@@ -59,7 +60,7 @@ def compare(
 
     if not runs:
         raise AccumbensError("no RUN is given: expected the directory of a run, or a folder of runs")
-    files = [Path(path) for path in (out, figure) if path is not None]
+    files = [Path(path) for path in (output, figure) if path is not None]
     for path in files:
         analysis.require_writable(path, force, picture=figure is not None and path == Path(figure))
     given = analysis.read_scales(Path(scale)) if scale else {}
@@ -69,8 +70,8 @@ def compare(
         scores = analysis.read_scores(runs, metric, at, view.message)
     with view.working("resampling"):
         comparison = analysis.compare(scores, None if by is None else by.split(","), given)
-        if out is not None:
-            analysis.write_comparison(comparison, Path(out))
+        if output is not None:
+            analysis.write_comparison(comparison, Path(output))
         if figure is not None:
             analysis.draw_comparison(comparison, Path(figure))
     view.show(comparison, files)

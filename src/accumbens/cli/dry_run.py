@@ -6,13 +6,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from accumbens.cli.run_view import heading
+from accumbens.cli.settings_view import settings_table
 from accumbens.cli.terminal import print_json
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin
-from accumbens.runs.settings import every_setting, format_value
 
 
 def print_plan(kind: Kind[Any], config: Any, origin: Origin | None, json: bool) -> None:
@@ -30,7 +29,7 @@ def print_plan(kind: Kind[Any], config: Any, origin: Origin | None, json: bool) 
     console = Console(stderr=json, highlight=False)
     console.print(heading(kind, config))
     console.print()
-    console.print(_settings(kind, config))
+    console.print(settings_table(kind, config))
     console.print()
     for name, text in (costs | dict(plan.costs)).items():
         console.print(f"{name:<27}{text}", soft_wrap=True)
@@ -39,16 +38,3 @@ def print_plan(kind: Kind[Any], config: Any, origin: Origin | None, json: bool) 
     if json:
         begin = {} if origin is None else {"from": origin._asdict()}
         print_json(asdict(config) | begin | {"plan": dict(plan.document)})
-
-
-def _settings(kind: Kind[Any], config: Any) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for column in ("setting", "value", "source"):
-        table.add_column(column, overflow="fold")
-    usual, sources = kind.usual(config), kind.sources(config)
-    for name, value in every_setting(config).items():
-        source = ""
-        if name in usual:
-            source = sources.get(name, "default") if value == usual[name] else "your choice"
-        table.add_row(name, escape(format_value(value)), escape(source))
-    return table

@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parsed
+from accumbens.cli.start import OUTPUT
 
 NAME = tyro.conf.arg(
     metavar="NAME", help="Experiment; 'accumbens experiments' lists them. Or the path of a .toml file."
@@ -20,7 +21,7 @@ def experiment(
     /,
     *,
     budget: Annotated[str, parsed("budget", str, "{smoke,desk,paper}")] = "desk",
-    out: Path = Path("runs"),
+    output: Annotated[Path, OUTPUT] = Path("runs"),
     data: Annotated[
         str | None, parsed("data", str, "FOLDER"), default("ACCUMBENS_DATA, else from OpenML if a task needs data")
     ] = None,
@@ -37,7 +38,7 @@ def experiment(
     Args:
         name: experiment.
         budget: smoke: does it run, in two minutes; desk: a night on two cores; paper: the publication's own size.
-        out: Folder that runs are kept in; the experiment's are in experiments/NAME-BUDGET there.
+        output: Folder of all runs; the experiment's are in experiments/NAME-BUDGET there.
         data: Folder with the files of the tasks that are fitted, in their standard formats.
         only: Only the runs whose ENV/ALGO/VARIANT, or TASK/RULE/VARIANT, matches, such as '*breakout*' or '*/local'.
         draw: Train nothing; table and figure of what there is.
@@ -60,7 +61,7 @@ def experiment(
     if data is not None and not Path(data).expanduser().is_dir():
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
     runs = execute.select(asked.runs, only)
-    folder = asked.folder(out)
+    folder = asked.folder(output)
     view = ExperimentView(runs, json, quiet)
     about = {"experiment": asked.name, "budget": asked.budget, "folder": str(folder)}
     if dry_run:

@@ -9,16 +9,17 @@ import tyro
 
 from accumbens.cli.arguments import Flag, RunPath, default, parsed
 
-OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="DIR")
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FOLDER")
 
 
 def export(
     run: RunPath,
     /,
     *,
-    out: Annotated[Path | None, OUT, default("a folder in the run's export/")] = None,
+    output: Annotated[Path | None, OUTPUT, default("a folder in the run's export/")] = None,
     seed: Annotated[int | None, parsed("seed", int, "SEED"), default("the run's first")] = None,
     step: Annotated[int | None, parsed("step", int, "STEP"), default("the newest")] = None,
+    force: Flag = False,
     without_video: Flag = False,
     licence: Annotated[str, parsed("licence", str, "ID")] = "apache-2.0",
     push: Annotated[str | None, parsed("push", str, "USER/REPO"), default("nowhere")] = None,
@@ -33,7 +34,8 @@ def export(
 
     Args:
         run: directory.
-        out: The folder; it must be new.
+        output: The folder.
+        force: Replace an earlier export; without it, existing results are never overwritten.
         seed: Whose network; the first one, so that it is not chosen by its results.
         step: Which snapshot of the network.
         without_video: Leave out the GIF of an episode.
@@ -71,7 +73,7 @@ def export(
     with console.status("exporting …") if not quiet else nullcontext():
         options = {"seed": seed, "step": step, "repo": push, "licence": licence}
         video = make_video if sharing.video and not without_video else None
-        folder, files, learned = export_run(run, out, make_video=video, **options)
+        folder, files, learned = export_run(run, output, make_video=video, force=force, **options)
     size = sum((folder / name).stat().st_size for name in files)
     if not quiet:
         what = f"seed {learned.seed} at {kind.words.step} {learned.step:,}"

@@ -4,13 +4,14 @@ from typing import Annotated
 
 import tyro
 
-from accumbens.cli.arguments import default, parse_pairs, parsed
-from accumbens.cli.start import DEFAULTS, Run, start
+from accumbens.cli.arguments import default, parsed
+from accumbens.cli.start import DEFAULTS, Run, resolve, start
 
 TASK = tyro.conf.arg(
     metavar="TASK", help="Task, or the path of a CSV or NumPy file; 'accumbens tasks' lists the tasks."
 )
 RULE = tyro.conf.arg(metavar="RULE", help="How the layers learn; 'accumbens rules' lists the rules.")
+NET_ARCH = tyro.conf.arg(aliases=["--net-arch"])
 DATA = default("ACCUMBENS_DATA, else from OpenML if the task needs data")
 
 
@@ -19,7 +20,9 @@ def fit(
     rule: Annotated[str, tyro.conf.Positional, RULE] = "backprop",
     /,
     *,
-    layers: Annotated[tuple[int, ...] | None, parsed("layers", tuple[int, ...], "N,N,…"), default("the rule's")] = None,
+    layers: Annotated[
+        tuple[int, ...] | None, NET_ARCH, parsed("layers", tuple[int, ...], "N,N,…"), default("the rule's")
+    ] = None,
     epochs: Annotated[int | None, parsed("epochs", int, "N"), default("the task's")] = None,
     evaluations: Annotated[
         int | None, parsed("evaluations", int, "N"), default("after every epoch, 200 at most")
@@ -38,18 +41,8 @@ def fit(
         data: Folder with the task's files, in their standard formats.
         run: what every run can be given.
     """
-    from accumbens.credit.config import resolve_fit
-    from accumbens.credit.kind import FITS
+    from accumbens import kinds
 
-    config = resolve_fit(
-        task,
-        rule,
-        layers=layers,
-        epochs=epochs,
-        seed=run.seed,
-        seeds=run.seeds,
-        evaluations=evaluations,
-        data=data or "",
-        changes=parse_pairs(run.set_),
-    )
-    return start(FITS, config, run)
+    kind = kinds.kind_named("fit")
+    numbers = {"layers": layers, "epochs": epochs, "evaluations": evaluations, "data": data or ""}
+    return start(kind, resolve(kind, task, rule, numbers, run), run)

@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+from importlib.metadata import version
 
 import tyro
 
@@ -14,9 +15,12 @@ from accumbens.cli.experiment import experiment, experiments
 from accumbens.cli.export import export
 from accumbens.cli.fit import fit
 from accumbens.cli.lists import algos, envs, rules, tasks
+from accumbens.cli.options import check_options
 from accumbens.cli.report import report
 from accumbens.cli.resume import resume
 from accumbens.cli.runs import runs
+from accumbens.cli.settings import settings
+from accumbens.cli.top_help import top_help
 from accumbens.cli.train import train
 from accumbens.cli.watch import watch
 from accumbens.errors import AccumbensError, UnknownNameError
@@ -39,6 +43,7 @@ COMMANDS = {
     "tasks": tasks,
     "rules": rules,
     "experiments": experiments,
+    "settings": settings,
 }
 
 _STOPPED = 130
@@ -54,14 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
-            raise UnknownNameError("command", arguments[0], list(COMMANDS))
-        code = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="accumbens",
-            description="Deep networks in which every layer learns from its own error signal.",
-            args=arguments,
-        )
+        code = _call(arguments)
     except (AccumbensError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         code = error.exit_code if isinstance(error, AccumbensError) else 1
@@ -69,6 +67,27 @@ def main(arguments: list[str] | None = None) -> None:
         print("stopped", file=sys.stderr)
         code = _STOPPED
     sys.exit(code)
+
+
+def _call(arguments: list[str]) -> int:
+    """Do what is asked; return the exit code.
+
+    Raises:
+        AccumbensError: input that cannot be used.
+    """
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(top_help())
+        return 0
+    if arguments[0] == "--version":
+        print(f"accumbens {version('accumbens')}")
+        return 0
+    command, *words = arguments
+    if command.startswith("-"):
+        raise AccumbensError(f"{command} cannot be used before a command: 'accumbens --help' lists the commands")
+    if command not in COMMANDS:
+        raise UnknownNameError("command", command, list(COMMANDS))
+    check_options(command, COMMANDS[command], words)
+    return tyro.cli(COMMANDS[command], prog=f"accumbens {command}", args=words)
 
 
 def run() -> None:

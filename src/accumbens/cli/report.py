@@ -10,14 +10,14 @@ from accumbens.cli.arguments import Flag, default, parsed
 RUNS = tyro.conf.arg(
     metavar="RUN", help="Run directories, or folders of runs such as an experiment's.", help_behavior_hint="(required)"
 )
-OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="FILE")
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE")
 
 
 def report(
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS],
     /,
     *,
-    out: Annotated[Path, OUT] = Path("report.html"),
+    output: Annotated[Path, OUTPUT] = Path("report.html"),
     title: Annotated[str | None, parsed("title", str, "TEXT"), default("what was run")] = None,
     force: Flag = False,
     json: Flag = False,
@@ -29,9 +29,9 @@ def report(
 
     Args:
         runs: runs.
-        out: The page; an earlier report is replaced, any other file is not.
+        output: The page.
         title: Title of the page.
-        force: Write over any file.
+        force: Replace an existing file; without it, existing results are never overwritten.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
     """
@@ -42,26 +42,27 @@ def report(
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError
     from accumbens.kinds import all_kinds
+    from accumbens.runs.outputs import require_free
 
     if not runs:
         raise AccumbensError("give at least one run: its directory, or a folder of runs")
-    pages.require_replaceable(out, force)
-    replaced = out.exists()
+    require_free(output, force)
+    replaced = output.exists()
     console = Console(stderr=json or quiet, highlight=False)
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task("reading runs", total=None)
         loaded = pages.load_runs(runs, lambda done, total: progress.update(task, completed=done, total=total))
         progress.update(task, description="writing the page")
         page = pages.render(loaded, title)
-    pages.write(page, out)
-    size = out.stat().st_size
+    pages.write(page, output)
+    size = output.stat().st_size
     if not quiet:
         places = {kind: len({run.place for run in loaded if run.kind is kind}) for kind in all_kinds()}
         counted = ", ".join(f"{count} {kind.words.place}(s)" for kind, count in places.items() if count)
         how = "replaced" if replaced else "written"
         console.print(f"{how}: {len(loaded)} run(s), {counted}, {size / 1e6:.1f} MB", highlight=False)
-        console.print(str(out), soft_wrap=True, markup=False)
+        console.print(str(output), soft_wrap=True, markup=False)
     if json:
         names = [{"run": str(run.path), "label": run.label, run.kind.words.place_key: run.place} for run in loaded]
-        print_json({"report": str(out), "bytes": size, "replaced": replaced, "runs": names})
+        print_json({"report": str(output), "bytes": size, "replaced": replaced, "runs": names})
     return 0

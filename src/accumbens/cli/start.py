@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from accumbens.cli.arguments import Flag, default, parsed
+from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 
 TRACKERS = Literal["tensorboard", "wandb"]
 SET = tyro.conf.arg(name="set", metavar="KEY=VALUE")
 FROM = tyro.conf.arg(name="from")
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FOLDER")
 
 Changes = Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], SET]
 Track = Annotated[str | None, parsed("track", TRACKERS, "{tensorboard,wandb}"), default("CSV only")]
@@ -29,8 +30,8 @@ class Options:
     """Change settings, such as --set learning_rate=1e-3; --dry-run lists them all."""
     from_: Annotated[str | None, parsed("from", str, "RUN[@STEP][:SEED]"), FROM, default("a new network")] = None
     """Begin from the network of another run: each seed from its own, or all from one."""
-    out: Path = Path("runs")
-    """Folder that runs are kept in."""
+    output: Annotated[Path, OUTPUT] = Path("runs")
+    """Folder of all runs, in which this one gets a folder of its own."""
     name: Annotated[str | None, parsed("name", str, "NAME"), default("date and time")] = None
     """Name of the run."""
     resume: Flag = False
@@ -49,6 +50,19 @@ class Options:
 
 Run = tyro.conf.OmitArgPrefixes[Options]
 DEFAULTS = Options()
+
+
+def resolve(kind: Any, place: str, method: str, numbers: dict[str, Any], options: Options) -> Any:
+    """Return the configuration of the run that is asked for; see `Kind.resolve`.
+
+    Raises:
+        UnknownNameError: no such place, method, setting or value.
+        AccumbensError: a value that cannot be used, or a name that is of another kind of run.
+    """
+    from accumbens import kinds
+
+    numbers = numbers | {"seed": options.seed, "seeds": options.seeds}
+    return kinds.resolve(kind, place, method, numbers, parse_pairs(options.set_))
 
 
 def start(kind: Any, config: Any, options: Options) -> int:
@@ -73,7 +87,7 @@ def start(kind: Any, config: Any, options: Options) -> int:
     if options.resume and options.name is None:
         raise AccumbensError("--resume needs the --name of the run; 'accumbens resume RUN' takes its directory")
     begin = launch.start_or_resume if options.resume else launch.start
-    work = {"out": options.out, "name": options.name, "track": options.track, "origin": origin}
+    work = {"out": options.output, "name": options.name, "track": options.track, "origin": origin}
     with RunView(options.json, options.quiet) as view:
         result = begin(kind, config, view, checkpoint_seconds=options.checkpoint_seconds, **work)
     return view.end(kind, result)

@@ -4,11 +4,12 @@ from typing import Annotated
 
 import tyro
 
-from accumbens.cli.arguments import default, parse_pairs, parsed
-from accumbens.cli.start import DEFAULTS, Run, start
+from accumbens.cli.arguments import default, parsed
+from accumbens.cli.start import DEFAULTS, Run, resolve, start
 
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
 ALGO = tyro.conf.arg(metavar="ALGO", help="Preset; 'accumbens algos' lists them.")
+LAYERS = tyro.conf.arg(aliases=["--layers"])
 
 
 def train(
@@ -18,7 +19,7 @@ def train(
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
     net_arch: Annotated[
-        tuple[int, ...] | None, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
+        tuple[int, ...] | None, LAYERS, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
     ] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     eval_frequency: Annotated[int | None, parsed("eval_frequency", int, "N"), default("a tenth of the run")] = None,
@@ -37,19 +38,14 @@ def train(
         num_eval_episodes: Episodes of each evaluation, per seed and prefix of cells.
         run: what every run can be given.
     """
-    from accumbens.training.config import resolve_config
-    from accumbens.training.kind import AGENTS
+    from accumbens import kinds
 
-    config = resolve_config(
-        env,
-        algo,
-        total_timesteps=total_timesteps,
-        seed=run.seed,
-        seeds=run.seeds,
-        net_arch=net_arch,
-        credit=credit,
-        eval_frequency=eval_frequency,
-        num_eval_episodes=num_eval_episodes,
-        changes=parse_pairs(run.set_),
-    )
-    return start(AGENTS, config, run)
+    kind = kinds.kind_named("agent")
+    numbers = {
+        "total_timesteps": total_timesteps,
+        "net_arch": net_arch,
+        "credit": credit,
+        "eval_frequency": eval_frequency,
+        "num_eval_episodes": num_eval_episodes,
+    }
+    return start(kind, resolve(kind, env, algo, numbers, run), run)

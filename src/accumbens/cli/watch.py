@@ -13,14 +13,14 @@ from accumbens.errors import AccumbensError
 RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of an algorithm.")
 MAX_STEPS = 1000
 PROBES = "{reward-omission,reward-shift}"
-OUT = tyro.conf.arg(name="out", aliases=["-o"], metavar="FILE")
+OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE")
 
 
 def watch(
     run: Annotated[Path, tyro.conf.Positional, RUN],
     /,
     *,
-    out: Annotated[Path | None, OUT, default("in the run's folder, a GIF or for a probe a PNG")] = None,
+    output: Annotated[Path | None, OUTPUT, default("in the run's folder, a GIF or for a probe a PNG")] = None,
     terminal: Flag = False,
     seed: Annotated[int | None, parsed("seed", int, "SEED"), default("the run's first")] = None,
     step: Annotated[int | None, parsed("step", int, "STEP"), default("the newest")] = None,
@@ -53,7 +53,7 @@ def watch(
 
     Args:
         run: directory.
-        out: The video; its ending, .gif or .mp4, says the format. For a probe the figure: .png, .svg or .pdf.
+        output: The video; its ending, .gif or .mp4, says the format. For a probe the figure: .png, .svg or .pdf.
         terminal: Show the episode here, live, instead of writing a video; Ctrl-C ends it.
         seed: Whose network plays.
         step: Which snapshot of the network plays: 0 is untrained.
@@ -67,7 +67,7 @@ def watch(
         credit: Of a probe: where the gradient stops, at every cell (local) or nowhere (backprop).
         set_: Of a probe: change settings, as in 'accumbens train'.
         runs: Of a probe: folder that its runs are kept in.
-        force: Replace an existing video or figure.
+        force: Replace an existing file; without it, existing results are never overwritten.
         json: Print one line of JSON on standard output, last; everything else goes to standard error.
         quiet: Print nothing but warnings, and those on standard error.
     """
@@ -81,7 +81,7 @@ def watch(
         from accumbens.cli.probe_view import ProbeRequest, run_probe
 
         request = ProbeRequest(
-            *(str(run), probe, out, seeds, total_timesteps, credit, parse_pairs(set_), runs, force, json, quiet)
+            *(str(run), probe, output, seeds, total_timesteps, credit, parse_pairs(set_), runs, force, json, quiet)
         )
         found = run_probe(request)
         if json and found is not None:
@@ -89,7 +89,7 @@ def watch(
         return 130 if found is None else 0
     from accumbens.cli.watch_view import Request, show, write
 
-    request = Request(run, out, seed, step, episode_seed, epsilon, max_steps, fps, force, json, quiet)
+    request = Request(run, output, seed, step, episode_seed, epsilon, max_steps, fps, force, json, quiet)
     document = (show if terminal else write)(request)
     if json:
         print_json(document)

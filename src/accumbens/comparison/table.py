@@ -9,6 +9,7 @@ from accumbens.comparison.comparison import Comparison
 from accumbens.comparison.groups import Group
 from accumbens.errors import AccumbensError
 from accumbens.runs.comparing import RunScores
+from accumbens.runs.outputs import require_free
 from accumbens.stats import Interval, Summary
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -55,10 +56,9 @@ def require_writable(path: Path, force: bool, picture: bool) -> None:
     """
     if picture and path.suffix not in PICTURES:
         raise AccumbensError(f"{path} cannot be drawn: expected a name that ends in {', '.join(PICTURES)}")
-    if path.is_dir() or not path.parent.is_dir():
-        raise AccumbensError(f"{path} cannot be written: expected a file in a folder that exists")
-    if path.exists() and not force:
-        raise AccumbensError(f"{path} exists: choose another name, or write over it with --force")
+    require_free(path, force)
+    if not path.parent.is_dir():
+        raise AccumbensError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:

@@ -14,6 +14,7 @@ from accumbens.conditioning.study import Study
 from accumbens.conditioning.trials import TIMES, Trial
 from accumbens.envs.conditioning import DELAY
 from accumbens.errors import AccumbensError
+from accumbens.runs import outputs
 from accumbens.stats import estimate
 
 ENDINGS = (".png", ".svg", ".pdf")
@@ -37,8 +38,7 @@ def require_free(figure: Path, force: bool = False) -> None:
     if figure.suffix.lower() not in ENDINGS:
         raise AccumbensError(f"{figure} cannot be written: a figure's name must end in one of {', '.join(ENDINGS)}")
     for path in files_of(figure):
-        if path.exists() and not force:
-            raise AccumbensError(f"{path} exists already: choose another with -o FILE, or replace it with --force")
+        outputs.require_free(path, force)
 
 
 def free_figure(folder: Path, name: str) -> Path:

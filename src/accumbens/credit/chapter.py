@@ -35,7 +35,7 @@ PER_LAYER = {
     "sign_agreement": ("Sign agreement", "part of the signs that are those of the exact gradient", (0.0, 1.0)),
     "update_norm": ("Update norm", "norm of the step that the optimiser takes", None),
     "entropy": ("Entropy", "entropy of a unit's choice, in nats", (0.0, math.log(2))),
-    "sparsity": ("Sparsity", "part of the units that are active", (0.0, 1.0)),
+    "sparsity": ("Sparsity", "fraction of active units", (0.0, 1.0)),
 }
 """Of what every layer has: title, axis, and what the axis shows at least; a logarithm makes sense of the others."""
 
@@ -70,7 +70,7 @@ READING = {
     "Sign agreement": "of the parameters whose exact derivative is not zero, the part whose sign the rule gets right.",
     "Update norm": "of the step that the optimiser would take, all parameters of the layer together.",
     "Entropy": "of what a unit draws when it learns, in nats; ln 2 = 0.693 of a unit that is on every other time.",
-    "Sparsity": "the part of the units that emit something other than zero.",
+    "Sparsity": "the fraction of units that emit something other than zero.",
 }
 
 

@@ -13,6 +13,7 @@ from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.registry import is_file, task_entry
 from accumbens.credit.tasks.settings import TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError, require
+from accumbens.runs.names import unknown_setting
 from accumbens.runs.settings import format_value, hints_of, parse_value, plain, read_fields, text_of
 
 MOST_EVALUATIONS = 200
@@ -108,10 +109,9 @@ def _resolved(
         raise AccumbensError(f"the task {numbers['task']} and the rule {rule} both have a setting {both[0]}")
     for key, text in changes.items():
         owner = next((name for name, part in parts.items() if key in hints_of(part)), None)
-        if key in ("epochs", "seed", "seeds", "evaluations", "data"):
-            raise AccumbensError(f"{key} is no setting of the task or the rule: give it as --{key}")
         if owner is None:
-            raise UnknownNameError("setting", key, [name for part in parts.values() for name in hints_of(part)])
+            known = [name for part in parts.values() for name in hints_of(part)]
+            raise unknown_setting(key, known, ("epochs", "seed", "seeds", "evaluations", "data"))
         value = parse_value(key, hints_of(parts[owner])[key], text)
         parts[owner] = dataclasses.replace(parts[owner], **{key: value})
     if layers is not None:

@@ -15,7 +15,7 @@ _PANELS = {
     "sign_agreement": "sign agreement with it",
     "update_norm": "norm of the update",
     "entropy": "entropy of a unit (nats)",
-    "sparsity": "part of the units that are active",
+    "sparsity": "fraction of active units",
 }
 _SPLITS = {"train": "0.6", "valid": "tab:orange", "test": "tab:blue"}
 

@@ -19,7 +19,7 @@ class Diagnostics(NamedTuple):
         sign_agreement: part of the numbers with an exact derivative other than zero whose sign the rule gets right.
         update_norm: Euclidean norm of the step that the optimiser would take.
         entropy: of a unit's choice, in nats.
-        sparsity: part of the units that are active.
+        sparsity: fraction of active units.
     """
 
     angle: Float[Array, " layers"]

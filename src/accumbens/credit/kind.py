@@ -80,6 +80,7 @@ class Fits(Kind[FitConfig]):
     not_compared = ("seed", "seeds", "evaluations", "data")
     options = ("layers", "epochs", "evaluations", "data")
     usual_method = "backprop"
+    usual_place = "digits"
 
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> FitConfig:
         """Return the configuration of a rule on a task, with some settings changed."""

@@ -46,7 +46,7 @@ class Activity(NamedTuple):
 
     Attributes:
         entropy: of a unit's choice, in nats; 0 of a unit that does not choose.
-        sparsity: part of the units that are active: emit something other than zero, or take another action than the
+        sparsity: fraction of active units, which emit something other than zero, or take another action than the
             first if they choose from some.
     """
 

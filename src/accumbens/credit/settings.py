@@ -11,11 +11,11 @@ class RuleSettings:
     layers: tuple[int, ...] = (64, 64)
     """Units of every hidden layer."""
     optimiser: Literal["sgd", "rmsprop", "adam"] = "rmsprop"
-    """Optimiser of the network; each moves every number by itself, so none mixes layers."""
+    """Optimiser of the network; all of them update every parameter separately, so none mixes layers."""
     learning_rate: float = 2**-11
-    """Learning rate α."""
+    """Learning rate α of the optimiser."""
     batch_size: int = 32
-    """Examples of one update; all of them if there are fewer."""
+    """Examples per update; all of them if there are fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +23,17 @@ class ConventionalSettings(RuleSettings):
     """Of rules for conventional networks."""
 
     architecture: Literal["dense", "convolutional", "locally-connected"] = "dense"
-    """How the layers are connected. If not densely, all of `layers` but the last are channels of maps, whose units see
-    3 × 3 pixels; the next layer sees maps averaged over squares of 2 × 2. Needs images."""
+    """How the layers are connected. Unless dense, all entries of `layers` but the last are numbers of channels, whose
+    units see 3 × 3 pixels; maps are averaged over 2 × 2 squares before the next layer. Needs images."""
     units: Literal["relu", "on-off", "bernoulli"] = "relu"
-    """What a hidden unit makes of its pre-activation z: `relu` passes z > 0; `on-off` passes z ≤ 0 in even units and
+    """Activation of a hidden unit with pre-activation z: `relu` passes z > 0; `on-off` passes z ≤ 0 in even units and
     z ≥ 0 in odd ones (Clark et al., 2021); `bernoulli` emits 1 with probability sigmoid(z), else 0."""
     initialisation: Literal["uniform", "normal", "on-off"] = "uniform"
     """Initial weights: `uniform` within ±1/√inputs, biases too (PyTorch's default); `normal` with variance 1/inputs in
     the first layer and 2/inputs above; `on-off` in pairs of units that are negatives of one another."""
     signs: Literal["mixed", "nonnegative"] = "mixed"
-    """Whether all weights but those of the first layer are kept from being negative; biases never are."""
+    """`nonnegative` keeps all weights but those of the first layer at or above 0, and leaves biases free; `mixed`
+    leaves all free."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +41,10 @@ class StraightThroughSettings(ConventionalSettings):
     """Of straight-through."""
 
     units: Literal["relu", "on-off", "bernoulli"] = "bernoulli"
-    """What a hidden unit makes of its pre-activation: these rules are for `bernoulli`."""
+    """Activation of a hidden unit; these rules are for `bernoulli`."""
     derivative: Literal["identity", "sigmoid"] = "identity"
-    """What the gradient is multiplied by where it passes a unit: nothing, as if the unit emitted its pre-activation, or
-    the derivative of its probability."""
+    """What replaces the derivative of a unit: `identity` passes the gradient on as it is, as if the unit emitted its
+    pre-activation; `sigmoid` multiplies it by the derivative of the unit's probability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,14 @@ class CoagentNetworkSettings(RuleSettings):
     """Of networks of reinforcement-learning units (Gupta et al., 2021), however these learn."""
 
     units: Literal["discrete", "gaussian"] = "discrete"
-    """What a unit draws: one of a few numbers, or its pre-activation from a normal distribution."""
+    """What a unit samples: one of a few numbers (`discrete`), or a normally distributed number (`gaussian`)."""
     partition: str = ""
-    """A letter for every hidden layer: s draws, d is deterministic (ReLU) and passes the gradient on to the layer that
-    draws above it; such layers are one coagent. Empty: all draw."""
+    """A letter for every hidden layer: s is stochastic; d is deterministic (ReLU) and learns from the gradient of the
+    next stochastic layer above it, with which it forms one coagent. Empty: all are stochastic."""
     num_actions: int = 2
-    """A: numbers that a discrete unit chooses from; 2 makes it a Bernoulli unit."""
+    """Number of actions A that a discrete unit chooses from; 2 makes it a Bernoulli unit."""
     emission: Literal["unit", "symmetric"] = "unit"
-    """What action a of a discrete unit emits: a / (A - 1), or 2a / (A - 1) - 1."""
+    """Output of a discrete unit for its action a: a / (A - 1) (`unit`), or 2a / (A - 1) - 1 (`symmetric`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +67,9 @@ class CoagentPolicySettings(CoagentNetworkSettings):
     """Of coagents that learn how likely each action should be."""
 
     sigma: float = 4.0
-    """σ: standard deviation of a Gaussian unit, at the start if it changes."""
+    """Standard deviation σ of a Gaussian unit, at the start if it changes."""
     sigma_schedule: Literal["fixed", "learned", "decayed"] = "fixed"
-    """Whether σ stays, is learned for every unit, or shrinks with every update."""
+    """Whether σ is fixed, learned for every unit, or shrinks with every update."""
     sigma_parametrisation: Literal["sigmoid", "relu", "exp"] = "exp"
     """A learned σ as a function of its parameter ρ: twice the first σ times sigmoid(ρ), ReLU(ρ), or exp(ρ)."""
     sigma_decay: float = 0.99
@@ -80,16 +81,16 @@ class CoagentSettings(CoagentPolicySettings):
     """Of coagents that learn by REINFORCE."""
 
     baseline: Literal["none", "global", "state-global", "state-layer"] = "global"
-    """What is subtracted from the reward: nothing, its running average, a linear function of the network's input, or
-    one of each coagent's own input."""
+    """What is subtracted from the reward: nothing, its running average, a linear function of the network's input, or a
+    linear function of each coagent's own input."""
     samples: int = 1
-    """N: times that the network is drawn for a batch; the gradients are averaged."""
+    """Number N of samples of the network per batch; the gradients are averaged over them."""
     stochastic_units: int | None = None
-    """Units of every hidden layer, redrawn each epoch, that draw and learn while the others do what is likeliest; none
-    for all."""
+    """Units per hidden layer, chosen anew each epoch, that sample and learn while the others take their likeliest
+    action; none for all."""
     stage_epochs: int | None = None
-    """Epochs after which the first hidden layer stops: from then on it does what is likeliest, and has no gradient;
-    after twice as many the second, and so on; none for never."""
+    """Epochs after which the first hidden layer stops learning and takes its likeliest actions; after twice as many the
+    second, and so on; none for never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,14 +101,14 @@ class CoagentActorCriticSettings(CoagentPolicySettings):
     """Which action of the next coagent a critic learns the value of: the one taken, the likeliest (the released code),
     or the best of several (the paper's maximum)."""
     candidates: int = 8
-    """Actions that off-policy-max draws, beside the one taken and the likeliest, to find the best among."""
+    """Number of actions that off-policy-max samples, beside the one taken and the likeliest, to find the best."""
     critic_width: int | None = 1024
     """Hidden units of a critic; none for a linear one."""
     critic_rate: float = 2.0
     """Learning rate of the critics, as a multiple of α."""
     policy_weight: Literal["target", "advantage"] = "target"
-    """What ∇ ln π is multiplied by: what the critic learns towards (the released code), or Q(o, a) - V(o) with a linear
-    V (the paper)."""
+    """Factor on ∇ ln π: the critic's target (the released code), or the advantage Q(o, a) - V(o) with a linear V (the
+    paper)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,16 +116,16 @@ class CoagentActionValueSettings(CoagentNetworkSettings):
     """Of coagents that learn what each action is worth, and take the best with probability 1 - ε, else any."""
 
     units: Literal["discrete"] = "discrete"
-    """What a unit draws: one of a few numbers."""
+    """What a unit samples: one of a few numbers."""
     value_target: Literal["monte-carlo", "sarsa", "q"] = "monte-carlo"
-    """What the value of the action taken learns towards: the reward; or the mean of the reward and the value, to the
-    next unit of the layer, of what that one took (sarsa) or of its best action (q)."""
+    """Target of the value of the action taken: the reward; or the mean of the reward and the value that the next unit
+    of the layer gives to its own action (`sarsa`) or to its best action (`q`)."""
     epsilon: float = 0.1
-    """ε, at the start if it decays."""
+    """Probability ε of a random action, at the start if it decays."""
     epsilon_decay: float = 0.0
-    """What ε loses at every update."""
+    """Amount by which ε shrinks at every update."""
     epsilon_end: float = 0.01
-    """Where ε stops to decay."""
+    """Lowest ε of the decay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +135,14 @@ class VectorisedSettings(RuleSettings):
     layers: tuple[int, ...] = (256, 128)
     """Units of every hidden layer, even numbers; 1024,512 in the paper's dense network for MNIST."""
     optimiser: Literal["sgd", "rmsprop", "adam"] = "adam"
-    """Optimiser of the network; each moves every number by itself, so none mixes layers."""
+    """Optimiser of the network; all of them update every parameter separately, so none mixes layers."""
     learning_rate: float = 3e-4
-    """Learning rate α."""
+    """Learning rate α of the optimiser."""
     batch_size: int = 128
-    """Examples of one update; all of them if there are fewer."""
+    """Examples per update; all of them if there are fewer."""
     architecture: Literal["dense", "convolutional", "locally-connected"] = "dense"
-    """How the layers are connected. If not densely, all of `layers` but the last are channels of maps, whose units see
-    3 × 3 pixels; the next layer sees maps averaged over squares of 2 × 2. Needs images."""
+    """How the layers are connected. Unless dense, all entries of `layers` but the last are numbers of channels, whose
+    units see 3 × 3 pixels; maps are averaged over 2 × 2 squares before the next layer. Needs images."""
     signs: Literal["mixed", "nonnegative"] = "nonnegative"
-    """Whether all weights but those of the first layer are kept from being negative; biases never are."""
+    """`nonnegative` keeps all weights but those of the first layer at or above 0, and leaves biases free; `mixed`
+    leaves all free."""

@@ -2,7 +2,7 @@
 
 from accumbens.report.data import Run
 from accumbens.report.load import load_runs
-from accumbens.report.page import is_report, render, require_replaceable, write
+from accumbens.report.page import render, write
 from accumbens.runs.find import find_runs
 
-__all__ = ["Run", "find_runs", "is_report", "load_runs", "render", "require_replaceable", "write"]
+__all__ = ["Run", "find_runs", "load_runs", "render", "write"]

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 
-from accumbens.errors import AccumbensError
 from accumbens.report import sections as section
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run, grouped
@@ -22,7 +21,6 @@ from accumbens.runs.tables import to_json
 from accumbens.stats import FEW_SEEDS
 
 GENERATOR = "accumbens report"
-_HEAD = 4096  # bytes in which a report says what it is
 
 
 def render(runs: Sequence[Run], title: str | None = None) -> str:
@@ -81,24 +79,6 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
         plotly=plotly,
         script=script,
     )
-
-
-def is_report(path: Path) -> bool:
-    """Return whether a file is a report that accumbens wrote."""
-    with path.open("rb") as file:
-        return f'<meta name="generator" content="{GENERATOR}">'.encode() in file.read(_HEAD)
-
-
-def require_replaceable(path: Path, force: bool) -> None:
-    """Refuse to write over anything but an earlier report.
-
-    Raises:
-        AccumbensError: there is another file, and `force` is not given; or a folder.
-    """
-    if path.is_dir():
-        raise AccumbensError(f"{path} is a folder: -o takes the file to write")
-    if path.exists() and not force and not is_report(path):
-        raise AccumbensError(f"{path} exists and is not a report: choose another -o, or write over it with --force")
 
 
 def write(page: str, path: Path) -> None:

@@ -9,53 +9,35 @@ summary.json    what the terminal shows
 
 import csv
 import math
-import shutil
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from accumbens.errors import AccumbensError
 from accumbens.representation.alignment import PARAMETERS, REFERENCES, Comparison
 from accumbens.representation.figures import draw_all, series
 from accumbens.representation.study import PERCENTILES, Study, early
+from accumbens.runs.outputs import new_folder
 from accumbens.runs.tables import to_json
 
-
-def require_free(folder: Path) -> None:
-    """Refuse a folder that exists, before minutes of work.
-
-    Raises:
-        AccumbensError: it exists.
-    """
-    if folder.exists():
-        raise AccumbensError(f"{folder} exists already, and nothing is written over: choose another folder with -o DIR")
+MARK = "summary.json"
+"""The file by which an earlier analysis is known."""
 
 
-def write_study(study: Study, folder: Path) -> list[Path]:
+def write_study(study: Study, folder: Path, force: bool = False) -> list[Path]:
     """Write figures and tables into a new folder, which is there completely or not at all; return its files.
 
     Raises:
-        AccumbensError: the folder exists.
+        AccumbensError: the folder holds something, or with `force` something else than an earlier analysis.
     """
-    require_free(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = folder.parent / f".{uuid.uuid4().hex}"
-    staging.mkdir()
-    try:
+    with new_folder(folder, MARK, force) as staging:
         draw_all(study, staging)
         _write(staging / "pca.csv", ("step", "seed", "cell", *_POINT), _pca_rows(study))
         _write(staging / "norms.csv", ("step", "seed", "cell", *_NORM), _norm_rows(study))
         _write(staging / "scenarios.csv", ("step", "seed", "cell", *_UNIT), _scenario_rows(study))
         _write(staging / "alignment.csv", ("step", "seed", *Comparison._fields), _alignment_rows(study))
-        (staging / "summary.json").write_text(to_json(summary(study), indent=2) + "\n", encoding="utf-8")
-        require_free(folder)
-        staging.rename(folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
+        (staging / MARK).write_text(to_json(summary(study), indent=2) + "\n", encoding="utf-8")
     return sorted(folder.iterdir())
 
 

@@ -39,6 +39,7 @@ class Kind(ABC, Generic[C]):
         not_compared: fields of the configuration that two runs of one experiment may differ in.
         options: what `resolve` takes as `numbers`, beside `seed` and `seeds`.
         usual_method: the one that is taken if none is named.
+        usual_place: the one whose settings are shown if none is named.
         says: `module:name` of what it says to rooms, by the names of the properties below.
     """
 
@@ -48,6 +49,7 @@ class Kind(ABC, Generic[C]):
     not_compared: ClassVar[tuple[str, ...]] = ("seed", "seeds")
     options: ClassVar[tuple[str, ...]] = ()
     usual_method: ClassVar[str] = ""
+    usual_place: ClassVar[str] = ""
     says: ClassVar[Mapping[str, str]] = {}
 
     # Configurations

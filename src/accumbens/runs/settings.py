@@ -12,6 +12,7 @@ import tomli_w
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.registration import resolve_choice
+from accumbens.runs.names import unknown_setting
 from accumbens.runs.tables import write_atomically
 
 FORMAT_VERSION = 1
@@ -33,7 +34,7 @@ def parse_field(hints: Mapping[str, Any], key: str, text: str) -> Any:
         AccumbensError: not of the field's type.
     """
     if key not in hints:
-        raise UnknownNameError("setting", key, list(hints))
+        raise unknown_setting(key, list(hints))
     return parse_value(key, hints[key], text)
 
 

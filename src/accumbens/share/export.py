@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import accumbens
 from accumbens import kinds
+from accumbens.runs.outputs import new_folder
 from accumbens.runs.sharing import Learned
 from accumbens.runs.tables import Rows, read_table
 from accumbens.share.card import write_card
 from accumbens.share.files import write_learned
-from accumbens.share.folders import default_folder, new_folder, write_rows
-from accumbens.share.weights import CONFIG
+from accumbens.share.folders import default_folder, write_rows
+from accumbens.share.weights import CONFIG, WEIGHTS
 
 
 class Export(NamedTuple):
@@ -34,17 +35,20 @@ def export(
     repo: str | None = None,
     licence: str = "apache-2.0",
     make_video: Callable[[Path], None] | None = None,
+    force: bool = False,
 ) -> Export:
     """Write a folder that `accumbens.load` opens anywhere: weights, configuration, curves, card, video.
 
     Args:
         path: the run's directory.
-        out: the folder; it must not be there, or be empty. None makes one in the run's folder export/.
+        out: the folder, which may not hold anything unless `force` is given; None makes one in the run's folder
+            export/.
         seed: whose network; None takes the first seed, which is no choice by results.
         step: of the snapshot; None takes the newest.
         repo: `user/repo` on the Hugging Face Hub that the card speaks of.
         licence: of the weights, for the card, as the Hub spells it.
         make_video: writes the file it is given.
+        force: an earlier export may be replaced.
 
     Returns:
         what was written.
@@ -59,7 +63,7 @@ def export(
     of_step = Counter(row["step"] for row in rows)
     rows = [row for row in rows if of_step[row["step"]] == len(config.seed_list())]  # the others were being written
     card = kind.sharing.card(run, learned, rows, evaluations, f"hf://{repo}" if repo else ".")
-    with new_folder(out) as folder:
+    with new_folder(out, WEIGHTS, force) as folder:
         about = {"accumbens_version": accumbens.__version__, "commit": meta.get("commit") or "unknown"}
         write_learned(folder, kind.sharing, learned, **about)
         shutil.copyfile(run.config, folder / CONFIG)

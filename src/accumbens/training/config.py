@@ -8,9 +8,10 @@ from typing import Any
 from accumbens.agents.checks import check_sac_settings, check_settings
 from accumbens.agents.settings import SACSettings, Settings
 from accumbens.envs import registry
-from accumbens.errors import AccumbensError, require
+from accumbens.errors import require
 from accumbens.presets import resolve_preset
-from accumbens.runs.settings import hints_of, parse_field, parse_value, plain, read_fields
+from accumbens.runs.names import unknown_setting
+from accumbens.runs.settings import hints_of, parse_value, plain, read_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +92,11 @@ def apply_changes(settings: Settings, changes: Mapping[str, str]) -> Settings:
         AccumbensError: a value of another type, or a number of the run and not of the agent.
     """
     numbers_of_the_run = [field.name for field in dataclasses.fields(RunConfig) if field.type is int]
-    for key in changes:
-        if key in numbers_of_the_run:
-            raise AccumbensError(f"{key} is not a setting of the agent: give it as --{key.replace('_', '-')}")
     hints = hints_of(settings)
-    return dataclasses.replace(settings, **{key: parse_field(hints, key, text) for key, text in changes.items()})
+    for key in changes:
+        if key not in hints:
+            raise unknown_setting(key, list(hints), numbers_of_the_run)
+    return dataclasses.replace(settings, **{key: parse_value(key, hints[key], text) for key, text in changes.items()})
 
 
 def check(config: RunConfig, with_env: bool = True) -> None:

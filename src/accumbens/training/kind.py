@@ -86,6 +86,7 @@ class Agents(Kind[RunConfig]):
     not_compared = ("seed", "seeds", "eval_frequency", "num_eval_episodes")
     options = ("total_timesteps", "net_arch", "credit", "eval_frequency", "num_eval_episodes")
     usual_method = "ad_pqn"
+    usual_place = "CartPole-v1"
 
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
         """Return the configuration of a preset in an environment, with some settings changed."""

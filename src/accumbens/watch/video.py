@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.runs.outputs import require_free
 from accumbens.watch.frames import Filmstrip
 
 FORMATS = (".gif", ".mp4")
@@ -32,8 +33,7 @@ def require_writable(path: Path, force: bool = False) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise UnknownNameError("video format", path.suffix or path.name, list(FORMATS))
-    if path.is_dir() or (path.exists() and not force):
-        raise AccumbensError(f"{path} exists already: choose another file with -o, or replace it with --force")
+    require_free(path, force)
     if path.suffix.lower() == ".mp4":
         find_ffmpeg()
 

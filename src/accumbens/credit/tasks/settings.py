@@ -12,8 +12,8 @@ class TaskSettings:
     """What all tasks share."""
 
     split_seed: int = 0
-    """Seed of what is drawn once for all seeds of a fit: which examples validate and test. The test examples are drawn
-    with it, and then the validation examples with it + 34 (so that 50 gives the 50 and 84 of Gupta et al., 2021)."""
+    """Seed of the split, which all seeds of a fit share: the test examples are drawn with it, and then the validation
+    examples with it + 34 (so that 50 gives the 50 and 84 of Gupta et al., 2021)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +21,9 @@ class SplitSettings(TaskSettings):
     """Of tasks whose examples nobody has split before."""
 
     test_fraction: float = 0.2
-    """Part of the examples that test."""
+    """Fraction of the examples used for testing."""
     valid_fraction: float = 0.2
-    """Part of the examples that validate."""
+    """Fraction of the examples used for validation."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,57 @@
+"""Results that a command writes where it is told to: complete before they get their name, and never over others."""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from accumbens.errors import AccumbensError
+
+
+def require_free(path: Path, force: bool = False, mark: str | None = None) -> None:
+    """Refuse to overwrite what exists, before minutes of work.
+
+    Args:
+        path: a file, or a folder, to be written.
+        force: it may be replaced.
+        mark: of a folder: the file by which an earlier result is known, as nothing else is replaced; None for a file.
+
+    Raises:
+        AccumbensError: it exists and may not be replaced, or is no earlier result.
+    """
+    if mark is None and path.is_dir():
+        raise AccumbensError(f"{path} is a folder: -o takes the file to write")
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not force:
+        raise AccumbensError(f"{path} exists already: choose another with -o, or replace it with --force")
+    if mark is not None and not (path / mark).is_file():
+        raise AccumbensError(f"{path} has no {mark}: --force replaces only what the same command wrote")
+
+
+@contextmanager
+def new_folder(out: Path, mark: str, force: bool = False) -> Iterator[Path]:
+    """Give a folder to write to, which becomes `out` at the end, or vanishes if that fails.
+
+    Args:
+        out: the folder.
+        mark: a file that is written to it; see `require_free`.
+        force: an earlier result may be replaced.
+
+    Raises:
+        AccumbensError: `out` holds something that may not be replaced.
+    """
+    require_free(out, force, mark)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    staging = out.parent / f".{uuid.uuid4().hex}"
+    staging.mkdir()
+    try:
+        yield staging
+        require_free(out, force, mark)  # again: that took minutes
+        if out.is_dir():
+            shutil.rmtree(out)
+        staging.rename(out)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
