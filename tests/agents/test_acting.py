@@ -114,6 +114,22 @@ def test_parallel_learner_counts():
 
 
 @pytest.mark.parametrize(
+    ("settings", "blocks"),
+    [
+        (SETTINGS, 7),
+        (ReplaySettings(net_arch=(2,), train_every=8, learning_starts=20, updates_per_phase=3), 13),
+    ],
+    ids=["parallel", "replay"],
+)
+def test_the_learning_rate_has_its_last_value_with_the_last_update_and_not_before(settings, blocks):
+    linear = {"learning_rate": 1.0, "learning_rate_end": 0.25, "learning_rate_schedule": "linear"}
+    agent = make_agent(dataclasses.replace(settings, **linear), facts(), 100, False)
+    updates = agent.updates_at(blocks)
+    rates = [float(agent.learning_rate(count)) for count in (0, updates - 1, updates, updates + 9)]
+    np.testing.assert_allclose(rates, [1, 0.25 + 0.75 / updates, 0.25, 0.25], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
     ("num_envs", "train_every", "learning_starts", "rollout_length", "first_block"),
     [
         (1, 4, 20_000, 4, 4999),  # the paper's: the block that ends at step 20 000

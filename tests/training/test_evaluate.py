@@ -196,3 +196,16 @@ def test_a_time_limit_cuts_on_the_device():
     env = draw_environment(max_episode_steps=3, endless=True)
     _, lengths, _ = make_device_evaluation(env, agent_of_known_values(), 2)(jnp.asarray(VALUES))
     np.testing.assert_array_equal(lengths, np.full((3, 2), 3))
+
+
+def test_every_prefix_meets_the_same_noise_on_the_device():
+    env = draw_environment(max_episode_steps=5, endless=True)
+
+    def step(key, state, action):
+        state, outcome = env.step(key, state, action)
+        return state, outcome._replace(reward=jax.random.uniform(key))
+
+    play = make_device_evaluation(env._replace(step=step), agent_of_known_values(), 4)
+    returns = np.asarray(play(jnp.asarray(VALUES)).returns)
+    np.testing.assert_array_equal(returns, returns[:1].repeat(3, axis=0))
+    assert len(set(returns[0])) == 4, "each episode has its own"

@@ -9,6 +9,7 @@ import pytest
 from accumbens.credit.networks.coagent import CoagentNetwork
 from accumbens.credit.networks.coagent_discrete import DiscreteUnits
 from accumbens.credit.networks.coagent_gaussian import GaussianUnits
+from accumbens.credit.networks.coagent_units import DeterministicUnits
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.rules.coagent import chosen_units
 from accumbens.credit.settings import (
@@ -38,6 +39,21 @@ PREFERENCES = [[0.3, -1.0], [1.1, 0.5], [-0.4, 2.0]]
 def softmax(z):
     z = np.asarray(z, np.float64)
     return np.exp(z) / np.exp(z).sum(axis=0)
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        lambda key: DiscreteUnits.create(CoagentNetworkSettings(num_actions=2), key, 25, 40),
+        lambda key: GaussianUnits.create(CoagentPolicySettings(), key, 25, 40, False),
+        lambda key: DeterministicUnits.create(key, 25, 40, False),
+    ],
+)
+def test_parameters_begin_between_plus_and_minus_one_over_the_root_of_the_inputs(create):
+    layer = create(jax.random.key(0))
+    for parameter in (layer.connection.weight, layer.bias):
+        assert 0.18 < np.abs(parameter).max() <= 0.2
+        np.testing.assert_allclose(np.std(parameter), 0.2 / 3**0.5, rtol=0.2)
 
 
 @pytest.mark.parametrize("epsilon", [None, 0.3])
