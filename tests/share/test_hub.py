@@ -48,6 +48,13 @@ def contents(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
+def test_a_folder_here_comes_before_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "somebody").mkdir()
+    with pytest.raises(AccumbensError, match="somebody/agent does not exist: expected a folder"):
+        accumbens.load("somebody/agent")
+
+
 def test_there_and_back(server, exported, capfd):
     url = hub.push(exported, "somebody/agent")
     assert url == f"{server.url}/somebody/agent/commit/{1:040x}"
@@ -59,8 +66,13 @@ def test_there_and_back(server, exported, capfd):
     assert not server.private
     assert capfd.readouterr().err == ""  # no bars of huggingface_hub
 
-    agent, observation = accumbens.load("hf://somebody/agent"), np.ones(4, np.float32)
-    np.testing.assert_array_equal(agent.values(observation), accumbens.load(exported).values(observation))
+    observation = np.ones(4, np.float32)
+    for name in ("hf://somebody/agent", "somebody/agent"):
+        values = accumbens.load(name).values(observation)
+        np.testing.assert_array_equal(values, accumbens.load(exported).values(observation))
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", "hf://somebody/agent", "--num-episodes", "1", "--epsilon", "0", "--json"])
+    assert end.value.code == 0
     fetched = {line.rpartition("/")[2] for line in server.asked if "/resolve/" in line}
     assert fetched == {"agent.toml", "config.toml", "weights.safetensors"}  # no pictures
 

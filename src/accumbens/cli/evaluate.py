@@ -31,10 +31,11 @@ def evaluate(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Play episodes with the newest checkpoint of each run: the full network and every prefix of cells.
+    """Play episodes with what each run has learned: the full network and every prefix of cells.
 
     The first states are the same for every run, seed and prefix. Every episode is a row of a CSV file in the run's
-    folder episodes/; a file that says something else is never replaced.
+    folder episodes/; existing results are never overwritten. RUN may also be an exported agent, or hf://USER/REPO,
+    beside which nothing is written.
 
     Args:
         runs: directories of runs.
@@ -45,30 +46,38 @@ def evaluate(
     """
     from accumbens.cli.evaluation_view import EvaluationView
     from accumbens.cli.terminal import print_json
+    from accumbens.share.agents import is_export, open_agent
     from accumbens.training.episode_files import write_episodes
-    from accumbens.training.evaluation import evaluate_run, require_evaluation
+    from accumbens.training.evaluation import evaluate_run, evaluate_trained, require_evaluation
     from accumbens.training.job import evaluation_rows
     from accumbens.training.kind import AGENTS
 
     require_evaluation(num_episodes, epsilon)
     require_runs(runs)
+    exports = {path: open_agent(path) for path in runs if is_export(path)}
     for path in runs:  # all of them, before minutes with the first
-        AGENTS.open(path)
+        if path not in exports:
+            AGENTS.open(path)
     documents: list[dict[str, Any]] = []
     with EvaluationView(json, quiet) as view:
         for path in runs:
             view.begun(path, number=len(documents) // len(epsilon) + 1, of=len(runs))
-            config, step, evaluations = evaluate_run(path, num_episodes, epsilon, view.message)
-            files = []
+            if path in exports:
+                config, step = exports[path].config, exports[path].step
+                evaluations = evaluate_trained(exports[path], num_episodes, epsilon)
+            else:
+                config, step, evaluations = evaluate_run(path, num_episodes, epsilon, view.message)
+            files, seeds = [], config.seed_list()
             for each, evaluation in zip(epsilon, evaluations, strict=True):
-                run, seeds = AGENTS.open(path)[0], config.seed_list()
-                file, differs = write_episodes(run, step, each, evaluation, seeds)
-                files.append(file)
-                if differs:
-                    view.message(f"{file} is not what an earlier evaluation gave, whose file is kept beside it")
+                if path not in exports:  # which stay as they are
+                    file, differs = write_episodes(AGENTS.open(path)[0], step, each, evaluation, seeds)
+                    files.append(file)
+                    if differs:
+                        view.message(f"{file} is not what an earlier evaluation gave, whose file is kept beside it")
                 documents.append(
                     {"env": config.env, "algo": config.algo, "step": step, "epsilon": each}
-                    | {"evaluation": evaluation_rows(evaluation, seeds), "run": str(path), "file": str(file)}
+                    | {"evaluation": evaluation_rows(evaluation, seeds), "run": str(path)}
+                    | {"file": str(files[-1]) if files else None}
                 )
             view.ended(config, path, step, epsilon, evaluations, files)
     if json:

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from accumbens.errors import AccumbensError
-from accumbens.training.trained import Trained, open_trained
+from accumbens.share.agents import is_export, open_agent
+from accumbens.training.trained import Trained
 from accumbens.watch import Filmstrip, Instant, make_scene, make_stage, record, require_writable, write_video
 from accumbens.watch.episode import watched
 from accumbens.watch.frames import Heading, plain
@@ -76,7 +77,8 @@ def write(request: Request) -> dict[str, Any]:
         require_writable(request.out, request.force)
     trained, seed = _open(request)
     name = f"watch_{trained.step}_seed{seed}_episode{request.episode_seed}.gif"
-    out = request.run / name if request.out is None else request.out
+    # An export stays as it is.
+    out = (Path() if is_export(request.run) else request.run) / name if request.out is None else request.out
     require_writable(out, request.force)
     stage = make_stage(trained, request.episode_seed, BOX)
     request.note(stage.note)
@@ -152,7 +154,7 @@ def show(request: Request) -> dict[str, Any]:
 
 
 def _open(request: Request) -> tuple[Trained, int]:
-    trained = open_trained(request.run, request.step)
+    trained = open_agent(request.run, request.step)
     seed = trained.seeds[0] if request.seed is None else request.seed
     trained.network(seed)  # or there is no such seed
     return trained, seed

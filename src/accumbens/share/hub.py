@@ -9,9 +9,8 @@ from typing import Any
 
 from accumbens import kinds
 from accumbens.errors import AccumbensError
+from accumbens.share.load import HUB_NAME
 from accumbens.share.weights import CONFIG, WEIGHTS
-
-_NAME = r"[\w][\w.-]*/[\w][\w.-]*"
 
 
 def require_pushable(repo: str) -> None:
@@ -21,7 +20,7 @@ def require_pushable(repo: str) -> None:
         AccumbensError: the name is not `user/repo`, huggingface_hub is not installed, or there is no token.
     """
     hub = _hub()
-    if not re.fullmatch(_NAME, repo, re.ASCII):
+    if not re.fullmatch(HUB_NAME, repo, re.ASCII):
         raise AccumbensError(f"push={repo!r} cannot be used: expected USER/REPO of the Hugging Face Hub")
     if not hub.get_token():
         raise AccumbensError(
@@ -76,7 +75,7 @@ def download(address: str) -> Path:
     """
     hub = _hub()
     repo, _, revision = address.partition("@")
-    if not re.fullmatch(_NAME, repo, re.ASCII):
+    if not re.fullmatch(HUB_NAME, repo, re.ASCII):
         raise AccumbensError(f"'hf://{address}' cannot be used: expected hf://USER/REPO or hf://USER/REPO@REVISION")
     with _clear_errors(f"cannot fetch hf://{address}"):
         files = [*(kind.sharing.file for kind in kinds.all_kinds()), CONFIG, WEIGHTS]

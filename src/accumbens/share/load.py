@@ -1,5 +1,6 @@
 """Opening what was trained: from an exported folder, from a run, or from the Hugging Face Hub."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,16 @@ from accumbens.errors import AccumbensError
 from accumbens.share.files import read_learned
 from accumbens.share.weights import CONFIG
 
+HUB_NAME = r"[\w][\w.-]*/[\w][\w.-]*"
+"""What repositories of the Hub are called: `user/repo`."""
+
 
 def load(path: str | Path, *, seed: int | None = None, step: int | None = None, exploration_seed: int = 0) -> Any:
     """Open a trained agent or a fitted network, on whatever device JAX finds.
 
     Args:
-        path: a folder that `accumbens export` wrote, a run's folder, or `hf://user/repo` or `hf://user/repo@revision`
-            on the Hugging Face Hub (the extra `hub`).
+        path: a folder that `accumbens export` wrote, a run's folder, or `user/repo` or `hf://user/repo@revision` on the
+            Hugging Face Hub (the extra `hub`); a folder of that name comes first.
         seed: of a run, whose network it is; None takes the first.
         step: of a run, the snapshot; None takes the newest.
         exploration_seed: of an agent's random numbers for ε.
@@ -27,12 +31,7 @@ def load(path: str | Path, *, seed: int | None = None, step: int | None = None, 
         AccumbensError: there is nothing of ours at `path`, a file is missing or damaged, or the run has no such seed or
             step.
     """
-    if str(path).startswith("hf://"):
-        from accumbens.share.hub import download
-
-        folder = download(str(path).removeprefix("hf://"))
-    else:
-        folder = Path(path).expanduser()
+    folder = located(path)
     for kind in kinds.all_kinds():
         sharing = kind.sharing
         if (folder / sharing.file).exists():
@@ -44,3 +43,22 @@ def load(path: str | Path, *, seed: int | None = None, step: int | None = None, 
         files = [f"{kind.sharing.file} (an exported {kind.sharing.noun})" for kind in kinds.all_kinds()]
         raise AccumbensError(f"{path} {what} {', '.join(files)} and {CONFIG} (a run)")
     return kinds.read_config(folder / CONFIG)[0].sharing.load(folder, seed, step, exploration_seed)
+
+
+def located(path: str | Path) -> Path:
+    """Return the folder that a path names, fetched from the Hub if it is there.
+
+    Args:
+        path: a folder, `hf://user/repo`, `hf://user/repo@revision`, or `user/repo` where there is no folder `user`.
+
+    Raises:
+        AccumbensError: it cannot be fetched.
+    """
+    text = str(path)
+    address = re.sub("^hf:/+", "", text)  # a Path has lost the second slash
+    folder = Path(path).expanduser()
+    if text.startswith("hf:/") or (re.fullmatch(HUB_NAME, text, re.ASCII) and not folder.parent.exists()):
+        from accumbens.share.hub import download
+
+        return download(address)
+    return folder

@@ -1,0 +1,45 @@
+"""A trained agent to be watched or evaluated, from wherever it lies: a run, an exported folder, or the Hub."""
+
+import dataclasses
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from accumbens.errors import AccumbensError
+from accumbens.share.files import read_learned
+from accumbens.share.load import located
+from accumbens.training.kind import AGENTS
+from accumbens.training.plan import make_agent_and_plan
+from accumbens.training.trained import Trained, open_trained
+
+
+def is_export(path: Path) -> bool:
+    """Return whether a folder is an exported agent, or a path names one on the Hub.
+
+    Raises:
+        AccumbensError: it cannot be fetched from the Hub.
+    """
+    return (located(path) / AGENTS.sharing.file).exists()
+
+
+def open_agent(path: Path, step: int | None = None) -> Trained:
+    """Return what an agent had learned; its environment must be at hand.
+
+    Args:
+        path: a run's directory, a folder that `accumbens export` wrote, or `hf://user/repo`.
+        step: of a run, the snapshot; None takes the newest.
+
+    Raises:
+        AccumbensError: there is no agent at `path`, a file is missing or damaged, its environment cannot be made, or an
+            export is asked for another step than its own.
+    """
+    if not is_export(path):
+        return open_trained(path, step)
+    learned = read_learned(located(path), AGENTS)
+    if step not in (None, learned.step):
+        raise AccumbensError(f"step={step} cannot be used: {path} is an exported agent, of step {learned.step}")
+    config = dataclasses.replace(learned.config, seed=learned.seed, seeds=1)
+    agent, _ = make_agent_and_plan(config)
+    networks = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], learned.network)
+    return Trained(config, config.settings, learned.about, [learned.seed], agent, networks, learned.step)
