@@ -17,7 +17,7 @@ LARGEST_BOUND = 1e6
 
 WRONG_BOUNDS = ("LunarLander-v3", "LunarLanderContinuous-v3", "BipedalWalker-v3", "BipedalWalkerHardcore-v3")
 """Environments of Gymnasium 1.3 whose observations leave their declared bounds, which count as none: a lander with its
-main engine on reaches a height of 26, and 2.5 is declared. `findings/gymnasium_bounds.sh` shows it."""
+main engine on reaches a height of 20, and 2.5 is declared. `findings/gymnasium_bounds.sh` shows it."""
 
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _KINDS = {"f": "fiub", "i": "iub", "u": "iub", "b": "iub"}
