@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from accumbens.cells import AttentionCell, CellOutput, DotCell, MLPCell, ScalarReadout
-from accumbens.cells.checker import check_cell
+from accumbens.cells import AttentionCell, CellOutput, DotCell, GoodnessReadout, MLPCell, ScalarReadout
+from accumbens.cells.checker import check_cell, check_readout
 from accumbens.errors import AccumbensError
 
 
@@ -95,7 +95,7 @@ BROKEN = {
     Shifted: "`hidden` and a call give different activities",
     Tuple: "it returns a tuple, not a CellOutput",
     Wide: r"the cell does not work: dot_general|its hidden is float32\[14\], not float32\[5\]",
-    NoReadout: r"its value with 3 actions is float32\[3\], not float32\[4, 3\]",
+    NoReadout: r"its value with 3 actions is float32\[3\], not float32\[4,3\]",
     Unused: "another key gives the same parameters",
     Whole: "its parameters are of float32, int32, not arrays of float32",
     ActionInActivity: "`hidden` and a call give different activities",
@@ -114,3 +114,32 @@ def test_what_does_not_make_cells():
         check_cell(lambda inputs, hidden, actions, *, key: None)
     with pytest.raises(AccumbensError, match="it is not an Equinox module with `hidden`"):
         check_cell(lambda inputs, hidden, actions, *, key, readout: ScalarReadout())
+
+
+class Read(eqx.Module):
+    function: object = eqx.field(static=True)
+    size: int = eqx.field(static=True, default=2)
+
+    def __call__(self, y):
+        return self.function(y)
+
+
+def test_good_readouts_pass():
+    check_readout(lambda hidden, value_scale: ScalarReadout(value_scale))
+    check_readout(lambda hidden, value_scale: GoodnessReadout(hidden, "rms", value_scale=value_scale))
+
+
+@pytest.mark.parametrize(
+    ("made", "broken"),
+    [
+        (lambda: object(), "it is not an Equinox module with `size`"),
+        (lambda: Read(lambda y: y[:, 0], size=0), "its size is 0"),
+        (lambda: Read(lambda y: y), r"of 3 actions it reads float32\[3,2\], not float32\[3\]"),
+        (lambda: Read(lambda y: y.argmax(axis=1)), r"of 3 actions it reads int32\[3\], not float32\[3\]"),
+        (lambda: Read(lambda y: jnp.sqrt(y[:, 0] ** 2)), "its values or their gradient are not finite"),
+        (lambda: Read(lambda y: y @ y), "the readout does not work"),
+    ],
+)
+def test_broken_readouts_are_found(made, broken):
+    with pytest.raises(AccumbensError, match=broken):
+        check_readout(lambda hidden, value_scale: made())

@@ -10,11 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from accumbens.credit.checker import check_rule
 from accumbens.credit.config import FitConfig
 from accumbens.credit.diagnostics import Diagnostics
 from accumbens.credit.program import Evaluation, FitState, make_program
 from accumbens.credit.protocol import Network
-from accumbens.credit.registry import rule_entry
+from accumbens.credit.registry import RULES, rule_entry
 from accumbens.credit.tasks.description import describe, to_table
 from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError, require
@@ -40,6 +41,11 @@ class Fitting(Job[FitState]):
         data = Path(config.data) if config.data else None
         self.task = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data)
         rule = rule_entry(config.rule)[1].make(config.rule_settings, self.task.facts)
+        if config.rule not in RULES:
+            try:
+                check_rule(rule, self.task.facts)
+            except AccumbensError as error:
+                raise AccumbensError(f"rule={config.rule} cannot be used: {error}") from error
         program = make_program(self.task, rule, config.rule_settings)
         self._data, self.updates_per_epoch = program.data, program.updates_per_epoch
         self.total = config.epochs * program.updates_per_epoch

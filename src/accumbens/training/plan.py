@@ -9,6 +9,7 @@ import numpy as np
 
 from accumbens.agents.factory import make_agent, replay_ring
 from accumbens.agents.network import has_bytes
+from accumbens.agents.own import check_own_parts
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings, ReplaySettings, SACSettings
 from accumbens.envs import registry
@@ -46,16 +47,22 @@ class Plan(NamedTuple):
     notes: Sequence[str] = ()
 
 
-def make_agent_and_plan(config: RunConfig) -> tuple[Agent, Plan]:
+def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent, Plan]:
     """Return the agent of a run, and the run's sizes.
 
+    Args:
+        config: the run.
+        checked: try a cell or a readout of the user's own first; see `check_own_parts`.
+
     Raises:
-        AccumbensError: the environment cannot be used, or a size does not fit it.
+        AccumbensError: the environment cannot be used, a size does not fit it, or a part of the user's own is broken.
     """
     settings = config.settings
     if isinstance(settings, SACSettings):
         raise TypeError("SAC is not an agent of cells: see make_sac_plan")
     facts, truncates = environment_facts(config.env, settings.discretisation)
+    if checked:
+        check_own_parts(settings, facts)
     agent = make_agent(settings, facts, config.total_timesteps, truncates)
     steps_per_block = agent.num_envs * agent.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
@@ -94,7 +101,7 @@ def make_plan(config: RunConfig) -> Plan:
     """
     if isinstance(config.settings, SACSettings):
         return make_sac_plan(config, config.settings)
-    return make_agent_and_plan(config)[1]
+    return make_agent_and_plan(config, checked=True)[1]
 
 
 def make_sac_plan(config: RunConfig, settings: SACSettings) -> Plan:

@@ -36,7 +36,7 @@ class Trainer(AgentJob[RunState]):
         Raises:
             AccumbensError: the environment cannot be used, or a size does not fit it.
         """
-        self.agent, plan = make_agent_and_plan(config)
+        self.agent, plan = make_agent_and_plan(config, checked=True)
         super().__init__(config, plan)
         self.num_cells = self.agent.num_cells
         per_cell = [f"{name}_{cell}" for name in PER_CELL for cell in range(1, self.num_cells + 1)]
