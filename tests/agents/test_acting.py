@@ -106,6 +106,41 @@ def test_learning_rate_schedules(schedule, expected):
         np.testing.assert_allclose(rate(update), value, rtol=1e-5)
 
 
+def radam(gradients, rate, b1, b2):
+    """The changes that RAdam makes to one number. Reference: Liu et al. (2020), algorithm 2."""
+    first = second = 0.0
+    longest = 2 / (1 - b2) - 1
+    for t, gradient in enumerate(gradients, start=1):
+        first, second = b1 * first + (1 - b1) * gradient, b2 * second + (1 - b2) * gradient**2
+        step, length = first / (1 - b1**t), longest - 2 * t * b2**t / (1 - b2**t)
+        if length >= 5:
+            known = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            step *= known**0.5 / ((second / (1 - b2**t)) ** 0.5 + 1e-8)
+        yield -rate * step
+
+
+def test_radam_steps_by_the_gradient_until_it_knows_its_variance(quick_jit):
+    settings = ParallelSettings(optimiser="radam", learning_rate=0.1, adam_b2=0.999, max_gradient_norm=np.inf)
+    optimiser = network.make_optimiser(settings, network.learning_rate_schedule(settings, 1))
+    gradients, changes = np.random.default_rng(0).normal(1, 0.5, 12), []
+    with jax.enable_x64(True):  # in float32 1 - β₂ᵗ rounds, and a step by 0.6 %
+        update, state = quick_jit(optimiser.update), optimiser.init(jnp.zeros(()))
+        for gradient in gradients:
+            change, state = update(jnp.asarray(gradient), state)
+            changes.append(change)
+    np.testing.assert_allclose(changes, list(radam(gradients, 0.1, 0.9, 0.999)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, ReplaySettings(net_arch=(3, 2))], ids=["parallel", "replay"])
+def test_another_network_takes_the_place_of_all_that_there_are(settings, quick_jit):
+    agent = make_agent(settings, facts(), 1000, False)
+    state, other = (quick_jit(agent.init)(jax.random.key(seed)) for seed in (0, 1))
+    after = agent.with_network(state, agent.network(other))
+    jax.tree.map(np.testing.assert_array_equal, agent.network(after), agent.network(other))
+    if isinstance(settings, ReplaySettings):
+        jax.tree.map(np.testing.assert_array_equal, after.networks.target, agent.network(other))
+
+
 def test_parallel_learner_counts():
     """100 steps are 6.25 blocks of 16: seven blocks of two epochs of two minibatches."""
     agent = make_agent(SETTINGS, facts(), 100, False)

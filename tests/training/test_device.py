@@ -12,7 +12,9 @@ import pytest
 from tables import environment, table
 
 from accumbens.agents.factory import make_agent
+from accumbens.agents.protocol import Decision, LearningMetrics
 from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.envs.protocol import Step
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.health import require_finite
@@ -234,3 +236,28 @@ def test_epsilon_decays_with_the_steps_of_all_environments(program, learner):
         expected = settings.epsilon_start + decayed * (settings.epsilon_end - settings.epsilon_start)
         np.testing.assert_allclose(report.epsilon, np.full(len(SEEDS), expected), rtol=1e-6)
     assert 0 < decayed < 1
+
+
+def test_every_draw_is_another_one():
+    """Over steps, environments, blocks and seeds; for the environments' noise, exploration and learning."""
+    blocks, time, envs = 4, 3, 2
+    real = make_agent(ParallelSettings(net_arch=(1,), num_envs=envs, rollout_length=time), ENV, 1, truncates=True)
+
+    def act(state, memory, observation, epsilon, key, cell_weights=None):
+        return Decision(jax.random.randint(key, (envs,), 0, 2**31 - 1), jnp.zeros((envs, 1, 2)), memory)
+
+    def learn(seen, rollout, iteration, key):
+        number = jax.random.uniform(key)
+        seen = jax.tree.map(lambda all, now: all.at[iteration].set(now), seen, (rollout.reward, rollout.action, number))
+        return seen, LearningMetrics(*jnp.zeros((4, 1)), updates=jnp.int32(1))
+
+    def step(key, state, action):
+        no = jnp.zeros((), bool)
+        return state, Step(jnp.zeros(ENV.observation_shape), jax.random.uniform(key), no, no)
+
+    nothing = jnp.zeros((blocks, time, envs)), jnp.zeros((blocks, time, envs), jnp.int32), jnp.zeros(blocks)
+    agent = real._replace(init=lambda key: nothing, act=act, learn=learn, network=lambda state: state)
+    loop = make_device_loop(ENV._replace(step=step), agent)
+    run, _ = loop.chunk(loop.init(jnp.asarray(SEEDS, jnp.uint32)), jnp.asarray(blocks))
+    for draws in run.seeds.agent:
+        assert len(np.unique(draws)) == draws.size

@@ -231,6 +231,17 @@ def test_epsilon_decays_with_the_steps_of_all_environments(loops, settings):
     assert 0 < decayed < 1
 
 
+def test_a_resumed_run_begins_other_episodes_than_at_its_start(loops):
+    _, loop, _ = loops
+    run = loop.init(jnp.asarray(SEEDS, jnp.uint32))
+    stopped = run._replace(iteration=jnp.int32(3))
+    first, resumed, again = (
+        np.asarray(r.seeds.observation)[..., 0] for r in (run, loop.resume(stopped), loop.resume(stopped))
+    )
+    np.testing.assert_array_equal(resumed, again)
+    assert len(np.unique([first, resumed])) == first.size + resumed.size
+
+
 def test_chunks_are_long_enough_to_overlap():
     overlapping = ParallelSettings(**COMMON, rollout_length=4, num_minibatches=2, overlap=True)
     _, plan = make_agent_and_plan(config_of("Pendulum-v1", overlapping))
