@@ -36,7 +36,7 @@ NOTE = """<!-- written by benchmarks/verdicts.py: do not edit -->
 
 # Verdicts
 
-<!-- --8<-- [start:explained] -->
+<!-- section: explained -->
 
 What the pages say of the committed results, recomputed from the CSV files by `uv run python benchmarks/verdicts.py`.
 
@@ -52,7 +52,7 @@ is corrected for the number of tests. With three seeds against three, no p is st
   not what it is said to be.
 - **not measured**: nothing committed can decide it.
 
-<!-- --8<-- [end:explained] -->
+<!-- end of section -->
 """
 
 
@@ -79,14 +79,14 @@ def report() -> str:
 
 def _section(rows: list[tuple[dict, dict, list[Judgement]]]) -> str:
     table = rows[0][0]
-    lines = [f"## {table['title']}", "", f"<!-- --8<-- [start:{table['name']}] -->", ""]
+    lines = [f"## {table['title']}", "", f"<!-- section: {table['name']} -->", ""]
     lines += [f"`{table['files']}`{'; ' + table['note'] if 'note' in table else ''}", ""]
     lines += ["| claim | source | data | test | verdict |", "|---|---|---|---|---|"]
     for _, claim, found in rows:
         data = (numbers(found), tests(found)) if found else (claim["missing"], "–")
         cells = (claim["says"], claim["source"], *data, f"**{worst(found) if found else 'not measured'}**")
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"<!-- --8<-- [end:{table['name']}] -->", ""])
+    return "\n".join([*lines, "", "<!-- end of section -->", ""])
 
 
 def main() -> int:

@@ -1,18 +1,31 @@
-"""The wiring of an agent as a figure: drawn from its settings, in the page's own colours."""
+"""The wiring of an agent as a picture, drawn from its settings."""
 
 from accumbens.presets import resolve_preset
-from accumbens.training.config import apply_changes
 
 _WIDTH, _CELL_WIDTH, _CELL_HEIGHT, _GAP = 640, 170, 46, 44
 _LEFT = 190
 _VALUE, _ERROR = 450, 560
 
 
-def draw(algo: str, env: str = "minatar/breakout", benchmark: str = "minatar", credit: str = "") -> str:
-    """Return an SVG of the cells of a preset: activity in the text's colour, error signals in the accent's."""
-    settings = resolve_preset(algo, env, benchmark).settings
-    if credit:
-        settings = apply_changes(settings, {"credit": credit})
+_STYLE = """
+rect.card { fill: #fff }
+.cell { fill: #e6e8f5; stroke: #3f51b5; stroke-width: 1.4 }
+.input { fill: none; stroke: #24292f; stroke-dasharray: 3 3 }
+path { fill: none; stroke: #24292f; stroke-width: 1.5 }
+marker path { fill: context-stroke; stroke: none }
+path.down { stroke-dasharray: 5 4 }
+path.error { stroke: #d9480f; stroke-width: 2 }
+text { fill: #24292f; font: 13px system-ui, sans-serif }
+.label, .symbol { text-anchor: middle }
+.note { font-size: 11px }
+.symbol { font-size: 19px; font-style: italic }
+text.error { fill: #d9480f }
+"""
+
+
+def draw(algo: str) -> str:
+    """Return an SVG of the cells of a preset on MinAtar: activity in black, error signals in orange, on white."""
+    settings = _settings(algo)
     cells = len(settings.net_arch)
     height = cells * (_CELL_HEIGHT + _GAP) + _CELL_HEIGHT + 30
     parts = [_box(_LEFT, _y(height, 0), "observation", "input")]
@@ -40,13 +53,28 @@ def draw(algo: str, env: str = "minatar/breakout", benchmark: str = "minatar", c
             _arrow(_middle() - 24, _y(height, index + 1) + _CELL_HEIGHT, _middle() - 24, _y(height, index), "error")
             for index in range(1, cells)
         ]
-    label = f"Wiring of {algo}, {settings.credit} credit"
     return (
-        f'<figure class="wiring"><svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{label}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}">'
+        f'<style>{_STYLE}</style><rect class="card" width="{_WIDTH}" height="{height}" rx="9"/>'
         '<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto-start-reverse"><path d="M 0 0 L 10 5 L 0 10 z" fill="context-stroke"/></marker></defs>'
-        f"{''.join(parts)}</svg><figcaption>{_caption(settings)}</figcaption></figure>"
+        'orient="auto-start-reverse"><path d="M 0 0 L 10 5 L 0 10 z"/></marker></defs>'
+        f"{''.join(parts)}</svg>\n"
     )
+
+
+def caption(algo: str) -> str:
+    """Return what the picture of a preset shows, in one sentence."""
+    settings = _settings(algo)
+    errors = "every cell has its own TD error" if settings.every_cell_predicts else "only the top cell has a TD error"
+    stops = (
+        "nothing else reaches its weights" if settings.credit == "local" else "and gradients go down through all cells"
+    )
+    joined = errors + (": " if settings.credit == "local" else ", ") + stops
+    return f"Wiring of {algo}. Activity (black; dashed: one step later) and error signals (orange): {joined}."
+
+
+def _settings(algo: str):
+    return resolve_preset(algo, "minatar/breakout", "minatar").settings
 
 
 def _readout(height: int, index: int, settings) -> list[str]:
@@ -65,15 +93,6 @@ def _readout(height: int, index: int, settings) -> list[str]:
             "error",
         ),
     ]
-
-
-def _caption(settings) -> str:
-    errors = "every cell has its own TD error" if settings.every_cell_predicts else "only the top cell has a TD error"
-    stops = (
-        "nothing else reaches its weights" if settings.credit == "local" else "and gradients go down through all cells"
-    )
-    joined = errors + (": " if settings.credit == "local" else ", ") + stops
-    return f"Activity (plain arrows; dashed: one step later) and error signals (orange): {joined}."
 
 
 def _y(height: int, index: int) -> float:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-_SNIPPET = re.compile(r'^--8<-- "([^":]+)(?::[\w-]+)?"$', re.MULTILINE)
 _SHORT = {
     "train": {"--total-timesteps": "64", "--num-eval-episodes": "1"},
     "fit": {"--epochs": "1", "--evaluations": "1"},
@@ -26,8 +25,7 @@ class Block(NamedTuple):
 
 def blocks(page: Path) -> list[Block]:
     """Return the blocks of a page that can be run, in order."""
-    text = _SNIPPET.sub(lambda match: (ROOT / match[1]).read_text(encoding="utf-8"), page.read_text(encoding="utf-8"))
-    return [Block(match[2], match[3]) for match in _BLOCK.finditer(text)]
+    return [Block(match[2], match[3]) for match in _BLOCK.finditer(page.read_text(encoding="utf-8"))]
 
 
 def commands(block: Block) -> list[list[str]]:

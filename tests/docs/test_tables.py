@@ -14,7 +14,7 @@ from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS
 
 RULES_PAGE = (ROOT / "docs" / "credit" / "rules.md").read_text(encoding="utf-8")
-LISTED = re.findall(r"\{\{ rule_settings ([^}]+) \}\}", RULES_PAGE)
+LISTED = re.findall(r"<!-- made: rule_settings ([^>]+) -->", RULES_PAGE)
 COMMITTED = ROOT / "benchmarks" / "results"
 
 
@@ -97,7 +97,7 @@ def test_numbers_of_pages_come_from_the_summary_or_stop_the_build(fits, tmp_path
 
 def test_every_experiment_that_a_page_names_is_committed():
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-    named = set(re.findall(r"\{\{ (?:fits|score|layers) ([\w-]+)", text))
+    named = set(re.findall(r"<!-- made: (?:fits|score|layers) ([\w-]+)", text))
     assert all((COMMITTED / name / "summary.csv").exists() for name in named), named
     assert all((COMMITTED / name / "curves.png").exists() for name in re.findall(r"assets/results/([\w-]+)\.png", text))
 
