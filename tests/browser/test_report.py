@@ -97,8 +97,8 @@ def test_pictures_show_every_curve_in_its_colour(visit):
         expect(page.locator("html")).to_have_attribute("data-theme", theme)
         pixels = picture(page, CHART)
         assert (np.abs(pixels - colour(page, "--card")).sum(axis=-1) < 12).mean() > 0.3  # the paper
-        for run in (0, 1):
-            near = np.abs(pixels - colour(page, f"--run-{run}")).sum(axis=-1) < 60
+        for name in ("first", "twin"):
+            near = np.abs(pixels - colour(page, f"--{name}-0")).sum(axis=-1) < 60
             assert near.sum() > 200
             assert np.ptp(np.flatnonzero(near.any(axis=0))) > pixels.shape[1] / 2
             assert np.ptp(np.flatnonzero(near.any(axis=1))) > pixels.shape[0] / 8

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from playwright.sync_api import Page
 
+from accumbens.runs.looks import PALETTES
+
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 
@@ -72,7 +74,8 @@ def check_contrast(page: Page) -> None:
     poor = [(text, contrast(rgb(ink), rgb(paper))) for text, ink, paper in found]
     assert [pair for pair in poor if pair[1] < 4.5] == []
     card = colour(page, "--card")
-    names = [*(f"--run-{number}" for number in range(7)), *(f"--cell-{number}" for number in range(3))]
+    palettes = [f"--{name}-{number}" for name, colours in PALETTES.items() for number in range(len(colours))]
+    names = [*palettes, *(f"--cell-{number}" for number in range(3))]
     assert {name: contrast(colour(page, name), card) for name in names if contrast(colour(page, name), card) < 3} == {}
 
 

@@ -101,7 +101,7 @@ def test_charts_hold_the_curves(html, page):
     assert set(drawn) <= set(page.ids)
     training = drawn["env-0-training"]
     local, backprop = training["curves"]
-    assert local["colour"] == backprop["colour"]
+    assert (local["colour"], backprop["colour"]) == (["first", 0], ["twin", 0])
     assert (local["dash"], backprop["dash"]) == ("solid", "dash")
     assert len(local["seeds"]) == 3
     assert local["mean"][-1] == pytest.approx(sum(training_return(5120, seed) for seed in range(3)) / 3, rel=1e-4)
@@ -177,11 +177,11 @@ def test_what_a_user_wrote_is_text(tmp_path):
     assert f"{evil} $title ${{x}}" in page.text
 
 
-def test_more_families_than_colours_get_dots(tmp_path):
+def test_more_families_than_colours_get_other_lines(tmp_path):
     for number in range(9):
         make_run(tmp_path, name=f"n{number}", changes=SMALL | {"learning_rate": f"1e-{number + 1}"}, chunks=4)
     curves = charts(render(load_runs([tmp_path])))["env-0-training"]["curves"]
-    looks = [(tuple(curve["colour"]), curve["marked"]) for curve in curves]
+    looks = [(tuple(curve["colour"]), curve["dash"]) for curve in curves]
     assert len(set(looks)) == 9
 
 

@@ -18,10 +18,10 @@ class Curve(NamedTuple):
     Attributes:
         key: what the legend's button switches, in all charts beside it.
         name: in the legend, the hover text and the table.
-        colour: `("run", index)` of the palette, or `("cell", place)`, from 0 for the first part to 1 for the last.
+        colour: `(palette, index)` as `runs.looks` has them, or `("cell", place)`, from 0 for the first part to 1 for
+            the last.
         series: the numbers.
         dash: of the line, as plotly calls it.
-        marked: has dots on its line.
         wide: is drawn as the most important.
     """
 
@@ -30,7 +30,6 @@ class Curve(NamedTuple):
     colour: tuple[str, float]
     series: Series
     dash: str = "solid"
-    marked: bool = False
     wide: bool = False
 
 
@@ -55,6 +54,7 @@ class Chart(NamedTuple):
         """Return what `page.js` draws."""
         end = max(curve.series.steps[-1] for curve in self.curves)
         return {
+            "title": self.plot.title,
             "axis": self.plot.axis,
             "along": {
                 "axis": self.along.axis,
@@ -104,7 +104,6 @@ def _curve(curve: Curve) -> dict[str, Any]:
         "name": curve.name,
         "colour": list(curve.colour),
         "dash": curve.dash,
-        "marked": curve.marked,
         "wide": curve.wide,
         "steps": drawn.steps,
         "mean": _short(drawn.mean),

@@ -19,7 +19,7 @@ class Run(Logged):
         variant: name of its folder, such as `local` or a date.
         place: what it learns in, as the report calls it.
         label: of the run among those of its place.
-        family: the same for twins, which share a colour; the label of the first of them.
+        family: the same for twins, whose colours belong together; the label of the first of them.
         sizes: how large it is.
     """
 

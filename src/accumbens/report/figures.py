@@ -1,17 +1,12 @@
 """The charts of a report: runs laid over one another, and the parts of one run."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from accumbens.report.charts import Chart, Curve
 from accumbens.report.data import Run
-from accumbens.report.series import read
+from accumbens.report.series import Series, read
 from accumbens.runs.chapter import Along, Plot, Quote
-
-COLOURS = 7
-"""Colours of the palette in `style.css`; more families than that begin again, with another look of their lines."""
-
-_DASHES = ("solid", "dash", "dot", "longdash", "dashdot")
+from accumbens.runs.looks import look
 
 
 def quotes_of(run: Run) -> Sequence[Quote]:
@@ -25,7 +20,7 @@ def overview(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> list[
     Args:
         runs: in that place.
         prefix: of the names of the charts.
-        families: of all runs of the kind, in order: their place is their colour.
+        families: of all runs of the kind, in order: their place says their colour.
     """
     chapter, along = runs[0].chapter, runs[0].chapter.along(runs)
     published = chapter.quotes(runs[0].config)
@@ -34,7 +29,7 @@ def overview(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> list[
     for plot in chapter.overview(runs):
         series = [read(line, along) for line in plot.lines]
         curves = [
-            Curve(key=f"{prefix}-run-{place}", name=run.label, series=one, **_look(run, families.index(run.family)))
+            _curve(f"{prefix}-run-{place}", run, one, families.index(run.family))
             for place, (run, one) in enumerate(zip(runs, series, strict=True))
             if one.steps
         ]
@@ -42,13 +37,9 @@ def overview(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> list[
     return [chart for chart in charts if chart.curves]
 
 
-def _look(run: Run, family: int) -> dict[str, Any]:
-    """Twins share a colour and differ in the dash; families of one colour differ in dots, or else in the dash."""
-    turn, colour = divmod(family, COLOURS)
-    look: dict[str, Any] = {"colour": ("run", colour)}
-    if run.chapter.has_twins:
-        return look | {"dash": "dash" if run.is_twin else "solid", "marked": turn > 0}
-    return look | {"dash": _DASHES[turn % len(_DASHES)]}
+def _curve(key: str, run: Run, series: Series, family: int) -> Curve:
+    seen = look(family, run.is_twin if run.chapter.has_twins else None)
+    return Curve(key=key, name=run.label, colour=(seen.palette, seen.index), series=series, dash=seen.dash)
 
 
 def of_one_run(run: Run, prefix: str) -> list[Chart]:

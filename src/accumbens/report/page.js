@@ -17,8 +17,8 @@
   const rgba = (hex, alpha) => `rgba(${channels(hex).join(",")},${alpha})`;
 
   function colourOf([kind, place]) {
-    if (kind === "run") return variable(`--run-${place}`);
     if (kind === "quote") return variable("--quiet");
+    if (kind !== "cell") return variable(`--${kind}-${place}`);
     const lower = place < 0.5 ? 0 : 1;
     const [from, to] = [lower, lower + 1].map((stop) => channels(variable(`--cell-${stop}`)));
     const part = 2 * place - lower;
@@ -130,7 +130,7 @@
           return logarithmic && value <= 0 ? 1e-12 : value;
         });
         const band = { x, mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, type: "scatter" };
-        bands.push({ ...band, y: edge(-1) }, { ...band, y: edge(1), fill: "tonexty", fillcolor: rgba(colour, curve.colour[0] === "run" ? 0.15 : 0.1) });
+        bands.push({ ...band, y: edge(-1) }, { ...band, y: edge(1), fill: "tonexty", fillcolor: rgba(colour, curve.colour[0] === "cell" ? 0.1 : 0.15) });
       }
       if (state.seeds.has(id)) {
         for (const y of curve.seeds) {
@@ -140,7 +140,7 @@
       const spread = curve.interval ? ` ± %{customdata:${chart.digits}}` : "";
       traces.push({
         x, y: curve.mean, customdata: curve.interval ?? undefined, type: "scatter", name: curve.name,
-        mode: curve.marked || x.length < 2 ? "lines+markers" : "lines", marker: { size: 5, color: colour },
+        mode: x.length < 2 ? "lines+markers" : "lines", marker: { size: 5, color: colour },
         line: { color: colour, width: curve.wide ? 2.6 : 1.9, dash: curve.dash },
         hovertemplate: `%{y:${chart.digits}}${spread}`, meta: "curve",
       });
@@ -212,8 +212,13 @@
 
   for (const save of document.querySelectorAll(".save")) {
     save.addEventListener("click", () => {
-      const plot = document.getElementById(save.dataset.saves);
-      Plotly.downloadImage(plot, { format: "svg", filename: save.dataset.saves, width: 720, height: 420 });
+      // What stands around a chart in the page goes into its file: heading, what the numbers are, white or dark paper.
+      const plot = document.getElementById(save.dataset.saves), chart = charts[plot.id], { layout } = plot;
+      const alone = {
+        ...layout, paper_bgcolor: variable("--card"), margin: { ...layout.margin, t: 44 }, title: { text: chart.title },
+        yaxis: { ...layout.yaxis, title: { ...layout.yaxis.title, text: chart.axis } }, showlegend: chart.curves.length > 1,
+      };
+      Plotly.downloadImage({ data: plot.data, layout: alone }, { format: "svg", filename: save.dataset.saves, width: 720, height: 420 });
     });
   }
 
