@@ -43,6 +43,14 @@ def record(**wiring):
     return seen
 
 
+def test_every_cell_draws_its_own_weights():
+    def make(inputs, hidden, actions, key):
+        return key
+
+    keys = Stack(make, 2, HIDDEN, 4, key=jax.random.key(0)).cells
+    assert len({tuple(jax.random.key_data(key).tolist()) for key in keys}) == len(HIDDEN)
+
+
 def test_order_of_inputs():
     # Below (or observation), observation again if not the first cell, itself one step ago, the cell above one step ago.
     assert record(input_skip=True, forward_gain=1.0, recurrent_gain=1.0) == [
