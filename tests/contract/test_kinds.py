@@ -22,7 +22,7 @@ from accumbens.runs.snapshots import snapshot_steps
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))
-from walk import WALKS, walk  # noqa: E402
+from walk import WALKS, WalkJob, walk  # noqa: E402
 
 PROGRAM = "import walk; walk.register(); from accumbens.cli.main import run; run()"
 EXPERIMENT = """
@@ -147,6 +147,22 @@ def test_a_longer_run_is_the_run_that_was_longer_from_the_start(run, cli):
 class _Silent:
     def __getattr__(self, name):
         return lambda *arguments: None
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (AccumbensError("no"), 2)])
+@pytest.mark.parametrize("when", ["prepare", "advance"])
+def test_a_run_that_learned_nothing_leaves_no_folder_and_its_name_is_free(when, error, code, run, cli, monkeypatch):
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WalkJob, when, fail)
+        for name in ("b", "b"):
+            assert cli("walk", "hill/steep", "--name", name)[0] == code
+            assert cli("walk", "hill/flat", "--name", name)[0] == code
+    assert [path.parent for path in Path("runs").rglob("config.toml")] == [run[0]]
+    assert not (Path("runs/hill/flat")).exists()
+    assert cli("walk", "hill/steep", "--name", "b")[0] == 0
 
 
 def test_begin_from_another(run, cli):
