@@ -34,7 +34,7 @@ def test_twins_belong_together_also_in_other_environments_and_with_other_seeds()
         ("again", agent("ad_pqn", "local")),
     ]
     looks = looks_of(AGENTS, runs)
-    assert [(one.palette, one.index) for one in looks.values()] == [
+    assert [(one.palette, one.shade) for one in looks.values()] == [
         ("first", 0),
         ("first", 1),
         ("twin", 1),
@@ -45,7 +45,7 @@ def test_twins_belong_together_also_in_other_environments_and_with_other_seeds()
 def test_kinds_without_twins_have_a_colour_for_each_name():
     runs = [(rule, resolve_fit("digits", rule, seeds=1)) for rule in ("backprop", "coagent", "gevb")]
     looks = looks_of(FITS, runs)
-    assert [(one.palette, one.index, one.dash) for one in looks.values()] == [("run", at, "solid") for at in range(3)]
+    assert [(one.palette, one.shade, one.dash) for one in looks.values()] == [("run", at, "solid") for at in range(3)]
 
 
 @pytest.mark.parametrize("is_twin", [None, True, False])

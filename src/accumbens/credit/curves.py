@@ -1,23 +1,36 @@
 """The picture of one fit: how well it predicts, and what every layer's update and units are like."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from accumbens.runs.tables import read_table
 
+
+class _Panel(NamedTuple):
+    """One of the panels of layers; `bounds` are what its numbers lie between, if anything is known of that."""
+
+    title: str
+    axis: str
+    bounds: tuple[float, float] | None = None
+
+
+_RIGHT_ANGLE = (0, 90)  # what points further away makes the axis longer
 _PANELS = {
-    "angle": "angle with the exact gradient (°)",
-    "sign_agreement": "sign agreement with it",
-    "update_norm": "norm of the update",
-    "entropy": "entropy of a unit (nats)",
-    "sparsity": "fraction of active units",
+    "angle": _Panel("Angle with the exact gradient", "angle (°)", _RIGHT_ANGLE),
+    "sign_agreement": _Panel("Sign agreement with the exact gradient", "fraction of parameters", (0, 1)),
+    "update_norm": _Panel("Norm of the update", "norm"),
+    "entropy": _Panel("Entropy of a unit's choice", "entropy (nats)", (0, math.log(2))),
+    "sparsity": _Panel("Active units", "fraction of units", (0, 1)),
 }
-_SPLITS = {"train": "0.6", "valid": "tab:orange", "test": "tab:blue"}
+_SPLITS = {"train": ("training", "0.6"), "valid": ("validation", "#d04a00"), "test": ("test", "#0072b2")}
 
 
 def draw_fit(metrics: Path, picture: Path, title: str) -> None:
@@ -34,21 +47,25 @@ def draw_fit(metrics: Path, picture: Path, title: str) -> None:
     columns = list(rows[0])
     score = "accuracy" if "test_accuracy" in columns else "loss"
     # Not pyplot, which would choose a window system for the whole process.
-    figure = Figure(figsize=(12, 6.4), layout="constrained")
+    figure = Figure(figsize=(10.5, 6), layout="constrained")
     first, *panels = figure.subplots(2, 3).flat
-    for split, colour in _SPLITS.items():
+    for split, (name, colour) in _SPLITS.items():
         if f"{split}_{score}" in columns:
-            _draw(first, epochs, values(f"{split}_{score}"), colour, split)
-    _finish(first, score if score == "accuracy" else "loss (mean squared error)")
+            _draw(first, epochs, values(f"{split}_{score}"), colour, name)
+    classifies = score == "accuracy"
+    scored = _Panel("Accuracy", "fraction correct", (0, 1)) if classifies else _Panel("Loss", "mean squared error")
+    _finish(first, scored)
     num_layers = sum(column.startswith("angle_") for column in columns)
+    names = [*(f"layer {number}" for number in range(1, num_layers)), "output layer"]
     colours = colormaps["viridis"](np.linspace(0.1, 0.9, num_layers))
-    for axes, (name, label) in zip(panels, _PANELS.items(), strict=True):
-        layers = [column for column in columns if column.startswith(f"{name}_")]
-        for number, (column, colour) in enumerate(zip(layers, colours, strict=False), start=1):
-            _draw(axes, epochs, values(column), colour, f"layer {number}")
-        _finish(axes, label)
-    figure.suptitle(f"{title}   {len(seeds)} seed{'s' if len(seeds) > 1 else ''}, mean and range", fontsize=10)
-    figure.savefig(picture, dpi=110)
+    for axes, (name, panel) in zip(panels, _PANELS.items(), strict=True):
+        for number, (layer, colour) in enumerate(zip(names, colours, strict=False), start=1):
+            if f"{name}_{number}" in columns:
+                _draw(axes, epochs, values(f"{name}_{number}"), colour, layer)
+        _finish(axes, panel)
+    spread = f"{len(seeds)} seeds, mean and range" if len(seeds) > 1 else "1 seed"
+    figure.suptitle(f"{title}, {spread}", fontsize=12)
+    figure.savefig(picture, dpi=120)
 
 
 def _draw(axes: Axes, epochs: Sequence[float], values: np.ndarray, colour: object, label: str) -> None:
@@ -57,8 +74,16 @@ def _draw(axes: Axes, epochs: Sequence[float], values: np.ndarray, colour: objec
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, lw=0)
 
 
-def _finish(axes: Axes, label: str) -> None:
-    axes.set(xlabel="epochs", ylabel=label)
+def _finish(axes: Axes, panel: _Panel) -> None:
+    axes.set(xlabel="epochs", ylabel=panel.axis)
+    axes.set_title(panel.title, fontsize=10)
     axes.grid(alpha=0.25)
+    if panel.bounds == _RIGHT_ANGLE:
+        axes.yaxis.set_major_locator(MultipleLocator(30))
+    if panel.bounds:
+        low, high = panel.bounds
+        air = 0.03 * (high - low)  # a line at the bound is seen whole
+        bottom, top = axes.get_ylim() if axes.has_data() else panel.bounds
+        axes.set_ylim(min(low - air, bottom), max(high + air, top))
     if axes.has_data():
-        axes.legend(frameon=False, fontsize=7)
+        axes.legend(frameon=False, fontsize=8)

@@ -189,7 +189,7 @@ class Fits(Kind[FitConfig]):
         """Draw scores, and what every layer's update and units are like."""
         from accumbens.credit.curves import draw_fit
 
-        draw_fit(metrics, picture, f"{self.place(config)}   {config.rule}")
+        draw_fit(metrics, picture, f"{self.place(config)}: {config.rule}")
 
     def heading(self, config: FitConfig) -> list[str]:
         """Return task, rule and layers."""

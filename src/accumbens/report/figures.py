@@ -39,7 +39,7 @@ def overview(runs: Sequence[Run], prefix: str, families: Sequence[str]) -> list[
 
 def _curve(key: str, run: Run, series: Series, family: int) -> Curve:
     seen = look(family, run.is_twin if run.chapter.has_twins else None)
-    return Curve(key=key, name=run.label, colour=(seen.palette, seen.index), series=series, dash=seen.dash)
+    return Curve(key=key, name=run.label, colour=(seen.palette, seen.shade), series=series, dash=seen.dash)
 
 
 def of_one_run(run: Run, prefix: str) -> list[Chart]:

@@ -28,18 +28,18 @@ class Look(NamedTuple):
 
     Attributes:
         palette: one of `PALETTES`.
-        index: of the colour in it.
+        shade: place of the colour in it.
         dash: of the line, as plotly calls it.
     """
 
     palette: str
-    index: int
+    shade: int
     dash: str
 
     @property
     def colour(self) -> str:
         """The colour on white paper."""
-        return PALETTES[self.palette][self.index]
+        return PALETTES[self.palette][self.shade]
 
     def line(self) -> dict[str, Any]:
         """Return the same as matplotlib's `plot` takes it."""

@@ -1,39 +1,57 @@
 """The learning curve of one run as a picture."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
+from accumbens.runs.looks import Look
 from accumbens.runs.tables import read_table
 
+_TRAINING = "0.45"
+_PALEST = 0.3  # of the run's colour in that of the first cell
 
-def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str) -> None:
-    """Draw training return per seed, and the greedy evaluation of every prefix of cells, over environment steps."""
+
+def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str, look: Look) -> None:
+    """Draw training return per seed, and the greedy evaluation of every prefix of cells, over environment steps.
+
+    Args:
+        metrics: the run's `metrics.csv`.
+        evaluations: its `evaluations.csv`.
+        picture: the file to write.
+        title: of the picture.
+        look: of the run: the full network has its colour, and shorter prefixes paler ones.
+    """
     # Not pyplot, which would choose a window system for the whole process.
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     training = read_table(metrics)
-    for seed in sorted({row["seed"] for row in training}, key=int):
+    seeds = sorted({row["seed"] for row in training}, key=int)
+    for seed in seeds:
         rows = [row for row in training if row["seed"] == seed and row["mean_return"] != "nan"]
-        label = "training, mean of 100 episodes" if seed == training[0]["seed"] else None
-        axes.plot(*_columns(rows, "step", "mean_return"), color="black", alpha=0.6, lw=1.2, label=label)
+        label = "training, mean of the last 100 episodes" + (", each seed" if len(seeds) > 1 else "")
+        axes.plot(
+            *_columns(rows, "step", "mean_return"), color=_TRAINING, lw=1, label=label if seed == seeds[0] else None
+        )
     evaluated = read_table(evaluations)
     prefixes = sorted({int(row["cells"]) for row in evaluated})
-    colours = colormaps["viridis"](np.linspace(0.15, 0.85, max(len(prefixes), 1)))
-    for cells, colour in zip(prefixes, colours, strict=False):
+    for cells, share in zip(prefixes, np.linspace(1, _PALEST, len(prefixes))[::-1], strict=True):
         rows = [row for row in evaluated if int(row["cells"]) == cells]
         steps = sorted({int(row["step"]) for row in rows})
         means = [np.mean([float(row["mean_return"]) for row in rows if int(row["step"]) == step]) for step in steps]
-        label = "greedy, full network" if cells == prefixes[-1] else f"greedy, cells 1 to {cells}"
-        axes.plot(steps, means, "o-", color=colour, ms=4, lw=1, label=label)
-    axes.set(xlabel="environment steps", ylabel="return", title=title)
+        colour, full = 1 - share * (1 - np.array(to_rgb(look.colour))), cells == prefixes[-1]
+        label = "full network" if full else "cell 1" if cells == 1 else f"cells 1 to {cells}"
+        axes.plot(steps, means, "o-", color=colour, ms=4, lw=2 if full else 1.2, label=f"greedy, {label}")
+    axes.set(xlabel="environment steps", ylabel="return of an episode", title=title)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.grid(alpha=0.25)
     if axes.has_data():
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=9)
     figure.savefig(picture, dpi=130)
 
 
-def _columns(rows: list[dict[str, str]], *names: str) -> list[list[float]]:
+def _columns(rows: list[Mapping[str, str]], *names: str) -> list[list[float]]:
     return [[float(row[name]) for row in rows] for name in names]

@@ -181,10 +181,11 @@ class Agents(Kind[RunConfig]):
 
     def draw(self, config: RunConfig, metrics: Path, evaluations: Path, picture: Path) -> None:
         """Draw training returns and greedy evaluations."""
+        from accumbens.runs.looks import looks_of
         from accumbens.training.curves import draw_curve
 
-        title = f"{config.env}   {config.algo}, {config.settings.credit} credit"
-        draw_curve(metrics, evaluations, picture, title)
+        title = f"{config.env}: {config.algo}, {config.settings.credit} credit"
+        draw_curve(metrics, evaluations, picture, title, looks_of(self, [(title, config)])[title])
 
     def tracked(self, row: Mapping[str, Any]) -> dict[str, float]:
         """Return the numbers of a chunk, or the greedy return of a prefix of cells."""
