@@ -43,6 +43,9 @@ def test_the_last_line_is_json(parallel_run):
         "final_return": result["final_return"],
         "eval_return": result["eval_return"],
         "wall_seconds": result["wall_seconds"],
+        "session_steps": 8192,
+        "train_seconds": result["train_seconds"],
+        "compile_seconds": result["compile_seconds"],
         "steps_per_second": result["steps_per_second"],
         "run": str(parallel_run.path),
         "interrupted": False,
@@ -53,7 +56,9 @@ def test_the_last_line_is_json(parallel_run):
     assert result["eval_return"] == [float(row["mean_return"]) for row in greedy[-2:]]
     assert all(9 <= value <= 500 for value in result["final_return"] + result["eval_return"])
     assert result["wall_seconds"] > 0
-    assert result["steps_per_second"] > 0
+    assert 0 < result["train_seconds"] < result["wall_seconds"]
+    assert 0 < result["compile_seconds"] < result["wall_seconds"]
+    assert result["steps_per_second"] == pytest.approx(8192 * 2 / result["train_seconds"], rel=0.01)
 
 
 def test_people_are_shown_progress_and_where_to_look(replay_run):

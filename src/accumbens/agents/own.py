@@ -1,5 +1,8 @@
 """Cells and readouts of the user's own, checked before a run is compiled with them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from accumbens import registration
 from accumbens.agents.protocol import EnvironmentFacts
 from accumbens.agents.settings import CommonSettings
@@ -20,12 +23,17 @@ def check_own_parts(settings: CommonSettings, env: EnvironmentFacts) -> None:
     """
     cell, readout = registration.CELLS.get(settings.cell), registration.READOUTS.get(settings.readout)
     features = action_codes(env).shape[1] if settings.action_conditioning else None
-    try:
-        if readout is not None:
-            part = f"readout={settings.readout}"
+    if readout is not None:
+        with _named(f"readout={settings.readout}"):
             check_readout(readout)
-        if cell is not None:
-            part = f"cell={settings.cell}"
+    if cell is not None:
+        with _named(f"cell={settings.cell}"):
             check_cell_with(cell, make_readout(settings, HIDDEN), features=features)
+
+
+@contextmanager
+def _named(part: str) -> Iterator[None]:
+    try:
+        yield
     except AccumbensError as error:
         raise AccumbensError(f"{part} cannot be used: {error}") from error

@@ -96,6 +96,8 @@ def run() -> None:
     Ctrl-C can reach JAX while it compiles; taking the interpreter down then ends in a segmentation fault. Nothing is
     left to do there: files are closed, and what asked to be called at the end is called.
     """
+    # XLA alarms users about what they can do nothing about ("Very slow compile?"); its errors are exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         main()
     except SystemExit as end:

@@ -17,7 +17,7 @@ from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
-from accumbens.runs.result import Result, mean_and_all
+from accumbens.runs.result import Result, mean_and_all, speed_text
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
 from accumbens.runs.words import Names, Plan, Words
@@ -35,7 +35,7 @@ class FitResult(Result):
         test_accuracy: the same of the test examples.
         valid_loss: cross-entropy in nats, or mean squared error.
         test_loss: the same of the test examples.
-        updates_per_second: updates of all seeds over the wall time of this session's learning.
+        updates_per_second: updates of all seeds over `train_seconds`.
     """
 
     task: str
@@ -215,10 +215,9 @@ class Fits(Kind[FitConfig]):
             rows["test accuracy"] = mean_and_all(result.test_accuracy, 4)
             rows["validation"] = mean_and_all(result.valid_accuracy, 4)
         rows["test loss"] = mean_and_all(result.test_loss, 4)
-        rows["updates"] = (
-            f"{result.updates:,} ({result.epochs:.4g} epochs) in {result.wall_seconds:.0f} s, "
-            f"{result.updates_per_second:,.0f} updates/s"
-        )
+        epochs = f"{result.updates:,} ({result.epochs:.4g} epochs)"
+        rows["updates"] = f"{epochs} in {result.wall_seconds:,.0f} s, compiling and evaluations included"
+        rows["speed"] = speed_text(result, result.updates_per_second, self.words.step)
         return rows
 
     def line(self, result: FitResult) -> str:

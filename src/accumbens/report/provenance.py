@@ -19,20 +19,23 @@ def _table(runs: Sequence[Run]) -> Markup:
     rows = []
     for run in runs:
         seconds = run.seconds
-        speed = f"{run.steps * run.seeds / seconds:,.0f}" if seconds and run.steps else "–"
+        speed = (run.meta.get("result") or {}).get(f"{run.kind.words.step}s_per_second")
         hardware = run.meta.get("hardware") or {}
         rows.append(
             [
                 run.name,
                 str(run.meta.get("started") or "–")[:16].replace("T", " "),
                 f"{seconds:,.0f}" if seconds else "–",
-                speed,
+                f"{speed:,.0f}" if speed else "–",
                 _devices(hardware),
                 _commit(run.meta)[:12] or "–",
             ]
         )
     heads = ["run", "started", "seconds", f"{steps}/s", "hardware", "commit"]
-    caption = f"Wall time over all sessions, compilation and evaluations included; {steps} of all seeds together"
+    caption = (
+        f"Wall time over all sessions, compiling and evaluations included; {steps}/s: {steps} of all seeds over the "
+        "seconds in which the last session learned"
+    )
     return table(caption, heads, rows, texts=(1, 4, 5))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from accumbens.errors import EnvironmentFailedError
 from accumbens.runs import checkpoints
+from accumbens.runs.compiling import compile_seconds, told_of_waiting
 from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import run_chunks
@@ -40,6 +41,8 @@ class Session:
             self._evaluations = Table(run.evaluations, ["step", "seed", *job.evaluation_columns])
         self._earlier_seconds = float(run.read_meta()["wall_seconds"])
         self._begin = time.perf_counter()
+        self._learned = 0.0
+        self._compiled_before = compile_seconds()
         self._saved: int | None = None
         self._evaluated = 0
 
@@ -56,14 +59,14 @@ class Session:
         job.require_continues(self._run)
         for note in job.notes:
             report.message(note)
-        per_second = job.prepare()
+        with told_of_waiting(report.message):
+            per_second = job.prepare()
         state = self._first_state()
         first = job.step_of(state)
         self._tracker = make_tracker(self._track, self._run, self._kind.to_document(job.config), first)
         if per_second:
             report.projected((job.total - first) / per_second, per_second * len(job.seeds))
         report.start(first, job.total)
-        begin = time.perf_counter()
         try:
             state = self._learn(state)
         except (NotFiniteError, EnvironmentFailedError) as error:
@@ -73,8 +76,7 @@ class Session:
         finally:
             if self._tracker:
                 self._tracker.close()
-        step, seconds = job.step_of(state), time.perf_counter() - begin
-        return self._finish(step, (step - first) * len(job.seeds) / seconds)
+        return self._finish(first, job.step_of(state))
 
     def _first_state(self) -> Any:
         job, run = self._job, self._run
@@ -114,9 +116,11 @@ class Session:
         return state
 
     def _chunk(self, state: Any) -> Any:
-        job, before, begin = self._job, self._job.step_of(state), time.perf_counter()
+        job, before = self._job, self._job.step_of(state)
+        begin, compiled = time.perf_counter(), compile_seconds()
         state, rows, score = job.advance(state, self._evaluated, self._report.message)
-        seconds, step = time.perf_counter() - begin, job.step_of(state)
+        seconds, step = time.perf_counter() - begin - (compile_seconds() - compiled), job.step_of(state)
+        self._learned += seconds
         if rows:
             self._log(self._metrics, step, rows)
         self._report.progress(step, score, (step - before) * len(job.seeds) / seconds)
@@ -128,7 +132,8 @@ class Session:
 
     def _evaluate(self, state: Any) -> Any:
         step = self._job.step_of(state)
-        state, rows = self._job.evaluate(state, self._evaluated)
+        with told_of_waiting(self._report.message):
+            state, rows = self._job.evaluate(state, self._evaluated)
         self._log(self._evaluations, step, rows)
         self._evaluated = step
         self._report.evaluated(step, rows)
@@ -158,10 +163,13 @@ class Session:
     def _wall_seconds(self) -> float:
         return self._earlier_seconds + time.perf_counter() - self._begin
 
-    def _finish(self, step: int, per_second: float) -> Result:
+    def _finish(self, first: int, step: int) -> Result:
         run, job = self._run, self._job
+        per_second = (step - first) * len(job.seeds) / self._learned if self._learned else 0.0
         self._kind.draw(job.config, run.metrics, run.evaluations, run.curve)
+        seconds = {"train_seconds": self._learned, "compile_seconds": compile_seconds() - self._compiled_before}
         common = {"seeds": job.seeds, "run": str(run.path), "interrupted": step < job.total}
+        common |= {"session_steps": step - first} | {name: round(value, 3) for name, value in seconds.items()}
         wall_seconds = round(self._wall_seconds(), 3)
         result = self._kind.come_to(job, run, step, round(per_second, 1), wall_seconds=wall_seconds, **common)
         run.write_meta(wall_seconds=wall_seconds, result=result.document())

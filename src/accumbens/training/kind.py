@@ -14,7 +14,7 @@ from accumbens.presets import PRESETS, resolve_preset
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
-from accumbens.runs.result import Result, mean_and_all
+from accumbens.runs.result import Result, mean_and_all, speed_text
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
 from accumbens.runs.words import Names, Plan, Words
@@ -43,7 +43,7 @@ class AgentResult(Result):
         steps: environment steps of each seed.
         final_return: mean return of the last 100 training episodes; NaN before the first has ended.
         eval_return: mean return of the full network in the last evaluation; empty before the first.
-        steps_per_second: environment steps of all seeds over the wall time of this session's training.
+        steps_per_second: environment steps of all seeds over `train_seconds`.
     """
 
     env: str
@@ -218,11 +218,11 @@ class Agents(Kind[RunConfig]):
 
     def summary(self, result: AgentResult) -> dict[str, str]:
         """Return training and greedy return, and how long the run was."""
-        speed = f"{result.steps_per_second:,.0f} steps/s"
         return {
             "final return": f"{mean_and_all(result.final_return)}  mean of the last 100 training episodes",
             "greedy return": f"{mean_and_all(result.eval_return)}  full network, last evaluation",
-            "steps": f"{result.steps:,} in {result.wall_seconds:.0f} s, {speed}",
+            "steps": f"{result.steps:,} in {result.wall_seconds:,.0f} s, compiling and evaluations included",
+            "speed": speed_text(result, result.steps_per_second, self.words.step),
         }
 
     def line(self, result: AgentResult) -> str:
