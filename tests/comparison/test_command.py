@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -57,3 +58,38 @@ def test_what_cannot_be_compared_is_one_clear_line(make, make_fit, cli):
     assert (code, out) == (2, "")
     assert err.startswith("error: agents and fits cannot be compared with one another: ")
     assert len(err.splitlines()) == 1
+
+
+def test_several_environments_have_a_table_each_before_all_together(make, cli):
+    runs = [make(f"a{env}", [50.0, 60.0], env=env) for env in ("CartPole-v1", "Acrobot-v1")]
+    code, out, err = cli(
+        *runs, make("b", [70.0, 80.0], credit="backprop"), make("c", [1.0, 2.0], env="Acrobot-v1", credit="backprop")
+    )
+    assert (code, err) == (0, "")
+    blocks = [block.splitlines() for block in out.split("\n\n")]
+    tables = {block[0]: [line.split() for line in block[1:]] for block in blocks}
+    assert tables["CartPole-v1"] == [
+        ["group", "seeds", "IQM", "mean"],
+        ["ad_pqn/local", "2", "55.0", "[50.0,", "60.0]", "55.0", "[50.0,", "60.0]"],
+        ["ad_pqn/backprop", "2", "75.0", "[70.0,", "80.0]", "75.0", "[70.0,", "80.0]"],
+    ]
+    assert tables["Acrobot-v1"][2][:3] == ["ad_pqn/backprop", "2", "1.5"]
+    places = list(tables)
+    assert (
+        places.index("CartPole-v1")
+        < places.index("Acrobot-v1")
+        < places.index("2 environments together, normalised scores")
+    )
+    code, out, _ = cli(*runs, "--json", "--quiet")
+    found = json.loads(out)
+    assert found["normalised"]
+    assert found["environments"]["CartPole-v1"][0]["mean"] == [55.0, 50.0, 60.0]
+    assert found["environments"]["CartPole-v1"][0]["scores"] == [50.0, 60.0]
+
+
+def test_numbers_are_not_broken_in_narrow_terminals(make, cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    long = "a_name_that_is_rather_long_for_a_folder_of_runs"
+    _, out, _ = cli(make(f"{long}_1", [50.0, 60.0]), make(f"{long}_2", [52.0, 60.0]), "--by", "run")
+    assert out.count("[50.0, 60.0]") == 2
+    assert re.search(r"-1\.0 \[-\d+\.\d, \d+\.\d\]", out), "the difference of the interquartile means"

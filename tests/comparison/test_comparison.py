@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from accumbens import stats
 from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
@@ -13,6 +16,7 @@ from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.comparing import Scale
 from accumbens.runs.directory import RunDirectory
+from accumbens.runs.looks import PALETTES
 from accumbens.runs.tables import read_table, to_json
 from accumbens.training.comparing import RANDOM, REFERENCES
 from accumbens.training.episode_files import write_episodes
@@ -286,6 +290,17 @@ def test_a_comparison_can_be_written_and_drawn(make, tmp_path):
     write_comparison(found, tmp_path / "c.csv")
     with (tmp_path / "c.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    alone = [row for row in rows if row["env"]]
+    assert [(row["env"], row["group"], row["statistic"]) for row in alone] == [
+        (env, group, name)
+        for env in SCALES
+        for group in ("ad_pqn/local", "ad_pqn/backprop")
+        for name in ("iqm", "median", "mean")
+    ]
+    assert [(row["point"], row["environments"], row["normalised"]) for row in alone[2::3]] == [
+        (mean, "1", "False") for _ in SCALES for mean in ("55.0", "65.0")
+    ]
+    rows = rows[len(alone) :]
     assert [(row["group"], row["other"], row["statistic"]) for row in rows] == [
         *(("ad_pqn/local", "", name) for name in ("iqm", "median", "mean", "optimality_gap")),
         *(("ad_pqn/backprop", "", name) for name in ("iqm", "median", "mean", "optimality_gap")),
@@ -303,6 +318,9 @@ def test_a_comparison_can_be_written_and_drawn(make, tmp_path):
     assert rows[-1]["paired"] == "True"
     plain = json.loads(to_json(document(found)))
     assert plain["groups"][0]["mean"] == list(mean)
+    assert [(env, one["group"], one["mean"][0]) for env, own in plain["environments"].items() for one in own] == [
+        (env, group, mean) for env in SCALES for group, mean in (("ad_pqn/local", 55.0), ("ad_pqn/backprop", 65.0))
+    ]
     assert plain["groups"][0]["runs"][0]["returns"] == {"0": 50.0, "1": 60.0}
     assert plain["pairs"][0]["improvement"] == list(found.pairs[0].improvement)
     for ending in (".png", ".svg"):
@@ -315,3 +333,45 @@ def test_single_seeds_and_equal_scores_are_drawn_too(make, tmp_path):
     write_comparison(found, tmp_path / "c.csv")
     assert read_table(tmp_path / "c.csv")[0]["low"] == ""
     draw_comparison(found, tmp_path / "f.png")
+
+
+def test_every_place_has_the_statistics_of_its_own_runs(make):
+    runs = [make(f"a{env}", [1.0, 3.0], env=env) for env in ("CartPole-v1", "Acrobot-v1")]
+    found = compare(scores(*runs, make("b", [5.0, 9.0], credit="backprop")))
+    assert {env: [group.name for group in groups] for env, groups in found.alone.items()} == {
+        "CartPole-v1": ["ad_pqn/local", "ad_pqn/backprop"],
+        "Acrobot-v1": ["ad_pqn/local"],  # which the statistics of both groups do without
+    }
+    twin = found.alone["CartPole-v1"][1]
+    assert twin.scores == {"CartPole-v1": [5.0, 9.0]}
+    assert twin.summary == stats.summarise(twin.scores, target=None)
+    assert compare(scores(runs[0])).alone == {}
+
+
+def test_figures_have_a_colour_for_local_credit_and_one_for_the_twin(make, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *words, **options: drawn.append(figure))
+    runs = [make(f"b{env}", [7.0, 6.0], env=env, credit="backprop") for env in SCALES]
+    runs += [make(f"a{env}", [5.0, 6.0], env=env) for env in SCALES]
+    draw_comparison(compare(scores(*runs)), tmp_path / "f.png")
+    panels = {axes.get_title(): axes for axes in drawn[0].axes}
+    twin, local = to_rgb(PALETTES["twin"][0]), to_rgb(PALETTES["first"][0])
+    for title in (*SCALES, "interquartile mean", "mean"):
+        assert [bar.get_facecolor()[:3] for bar in panels[title].patches] == [twin, local]
+    for title in ("CartPole-v1", "interquartile mean"):
+        assert [text.get_text() for text in panels[title].get_yticklabels()] == [
+            "ad_pqn/backprop (2)",
+            "ad_pqn/local (2)",
+        ]
+    profiles = drawn[0].axes[-1]
+    assert [to_rgb(line.get_color()) for line in profiles.lines] == [twin, local]
+    assert (profiles.get_xlabel(), profiles.get_ylabel()) == ("normalised final return τ", "share of runs above τ")
+    assert panels["CartPole-v1"].get_xlabel() == "final return"
+
+
+def test_figures_of_runs_have_no_paths(make, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *words, **options: drawn.append(figure))
+    draw_comparison(compare(scores(make("a", [5.0, 6.0]), make("b", [5.0, 7.0])), ["run"]), tmp_path / "f.png")
+    assert [text.get_text() for text in drawn[0].axes[0].get_yticklabels()] == ["a (2)", "b (2)"]
+    assert str(tmp_path) not in " ".join(text.get_text() for text in drawn[0].findobj(Text))

@@ -200,7 +200,7 @@ def test_a_comparison_of_fits_can_be_written_and_drawn(make_fit, tmp_path):
         assert run == {"run": str(runs[0]), "task": task, "step": 40, "epoch": 4.0, "scores": {"0": 3.0, "1": 5.0}}
         draw_comparison(found, tmp_path / "f.svg")
         drawn = (tmp_path / "f.svg").read_text()
-        assert ("share of runs below τ" in drawn, "test_accuracy (%)" in drawn) == (
+        assert ("share of runs below τ" in drawn, "test accuracy (%)" in drawn) == (
             task == "diabetes",
             task == "digits",
         )

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.comparison import Comparison
+from accumbens.comparison import Comparison, Group
 from accumbens.comparison.table import intervals
 from accumbens.stats import Interval
 
@@ -40,6 +40,9 @@ class CompareView:
         """Print tables and notes; the notes even when quiet."""
         if not self._quiet:
             self._heading(comparison)
+            for place, groups in comparison.alone.items():
+                self._alone(comparison, place, groups)
+            self._together(comparison)
             self._groups(comparison)
             if comparison.pairs:
                 self._pairs(comparison)
@@ -51,25 +54,49 @@ class CompareView:
 
     def _heading(self, comparison: Comparison) -> None:
         metric = comparison.metric
-        unit = ", in %" if comparison.factor != 1 else "; less is better" if comparison.less_is_better else ""
+        unit = ", in %" if metric.percent else "; less is better" if metric.less_is_better else ""
         line = f"[bold]{metric.name}[/]: {metric.summary}{unit}; [95 % bootstrap interval]"
         self._console.print(line.replace("[95", r"\[95"))
+        self._console.print()
+
+    def _alone(self, comparison: Comparison, place: str, groups: Sequence[Group]) -> None:
+        """Print the table of one of several places."""
+        metric = comparison.metric
+        table = Table(box=None, pad_edge=False)
+        table.add_column("group", overflow="fold")
+        for column in ("seeds", "IQM", "mean"):
+            table.add_column(column, justify="right" if column == "seeds" else "left", no_wrap=True)
+        for group in groups:
+            found = [_text(one, metric.form, metric.factor) for one in (group.summary.iqm, group.summary.mean)]
+            table.add_row(escape(group.name), str(group.summary.seeds), *found)
+        self._console.print(f"[bold]{escape(place)}[/]", soft_wrap=True)
+        self._console.print(table)
+        self._console.print()
+
+    def _together(self, comparison: Comparison) -> None:
+        """Print what the next table is of, if it is not of scores as they are, or of several places."""
+        metric, words = comparison.metric, comparison.kind.words
+        count = len({place for group in comparison.groups for place in group.scores})
+        if comparison.alone:
+            title = f"{count} {words.place}s together" if count > 1 else next(iter(comparison.groups[0].scores))
+            self._console.print(f"[bold]{escape(title)}[/]" + ", normalised scores" * bool(comparison.scales))
         noun = metric.noun or metric.name
         for place, scale in comparison.scales.items():
             line = f"{place}: 0 is a {noun} of {scale.zero:g}, 1 of {scale.one:g}  ({scale.source})"
             self._console.print(f"[dim]{escape(line)}[/]", soft_wrap=True)
-        self._console.print()
+        if comparison.scales:
+            self._console.print()
 
     def _groups(self, comparison: Comparison) -> None:
         several = any(len(group.scores) > 1 for group in comparison.groups)
         # In one environment the median over environments is the mean.
         names = [name for name in intervals(comparison.groups[0].summary) if several or name != "median"]
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0) if several else (0, 1))
-        table.add_column("group", no_wrap=True)
+        table.add_column("group", overflow="fold")
         for column in ("seeds", f"{comparison.kind.words.place_key}s"):
-            table.add_column(column, justify="right")
+            table.add_column(column, justify="right", no_wrap=True)
         for name in names:
-            table.add_column(_TITLES[name])
+            table.add_column(_TITLES[name], no_wrap=True)
         for group in comparison.groups:
             found = [
                 _text(intervals(group.summary)[name], comparison.form, comparison.factor, lines=several)
@@ -88,7 +115,7 @@ class CompareView:
         for column in ("first", "second"):
             table.add_column(column, overflow="fold")
         for column in ("P(first better)", "IQM difference", "paired"):
-            table.add_column(column)
+            table.add_column(column, no_wrap=True)
         for pair in comparison.pairs:
             difference = _text(pair.difference, comparison.form, comparison.factor)
             paired = "by seed" if pair.paired else "–"

@@ -21,6 +21,8 @@ class Comparison(NamedTuple):
         metric: what the scores are, before they were put on a scale.
         by: what makes a group.
         groups: in the order in which their runs were met.
+        alone: by place, the groups that have runs there with the statistics of that place, scores as they are; empty if
+            there is a single place.
         pairs: of all groups that share places.
         scales: by place; empty for scores as they are.
         notes: what a reader must know.
@@ -30,6 +32,7 @@ class Comparison(NamedTuple):
     metric: Metric
     by: Sequence[str]
     groups: list[Group]
+    alone: dict[str, list[Group]]
     pairs: list[Pair]
     scales: dict[str, Scale]
     notes: list[str]
@@ -42,7 +45,7 @@ class Comparison(NamedTuple):
     @property
     def factor(self) -> float:
         """By what scores are multiplied to be shown."""
-        return 100.0 if self.metric.percent and not self.scales else 1.0
+        return self.metric.factor if not self.scales else 1.0
 
     @property
     def form(self) -> str:
@@ -86,8 +89,22 @@ def compare(
         summary = stats.summarise(scores, target=1.0 if scales else None)
         groups.append(Group(name, group, scores, summary))
     notes += remarks.few(groups, kind)
-    found = Comparison(kind, metric, by, groups, [], scales, notes)
+    found = Comparison(kind, metric, by, groups, _alone(runs, members), [], scales, notes)
     for x, y in itertools.combinations(groups, 2):
         if set(x.scores) == set(y.scores):
             found.pairs.append(pair(x, y, found.less_is_better))
     return found
+
+
+def _alone(runs: Sequence[RunScores], members: Mapping[str, list[RunScores]]) -> dict[str, list[Group]]:
+    """The groups in every place, those that the statistics over all places do without included."""
+    places: dict[str, list[Group]] = {run.place: [] for run in runs}
+    if len(places) == 1:
+        return {}
+    for place, groups in places.items():
+        for name, group in members.items():
+            here = [run for run in group if run.place == place]
+            if here:
+                scores = {place: scores_of(here, place, None)}
+                groups.append(Group(name, here, scores, stats.summarise(scores, target=None)))
+    return places

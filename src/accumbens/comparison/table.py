@@ -24,13 +24,23 @@ def intervals(summary: Summary) -> dict[str, Interval]:
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
-    """Return the comparison as JSON has it; intervals are [point, low, high]."""
+    """Return the comparison as JSON has it; intervals are [point, low, high].
+
+    Under the places' own name, such as `environments`, are the statistics of each of several, of scores as they are.
+    """
+    alone = {place: [_statistics(group) for group in groups] for place, groups in comparison.alone.items()}
     return {
+        _places(comparison): alone,
         "groups": [_group(group) for group in comparison.groups],
         "pairs": [pair._asdict() for pair in comparison.pairs],
         "scales": {place: scale._asdict() for place, scale in comparison.scales.items()},
         "notes": comparison.notes,
     }
+
+
+def _statistics(group: Group) -> dict[str, Any]:
+    (scores,) = group.scores.values()
+    return {"group": group.name, "seeds": group.summary.seeds, "scores": scores, **intervals(group.summary)}
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -62,14 +72,27 @@ def require_writable(path: Path, force: bool, picture: bool) -> None:
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write a row per group and statistic, and two per pair; what does not apply is empty."""
+    """Write a row per group and statistic, and two per pair; what does not apply is empty.
+
+    Of several places, the rows of each alone come first, of scores as they are; then those of all together.
+    """
     with path.open("w", newline="", encoding="utf-8") as file:
-        columns = ["group", "other", "statistic", "point", "low", "high", "seeds", _places(comparison)]
+        columns = [
+            comparison.kind.words.place_key,
+            "group",
+            "other",
+            "statistic",
+            "point",
+            "low",
+            "high",
+            "seeds",
+            _places(comparison),
+        ]
         writer = csv.DictWriter(file, [*columns, "normalised", "paired"], lineterminator="\n")
         writer.writeheader()
         for row in _rows(comparison):
             known = {key: value for key, value in row.items() if value == value}  # NaN: there is no interval
-            writer.writerow(known | {"normalised": bool(comparison.scales)})
+            writer.writerow({"normalised": bool(comparison.scales)} | known)
 
 
 def _places(comparison: Comparison) -> str:
@@ -78,6 +101,12 @@ def _places(comparison: Comparison) -> str:
 
 
 def _rows(comparison: Comparison) -> Iterator[dict[str, Any]]:
+    for place, groups in comparison.alone.items():
+        here = {comparison.kind.words.place_key: place, "normalised": False, _places(comparison): 1}
+        for group in groups:
+            for name, interval in intervals(group.summary).items():
+                known = {"group": group.name, "statistic": name, "seeds": group.summary.seeds}
+                yield here | known | interval._asdict()
     for group in comparison.groups:
         sizes = {"seeds": group.summary.seeds, _places(comparison): len(group.scores)}
         for name, interval in intervals(group.summary).items():

@@ -40,6 +40,11 @@ class Metric(NamedTuple):
     noun: str = ""
 
     @property
+    def factor(self) -> float:
+        """By what a score is multiplied to be shown."""
+        return 100.0 if self.percent else 1.0
+
+    @property
     def plural(self) -> str:
         """What several numbers are called."""
         return f"{self.noun or 'score'}s"
