@@ -71,7 +71,8 @@ def test_what_a_run_knows(run):
 
 def test_evaluation(run):
     played = run.evaluate(num_episodes=3)
-    assert played.returns.shape == played.lengths.shape == (2, 2, 3)
+    assert played.returns.shape == played.lengths.shape == played.cut.shape == (2, 2, 3)
+    assert not played.cut.any()
     np.testing.assert_array_equal(played.returns, played.lengths)  # as CartPole rewards
     assert isinstance(played.returns, np.ndarray)
     assert not np.array_equal(run.evaluate(3, epsilon=1.0).returns, played.returns)

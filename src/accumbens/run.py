@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from accumbens import kinds
 from accumbens.cli.run_view import RunView
@@ -52,10 +52,12 @@ class Played(NamedTuple):
     Attributes:
         returns: undiscounted sums of rewards.
         lengths: in steps.
+        cut: those that had not ended after 10,000 steps, in an environment without a time limit.
     """
 
     returns: Float[np.ndarray, "seeds cells episodes"]
     lengths: Int[np.ndarray, "seeds cells episodes"]
+    cut: Bool[np.ndarray, "seeds cells episodes"]
 
 
 class Run:
@@ -157,7 +159,7 @@ class Run:
             epsilon: probability of a random action.
 
         Returns:
-            returns and lengths of all episodes.
+            returns and lengths of all episodes, and which were cut.
 
         Raises:
             AccumbensError: a number cannot be used, the run is not of an agent, or it has no good checkpoint.
