@@ -18,13 +18,13 @@ from accumbens.runs.settings import format_value
 def tasks() -> str:
     """All tasks: name, what it is, how often its data are passed through."""
     rows = [(f"`{name}`", entry.summary, f"{entry.epochs:,}") for name, entry in TASKS.items()]
-    return markdown_table(("task", "what it is", "epochs, unless asked"), rows)
+    return markdown_table(("task", "what it is", "default epochs"), rows)
 
 
 def rules() -> str:
-    """All rules: name, and what every layer is told."""
+    """All rules: name, and what every layer receives."""
     return markdown_table(
-        ("rule", "what every layer is told"), [(f"`{name}`", entry.summary) for name, entry in RULES.items()]
+        ("rule", "what every layer receives"), [(f"`{name}`", entry.summary) for name, entry in RULES.items()]
     )
 
 
@@ -182,5 +182,5 @@ def reads() -> str:
         memory = "; ".join(dict.fromkeys(fate(audit, found) for found in read_by_hidden)) or "–"
         told_all = " or ".join(dict.fromkeys(told(row) for row in hidden))
         rows.append((f"`{name}`", told_all, weights, "yes" if active else "no", memory))
-    header = ("rule", "told of the outcome", "weights of other layers", "activity of layers above", "memory")
+    header = ("rule", "signal about the outcome", "weights of other layers", "activity of layers above", "memory")
     return markdown_table(header, rows)

@@ -4,7 +4,7 @@ They are written as GitHub reads them: $`…`$ in a sentence, and a fenced block
 """
 
 from typing import Any
-from xml.etree.ElementTree import Element, fromstring
+from xml.etree.ElementTree import Element
 
 import latex2mathml.converter
 from markdown import Markdown

@@ -111,7 +111,7 @@ def conditioning(run: str, probe: str) -> str:
         entries = [_response([float(row["td_error"]) for row in asked if int(row["cell"]) == cell]) for cell in cells]
         exact = f"{float(asked[0]['exact']):.2f}" if key[0] == "late" else "–"
         table.append((text, *entries, exact))
-    return markdown_table(("TD error", *(f"cell {cell}" for cell in cells), "of who knows the values"), table)
+    return markdown_table(("TD error", *(f"cell {cell}" for cell in cells), "under exact values"), table)
 
 
 def alignment(folder: str) -> str:

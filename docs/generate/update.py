@@ -103,8 +103,8 @@ def pictures() -> Iterator[tuple[Path, bytes]]:
 
 
 def pages() -> list[Path]:
-    """All pages of the documentation."""
-    return sorted(DOCS.rglob("*.md"))
+    """The README, and all pages of the documentation."""
+    return [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
 
 def main() -> int:
