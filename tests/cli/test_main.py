@@ -12,9 +12,10 @@ from accumbens.cli import main as entry
 from accumbens.cli.arguments import parse_pairs
 from accumbens.cli.options import known_options
 from accumbens.cli.top_help import GROUPS
-from accumbens.envs import registry
+from accumbens.envs import registry, trainable
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
+from accumbens.runs import compiling
 
 HEAVY = ["jax", "gymnasium", "matplotlib", "numpy", "equinox", "optax", "gymnax", "rich.progress"]
 
@@ -305,6 +306,31 @@ def test_envs_are_listed(cli):
     assert "LunarLander-v3" in listed.json["gymnasium"]
     for name in [*registry.device_environments(), "LunarLander-v3"]:
         assert name in shown.out
+    assert "FrozenLake-v1" not in shown.out, "its observations are numbers of states"
+
+
+def test_envs_that_need_an_extra_are_marked(cli, monkeypatch):
+    monkeypatch.setattr(trainable, "missing_extras", lambda: ["box2d"])
+    shown, missing = cli("envs").out, cli("envs", "--json").json["missing_extra"]
+    assert missing["LunarLander-v3"] == "box2d"
+    assert set(missing.values()) == {"box2d"}
+    assert "LunarLander-v3 (box2d)" in shown
+    assert 'needs an extra that is not installed: pip install "accumbens[box2d]"' in shown
+
+
+@pytest.mark.parametrize("tracker", ["wandb", "tensorboard"])
+def test_a_dry_run_refuses_a_tracker_that_is_not_installed(cli, monkeypatch, tracker):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    outcome = cli("train", "CartPole-v1", "--dry-run", "--track", tracker)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"error: --track {tracker} needs a package that is not installed: ")
+
+
+def test_a_dry_run_compiles_nothing(cli):
+    for words in (["train", "CartPole-v1"], ["train", "minatar/breakout", "ad_dqn"], ["fit", "digits", "gevb"]):
+        before = compiling.compile_seconds()
+        assert cli(*words, "--dry-run").code == 0
+        assert compiling.compile_seconds() == before, words
 
 
 def test_algos_are_listed(cli):

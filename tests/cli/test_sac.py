@@ -12,6 +12,7 @@ from accumbens.agents.settings import SACSettings
 from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError
 from accumbens.runs.tables import read_table
+from accumbens.training import sac_learner
 from accumbens.training.config import resolve_config
 from accumbens.training.job import make_job
 from accumbens.training.kind import AGENTS
@@ -50,7 +51,8 @@ def test_a_configuration_survives_its_file(tmp_path):
     assert AGENTS.read(tmp_path / "config.toml") == config
 
 
-def test_a_dry_run_needs_no_sbx(cli):
+def test_a_dry_run_counts_without_making_anything(cli, monkeypatch):
+    monkeypatch.setattr(sac_learner, "require_sac", lambda: None)
     outcome = cli(*WORDS, "--dry-run", "--json")
     assert outcome.code == 0, outcome.err
     # Pendulum: 3 observations, 1 action; the actor has a mean and a deviation per action, a critic sees both.
@@ -86,9 +88,10 @@ def test_discrete_actions_are_refused(cli, env, message):
     assert (outcome.code, outcome.err) == (2, f"error: {message}\n")
 
 
-def test_without_sbx_the_error_says_how_to_install_it(cli, monkeypatch, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_without_sbx_the_error_says_how_to_install_it(cli, monkeypatch, tmp_path, more):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    outcome = cli(*WORDS)
+    outcome = cli(*WORDS, *more)
     assert outcome.code == 2
     assert outcome.err.startswith("error: algorithm 'sac' needs SBX, which is not installed: run 'uv sync --extra sac'")
     assert """'pip install "accumbens[sac]"'""" in outcome.err

@@ -66,7 +66,7 @@ def test_bad_input_is_one_line(tmp_path, cli):
     for words, message in (
         ([tmp_path / "none"], "there is nothing at"),
         ([tmp_path], "there is no run at"),
-        ([], "give at least one run"),
+        ([], "no RUN is given"),
     ):
         code, _, err = cli(*words, "-o", tmp_path / "r.html")
         assert code == 2

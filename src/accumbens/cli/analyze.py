@@ -25,24 +25,24 @@ def analyze(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Picture what each cell represents, and compare its local gradient with that of backpropagation along training.
+    """Picture what each cell represents, and compare its local gradient with backpropagation over training.
 
-    Every network that the run kept plays first, so it is looked at in states that it gets into. The folder gets
-    figures as PNG and SVG and the numbers behind them as CSV: two principal components over states × actions,
-    sizes of activity and values early and late, units by scenario, and alignment.
+    Every stored network plays first, so that it is analysed in states that it visits. The folder gets figures (PNG and
+    SVG) and the numbers behind them (CSV): two principal components over states × actions, norms of activity and
+    values early and late, units by scenario, and alignment with backpropagation.
 
     Args:
         run: the run's directory.
-        output: Folder to write.
+        output: Folder for the results.
         force: Replace an earlier analysis; without it, existing results are never overwritten.
-        step: Snapshot that is pictured, and the last that is followed.
-        seed: Seed that is pictured; sizes and alignment are of all seeds.
-        states: States that the pictures show.
-        steps: Steps that each of 8 copies of the environment is played for, by every network.
-        transitions: Transitions, of those played, that gradients are means of; a multiple of 64 if more than that.
+        step: Snapshot to picture, and the last one of the curves over training.
+        seed: Seed to picture; norms and alignment are over all seeds.
+        states: Number of states in the pictures.
+        steps: Steps that every network plays in each of 8 copies of the environment.
+        transitions: Transitions over which gradients are averaged; a multiple of 64 if more than 64.
         epsilon: Probability of a random action.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
     """
     from rich.console import Console
     from rich.progress import Progress

@@ -34,7 +34,7 @@ def default(text: str) -> Any:
     return tyro.conf.arg(help_behavior_hint=f"(default: {text})")
 
 
-RUN = tyro.conf.arg(metavar="RUN", help="The run's directory.")
+RUN = tyro.conf.arg(metavar="RUN", help="Directory of the run.")
 RunPath = Annotated[Path, tyro.conf.Positional, RUN]
 RUNS = tyro.conf.arg(metavar="RUN…", help="Directories of runs.", help_behavior_hint="(required)")
 RunPaths = Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS]

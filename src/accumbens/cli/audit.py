@@ -8,16 +8,14 @@ import tyro
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 from accumbens.cli.start import Changes
 
-TARGET = tyro.conf.arg(
-    metavar="TASK|ENV|RUN", help="Environment, or task, or the directory or config.toml of a run or a fit."
-)
+TARGET = tyro.conf.arg(metavar="TASK|ENV|RUN", help="Environment or task, or the directory or config.toml of a run.")
 LAYERS = tyro.conf.arg(aliases=["--layers"])
-LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset of an environment's agent, or a task's rule.")
+LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset for an environment, or rule for a task.")
 
 
 def audit(
     target: Annotated[str, tyro.conf.Positional, TARGET],
-    algo: Annotated[str | None, tyro.conf.Positional, LEARNER, default("ad_pqn; backprop of a task")] = None,
+    algo: Annotated[str | None, tyro.conf.Positional, LEARNER, default("ad_pqn; backprop for a task")] = None,
     /,
     *,
     net_arch: Annotated[
@@ -30,22 +28,22 @@ def audit(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Prove what each cell or layer learns from: what its update reads, and whether anything crosses.
+    """Prove what each cell or layer learns from: what its update reads, and whether gradients cross.
 
-    Of an agent: whose errors each cell's update reads, and whether a gradient crosses a cell or a step. Of a rule:
-    whose activity and weights each layer's update reads, and what it is told of the error. Everything is derived from
-    the computation itself. Exits with 1 if it claims to be local and is not; rules claim nothing.
+    For an agent: whose errors each cell's update reads, and whether a gradient crosses a cell or a time step. For a
+    rule: whose activity and weights each layer's update reads, and what it knows of the error. Everything is derived
+    from the computation itself. Exits with 1 if an agent claims to be local and is not; rules claim nothing.
 
     Args:
         target: environment, task or run.
         algo: preset or rule.
-        net_arch: Hidden units of every cell, such as 128,96; only their number matters here.
+        net_arch: Hidden units of every cell, such as 128,96; the audit depends only on how many cells there are.
         credit: Where the gradient stops: at every cell (local) or nowhere (backprop).
         data: Folder with the task's files.
-        set_: Change settings of the preset, as in 'accumbens train', or of the rule, as in 'accumbens fit'.
-        fast: Only read the traced program; compute no derivatives and disturb nothing.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but what is wrong, and that on standard error.
+        set_: Change settings, as in 'accumbens train' and 'accumbens fit'.
+        fast: Only read the traced program, without computing derivatives or perturbing anything.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only what is wrong, on standard error.
     """
     from accumbens.cli.audit_view import print_audit, print_failure
     from accumbens.cli.terminal import print_json
@@ -86,7 +84,7 @@ def _asked_for(target: str, method: str | None, options: dict[str, Any], changes
         if name not in kind.options:
             owners = " and ".join(f"{other.words.name}s" for other in kinds.all_kinds() if name in other.options)
             raise AccumbensError(
-                f"{_flag(name)} cannot be used with the {kind.words.place} {target}: it is of {owners}"
+                f"{_flag(name)} cannot be used with the {kind.words.place} {target}: it is for {owners}"
             )
     if "layers" in kind.options and "net_arch" in options:
         options["layers"] = options.pop("net_arch")

@@ -10,7 +10,7 @@ from accumbens.cli.arguments import Flag, default, parsed
 RUNS = tyro.conf.arg(
     metavar="RUN…", help="Run directories, or folders of runs such as an experiment's.", help_behavior_hint="(required)"
 )
-METRIC = default("final_return; of fits: test_accuracy, in regression test_loss")
+METRIC = default("final_return; for fits: test_accuracy, or test_loss in regression")
 OUTPUT = tyro.conf.arg(aliases=["-o"])
 FIGURE = parsed("figure", str, "FILE")
 
@@ -19,7 +19,7 @@ def compare(
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, RUNS],
     /,
     *,
-    by: Annotated[str | None, parsed("by", str, "KEY,KEY,…"), default("algo,credit; of fits: rule")] = None,
+    by: Annotated[str | None, parsed("by", str, "KEY,KEY,…"), default("algo,credit; for fits: rule")] = None,
     metric: Annotated[str | None, parsed("metric", str, "METRIC"), METRIC] = None,
     step: Annotated[int | None, parsed("step", int, "N"), default("the last of each run")] = None,
     epoch: Annotated[float | None, parsed("epoch", float, "N"), default("the last of each fit")] = None,
@@ -32,24 +32,24 @@ def compare(
 ) -> int:
     """Compare groups of runs: interquartile mean, median, mean, optimality gap, probability of improvement.
 
-    All with 95 % stratified bootstrap intervals (Agarwal et al., 2021). Runs are all of agents, or all of fits. Twins,
-    which differ in credit only, are paired by seed, and so are fits whose seeds had the same data, batches and initial
-    network. Returns of several environments are normalised: 0 is random actions, 1 the AD agent of its paper.
+    All with 95 % stratified bootstrap intervals (Agarwal et al., 2021). Runs are either all agents or all fits. Twins,
+    which differ in credit only, are paired by seed, and so are fits whose seeds share data, batches and initial
+    network. Returns of several environments are normalised: 0 is random play, 1 the AD agent of its paper.
 
     Args:
         runs: runs.
-        by: What makes a group: algo, env, credit, of fits rule, task, and run, or any setting.
-        metric: final_return: last 100 training episodes; eval_return: last greedy evaluation during training; episodes:
-            what 'accumbens evaluate' played greedily. Of fits: test_, valid_ or train_accuracy, test_, valid_ or
-            train_loss.
-        step: Environment steps, or updates of fits, at which runs are compared.
-        epoch: Passes through the training data at which fits are compared.
-        scale: CSV file with the columns env (of fits: task), zero, one: the numbers that are the scores 0 and 1.
-        output: CSV file to write the statistics to.
-        figure: Picture to draw: intervals, probabilities of improvement, performance profiles (.png, .svg or .pdf).
+        by: What defines a group: algo, env, credit, rule, task, run, or any setting.
+        metric: final_return (mean of the last 100 training episodes), eval_return (last greedy evaluation during
+            training), or episodes (greedy episodes of 'accumbens evaluate'). For fits: accuracy or loss, as in
+            test_accuracy, valid_loss or train_loss.
+        step: Environment steps (for fits: updates) at which runs are compared.
+        epoch: For fits: passes through the training data at which they are compared.
+        scale: CSV file with the columns env (for fits: task), zero and one: the results that count as scores 0, 1.
+        output: CSV file for the statistics.
+        figure: Figure to draw: intervals, probabilities of improvement, performance profiles (.png, .svg or .pdf).
         force: Replace existing files; without it, existing results are never overwritten.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
     """
     from rich.console import Console
 

@@ -31,9 +31,9 @@ def evaluate(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Play episodes with what each run has learned: the full network and every prefix of cells.
+    """Let trained agents play: with the full network, and with every prefix of cells.
 
-    The first states are the same for every run, seed and prefix. Every episode is a row of a CSV file in the run's
+    Initial states are the same for every run, seed and prefix. Every episode becomes a row of a CSV file in the run's
     folder episodes/; existing results are never overwritten. RUN may also be an exported agent, or hf://USER/REPO,
     beside which nothing is written.
 
@@ -41,8 +41,8 @@ def evaluate(
         runs: directories of runs.
         num_episodes: Episodes per seed, ε and prefix of cells.
         epsilon: Probabilities of a random action, such as 0,0.05; 0 plays greedily.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
     """
     from accumbens.cli.evaluation_view import EvaluationView
     from accumbens.cli.terminal import print_json

@@ -33,19 +33,19 @@ def experiment(
     quiet: Flag = False,
     checkpoint_seconds: Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")] = 60.0,
 ) -> int:
-    """Run all of an experiment; the same command continues where it stopped. Ends with a table and a figure.
+    """Run all of an experiment, and end with a table and a figure; the same command continues where it stopped.
 
     Args:
         name: experiment.
-        budget: smoke: does it run, in two minutes; desk: a night on two cores; paper: the publication's own size.
+        budget: smoke (does it run at all: two minutes), desk (a night on two cores) or paper (the publication's size).
         output: Folder of all runs; the experiment's are in experiments/NAME-BUDGET there.
-        data: Folder with the files of the tasks that are fitted, in their standard formats.
-        only: Only the runs whose ENV/ALGO/VARIANT, or TASK/RULE/VARIANT, matches, such as '*breakout*' or '*/local'.
-        draw: Train nothing; table and figure of what there is.
-        export: Copy thinned curves, configurations, table and figure to a folder, small enough to be committed.
-        dry_run: Print what would run and how far it is, and stop.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        data: For fits: folder with the tasks' files, in their standard formats.
+        only: Only runs whose ENV/ALGO/VARIANT or TASK/RULE/VARIANT matches, such as '*breakout*' or '*/local'.
+        draw: Train nothing; make table and figure of the runs that exist.
+        export: Copy thinned curves, configurations, table and figure to a folder that is small enough to commit.
+        dry_run: Print what would run and how far each run is, and stop.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
         checkpoint_seconds: Seconds between checkpoints.
     """
     from accumbens.cli.experiment_view import ExperimentView, state_of
@@ -57,7 +57,7 @@ def experiment(
     variable = asked.kind.experimenting.data_variable
     if data is not None and not variable:
         noun = f"{asked.kind.words.name}s"
-        raise AccumbensError(f"data={data!r} cannot be used: {asked.name} is of {noun}, which need no data")
+        raise AccumbensError(f"data={data!r} cannot be used: {asked.name} consists of {noun}, which need no data")
     if data is not None and not Path(data).expanduser().is_dir():
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
     runs = execute.select(asked.runs, only)
@@ -110,7 +110,7 @@ def experiments(*, json: Flag = False) -> int:
     """List the experiments.
 
     Args:
-        json: Print one line of JSON.
+        json: Print one line of JSON on standard output.
     """
     from rich.console import Console
     from rich.table import Table

@@ -28,23 +28,23 @@ def export(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Write a folder that accumbens.load opens anywhere: weights, configuration, curves, card, an agent's video.
+    """Write a folder that accumbens.load opens anywhere: weights, configuration, curves, model card, video.
 
-    It is for acting or predicting; a run is continued from its own directory. Nothing in the folder is code.
+    It is for acting and predicting; to continue a run, use its own directory. The folder contains no code.
 
     Args:
         run: directory.
         output: The folder.
         force: Replace an earlier export; without it, existing results are never overwritten.
-        seed: Whose network; the first one, so that it is not chosen by its results.
-        step: Which snapshot of the network.
+        seed: Seed whose network is exported; by default the first, so that it is not chosen by its results.
+        step: Snapshot of the network.
         without_video: Leave out the GIF of an episode.
-        licence: Of the weights, as the card says it.
-        push: Upload the folder to the Hugging Face Hub too; needs the extra hub and a token that may write.
+        licence: Licence of the weights, for the model card.
+        push: Also upload the folder to the Hugging Face Hub; needs the extra hub and a token with write access.
         private: Make the repository on the Hub private.
-        update: Replace what the repository on the Hub holds already.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        update: Replace what the repository on the Hub already contains.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
     """
     from rich.console import Console
     from rich.markup import escape

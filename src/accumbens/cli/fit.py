@@ -10,7 +10,7 @@ from accumbens.cli.start import DEFAULTS, Run, resolve, start
 TASK = tyro.conf.arg(
     metavar="TASK", help="Task, or the path of a CSV or NumPy file; 'accumbens tasks' lists the tasks."
 )
-RULE = tyro.conf.arg(metavar="RULE", help="How the layers learn; 'accumbens rules' lists the rules.")
+RULE = tyro.conf.arg(metavar="RULE", help="Learning rule; 'accumbens rules' lists them.")
 NET_ARCH = tyro.conf.arg(aliases=["--net-arch"])
 DATA = default("ACCUMBENS_DATA, else from OpenML if the task needs data")
 
@@ -30,14 +30,14 @@ def fit(
     data: Annotated[str | None, parsed("data", str, "FOLDER"), DATA] = None,
     run: Run = DEFAULTS,
 ) -> int:
-    """Fit a network to a task by a rule; all seeds learn side by side in one program.
+    """Fit a network to a task by a learning rule.
 
     Args:
         task: task.
         rule: rule.
         layers: Units of every hidden layer, such as 64,64; none for no hidden layer.
         epochs: Passes through the training data.
-        evaluations: How often to evaluate, evenly spread, after the evaluation before the first update.
+        evaluations: Number of evaluations, evenly spread, besides the one before the first update.
         data: Folder with the task's files, in their standard formats.
         run: what every run can be given.
     """

@@ -4,37 +4,47 @@ from accumbens.cli.arguments import Flag
 
 
 def envs(*, json: Flag = False) -> int:
-    """List the environments.
+    """List the environments that agents can be trained in; what needs an extra that is not installed is marked.
 
     Args:
-        json: Print one line of JSON.
+        json: Print one line of JSON on standard output.
     """
+    from rich.columns import Columns
     from rich.console import Console
+    from rich.markup import escape
 
     from accumbens.envs import registry
+    from accumbens.envs.trainable import PACKAGES, host_environments, missing_extras
     from accumbens.runs.tables import to_json
 
-    ours, suite = registry.device_environments(), registry.control_suite_environments()
-    others = registry.gymnasium_environments()
+    ours, others, missing = registry.device_environments(), host_environments(), missing_extras()
+    suite = [name for name in others if name in registry.control_suite_environments()]
+    gymnasium = [name for name in others if name not in suite]
+    needed = {name: extra for name, extra in others.items() if extra in missing}
     if json:
-        print(to_json({"device": ours, "control_suite": suite, "gymnasium": others}))
+        print(to_json({"device": ours, "control_suite": suite, "gymnasium": gymnasium, "missing_extra": needed}))
         return 0
-    console = Console()
-    console.print("[bold]on the device[/] (compiled with the agent, fast)")
-    for name in ours:
-        console.print(f"  {name}", highlight=False)
-    console.print("[bold]DeepMind Control Suite, on the host[/] (the extra dmc; bang-bang actions)")
-    console.print("  " + "  ".join(suite), highlight=False)
-    console.print("[bold]Gymnasium, on the host[/] (Box observations; Discrete actions, or Box ones made bang-bang)")
-    console.print("  " + "  ".join(others), highlight=False)
+    console = Console(highlight=False)
+    for title, names in (
+        ("on the device: compiled together with the agent, fast", ours),
+        ("DeepMind Control Suite, on the host: continuous actions are made bang-bang", suite),
+        ("Gymnasium, on the host: Box observations; discrete actions, or continuous ones made bang-bang", gymnasium),
+    ):
+        console.print(f"[bold]{title}[/]", soft_wrap=True)
+        marked = [f"{name} [yellow]({needed[name]})[/]" if name in needed else name for name in names]
+        console.print(Columns(marked, padding=(0, 2), equal=True))
+    console.print("and any environment of your own: module:id", style="dim")
+    for extra in dict.fromkeys(needed.values()):
+        install = escape(f'pip install "{PACKAGES[extra]}"')
+        console.print(f"[yellow]({extra})[/] needs an extra that is not installed: {install}", soft_wrap=True)
     return 0
 
 
 def algos(*, json: Flag = False) -> int:
-    """List the presets.
+    """List the presets of agents.
 
     Args:
-        json: Print one line of JSON.
+        json: Print one line of JSON on standard output.
     """
     from rich.console import Console
     from rich.table import Table
@@ -60,7 +70,7 @@ def tasks(*, json: Flag = False) -> int:
     """List the tasks that networks are fitted to.
 
     Args:
-        json: Print one line of JSON.
+        json: Print one line of JSON on standard output.
     """
     from accumbens.credit.tasks.registry import TASKS
 
@@ -68,10 +78,10 @@ def tasks(*, json: Flag = False) -> int:
 
 
 def rules(*, json: Flag = False) -> int:
-    """List the rules by which layers learn.
+    """List the learning rules.
 
     Args:
-        json: Print one line of JSON.
+        json: Print one line of JSON on standard output.
     """
     from accumbens.credit.registry import RULES
 

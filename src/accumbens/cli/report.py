@@ -18,22 +18,22 @@ def report(
     /,
     *,
     output: Annotated[Path, OUTPUT] = Path("report.html"),
-    title: Annotated[str | None, parsed("title", str, "TEXT"), default("what was run")] = None,
+    title: Annotated[str | None, parsed("title", str, "TEXT"), default("the runs' names")] = None,
     force: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
     """Write one self-contained HTML page about runs: curves with intervals, cell by cell, tables, settings, provenance.
 
-    Agents and fits may be together; of fits it shows scores, and layer by layer how updates and units are.
+    Agents and fits may be mixed. For fits it shows scores and, layer by layer, alignment, entropy and sparsity.
 
     Args:
         runs: runs.
         output: The page.
         title: Title of the page.
         force: Replace an existing file; without it, existing results are never overwritten.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -45,7 +45,7 @@ def report(
     from accumbens.runs.outputs import require_free
 
     if not runs:
-        raise AccumbensError("give at least one run: its directory, or a folder of runs")
+        raise AccumbensError("no RUN is given: expected the directory of a run, or a folder of runs")
     require_free(output, force)
     replaced = output.exists()
     console = Console(stderr=json or quiet, highlight=False)

@@ -18,22 +18,23 @@ def resume(
     track: Track = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> int:
-    """Continue a run from its newest good checkpoint, as if it had never stopped; or make it longer.
+    """Continue a run from its newest good checkpoint, as if it had never stopped, or make it longer.
 
     Args:
         run: the run's directory.
-        total_timesteps: Environment steps of each seed that an agent's run shall have now: more than before.
-        epochs: Passes through the training data that a fit shall have now: more than before.
-        length: The same for a run of any kind, in its own unit.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
-        track: Log to TensorBoard or Weights & Biases too.
+        total_timesteps: New length of an agent's run, in environment steps of each seed: more than before.
+        epochs: New length of a fit, in passes through the training data: more than before.
+        length: New length of a run of any kind, in its own unit.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
+        track: Also log to TensorBoard or Weights & Biases.
         checkpoint_seconds: Seconds between checkpoints.
     """
     from accumbens import kinds
     from accumbens.cli.run_view import RunView
     from accumbens.errors import AccumbensError
     from accumbens.runs import launch
+    from accumbens.runs.names import option_of
 
     kind, _, _ = kinds.open_run(run)
     given = {"total_timesteps": total_timesteps, "epochs": epochs, "length": length}
@@ -41,8 +42,8 @@ def resume(
     for name, value in given.items():
         if name not in (kind.words.length, "length"):
             raise AccumbensError(
-                f"{name}={value} cannot be used: {run} was made by 'accumbens {kind.words.verb}', and its length is "
-                f"{kind.words.length}; --length N takes that"
+                f"{name}={value} cannot be used: {run} was made by 'accumbens {kind.words.verb}', whose length is "
+                f"given by {option_of(kind.words.length)} N or --length N"
             )
     if len(given) > 1:
         raise AccumbensError(f"{' and '.join(given)} say the same: give one of them")

@@ -11,11 +11,11 @@ FOLDERS = tyro.conf.arg(metavar="FOLDER", help="Folders of runs.", help_behavior
 
 
 def runs(folders: Annotated[tuple[Path, ...], tyro.conf.Positional, FOLDERS] = (), /, *, json: Flag = False) -> int:
-    """List the runs in a folder: how far each is, and what it came to.
+    """List the runs in a folder: how far each is, and its score.
 
     Args:
         folders: of runs.
-        json: Print one line of JSON.
+        json: Print one line of JSON on standard output.
     """
     from rich.console import Console
     from rich.markup import escape

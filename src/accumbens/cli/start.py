@@ -25,25 +25,25 @@ class Options:
     seed: Annotated[int, parsed("seed", int, "N")] = 0
     """The first seed."""
     seeds: Annotated[int, parsed("seeds", int, "N")] = 1
-    """Independent seeds, which learn side by side in one program."""
+    """Number of independent seeds, trained side by side in one program."""
     set_: Changes = ()
-    """Change settings, such as --set learning_rate=1e-3; --dry-run lists them all."""
+    """Change settings, as in --set learning_rate=1e-3; 'accumbens settings' and --dry-run list them all."""
     from_: Annotated[str | None, parsed("from", str, "RUN[@STEP][:SEED]"), FROM, default("a new network")] = None
-    """Begin from the network of another run: each seed from its own, or all from one."""
+    """Start from the network of another run: each seed from its own, or all from one."""
     output: Annotated[Path, OUTPUT] = Path("runs")
     """Folder of all runs, in which this one gets a folder of its own."""
     name: Annotated[str | None, parsed("name", str, "NAME"), default("date and time")] = None
     """Name of the run."""
     resume: Flag = False
-    """Continue the run of that --name if there is one."""
+    """Continue the run with that --name if there is one."""
     dry_run: Flag = False
-    """Print the resolved configuration and its cost, and stop."""
+    """Print all settings, what they mean and what the run would cost, and stop."""
     json: Flag = False
-    """Print one line of JSON on standard output, last; everything else goes to standard error."""
+    """Print the result as one line of JSON on standard output; everything else goes to standard error."""
     quiet: Flag = False
-    """Print nothing but warnings, and those on standard error."""
+    """Print only warnings, on standard error."""
     track: Track = None
-    """Log to TensorBoard or Weights & Biases too."""
+    """Also log to TensorBoard or Weights & Biases."""
     checkpoint_seconds: CheckpointSeconds = 60.0
     """Seconds between checkpoints."""
 
@@ -79,8 +79,10 @@ def start(kind: Any, config: Any, options: Options) -> int:
     from accumbens.errors import AccumbensError
     from accumbens.runs import launch
     from accumbens.runs.origin import parse_origin
+    from accumbens.runs.tracking import require_usable
 
     origin = None if options.from_ is None else parse_origin(options.from_)
+    require_usable(options.track, options.checkpoint_seconds)
     if options.dry_run:
         print_plan(kind, config, origin, options.json)
         return 0

@@ -10,7 +10,7 @@ from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 from accumbens.cli.start import SET
 from accumbens.errors import AccumbensError
 
-RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of an algorithm.")
+RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of a preset.")
 MAX_STEPS = 1000
 PROBES = "{reward-omission,reward-shift}"
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FILE")
@@ -30,7 +30,7 @@ def watch(
     fps: Annotated[
         int | None,
         parsed("fps", int, "N"),
-        default("as fast as it really is if the simulator says so, 15 for MinAtar, otherwise 30"),
+        default("the simulator's real time if it has one, 15 for MinAtar, otherwise 30"),
     ] = None,
     probe: Annotated[str | None, parsed("probe", str, PROBES), default("no probe but a video")] = None,
     seeds: Annotated[int | None, parsed("seeds", int, "N"), default("10")] = None,
@@ -42,34 +42,34 @@ def watch(
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Make a video of one episode: the game and, in step with it, each cell's value of what it does and its TD error.
+    """Make a video of one episode: the game and, in step with it, the value and the TD error of every cell.
 
-    A GIF needs nothing more; an MP4 needs ffmpeg. What has no picture of its own is shown by its observation.
+    GIF works everywhere; MP4 needs ffmpeg. An environment without pictures is shown by its observations.
 
-    With --probe, classical conditioning instead: RUN, a run or just the name of an algorithm, says what is to learn. It
-    is trained on the built-in task probe/conditioning, unless RUN is of that task, and then gets trials in which the
+    With --probe, it runs an experiment of classical conditioning instead. RUN is a run or the name of a preset: it is
+    trained on the built-in task probe/conditioning, unless RUN is such a run, and then gets trials in which the
     reward comes without a cue, or is omitted, or shifted. A figure shows the TD error of every cell around cue and
     reward before, early in and after learning; two tables beside it have the numbers.
 
     Args:
         run: directory.
-        output: The video; its ending, .gif or .mp4, says the format. For a probe the figure: .png, .svg or .pdf.
-        terminal: Show the episode here, live, instead of writing a video; Ctrl-C ends it.
-        seed: Whose network plays.
-        step: Which snapshot of the network plays: 0 is untrained.
+        output: The video, .gif or .mp4; for a probe the figure, .png, .svg or .pdf.
+        terminal: Show the episode live in the terminal instead of writing a video; Ctrl-C ends it.
+        seed: Seed whose network plays.
+        step: Snapshot that plays; 0 is the untrained network.
         episode_seed: Seed of the episode's random numbers.
         epsilon: Probability of a random action; 0 plays greedily.
-        max_steps: Steps after which the video ends if the episode does not.
+        max_steps: Most steps of the video.
         fps: Steps shown per second.
         probe: Run an experiment of classical conditioning.
-        seeds: Of a probe: independent seeds to train.
-        total_timesteps: Of a probe: environment steps of each seed.
-        credit: Of a probe: where the gradient stops, at every cell (local) or nowhere (backprop).
-        set_: Of a probe: change settings, as in 'accumbens train'.
-        runs: Of a probe: folder that its runs are kept in.
+        seeds: For a probe: number of independent seeds.
+        total_timesteps: For a probe: environment steps of each seed.
+        credit: For a probe: where the gradient stops, at every cell (local) or nowhere (backprop).
+        set_: For a probe: change settings, as in 'accumbens train'.
+        runs: For a probe: folder of its runs.
         force: Replace an existing file; without it, existing results are never overwritten.
-        json: Print one line of JSON on standard output, last; everything else goes to standard error.
-        quiet: Print nothing but warnings, and those on standard error.
+        json: Print the result as one line of JSON on standard output; everything else goes to standard error.
+        quiet: Print only warnings, on standard error.
     """
     from accumbens.cli.terminal import print_json
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from accumbens.credit.checker import check_rule
 from accumbens.credit.config import FitConfig
 from accumbens.credit.diagnostics import Diagnostics
-from accumbens.credit.program import Evaluation, FitState, make_program
+from accumbens.credit.program import Data, Evaluation, FitState, make_program
 from accumbens.credit.protocol import Network
 from accumbens.credit.registry import RULES, rule_entry
 from accumbens.credit.tasks.description import describe, to_table
@@ -47,7 +48,7 @@ class Fitting(Job[FitState]):
             except AccumbensError as error:
                 raise AccumbensError(f"rule={config.rule} cannot be used: {error}") from error
         program = make_program(self.task, rule, config.rule_settings)
-        self._data, self.updates_per_epoch = program.data, program.updates_per_epoch
+        self._host_data, self.updates_per_epoch = program.data, program.updates_per_epoch
         self.total = config.epochs * program.updates_per_epoch
         self.notes = list(self.task.notes)
         self._evaluations = min(config.evaluations, self.total)
@@ -63,9 +64,14 @@ class Fitting(Job[FitState]):
         self.classifies = self.task.facts.kind == "classification"
         self.columns = [
             *("epoch", "learning_loss"),
-            *(f"{split}_{what}" for split in self._data.splits for what in self._scored()),
+            *(f"{split}_{what}" for split in self._host_data.splits for what in self._scored()),
             *(f"{name}_{layer}" for name in Diagnostics._fields for layer in range(1, self._layers_of(name) + 1)),
         ]
+
+    @cached_property
+    def _data(self) -> Data:
+        """The data on the device, where they are put when the first update is done."""
+        return jax.tree.map(jnp.asarray, self._host_data)
 
     def _scored(self) -> list[str]:
         return ["loss", "accuracy"] if self.classifies else ["loss"]

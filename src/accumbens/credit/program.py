@@ -55,7 +55,7 @@ class FitState(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What all seeds share on the device; `train` is empty where data are generated."""
+    """What all seeds share; `train` is empty where data are generated."""
 
     train: Any
     splits: dict[str, Any]
@@ -84,7 +84,7 @@ class Program(NamedTuple):
     """The fit as pure functions, not yet compiled.
 
     Attributes:
-        data: what `advance` and `evaluate` are given.
+        data: what `advance` and `evaluate` are given; still in the memory of the host.
         updates_per_epoch: updates of one pass through the training data.
         init: makes the state of all seeds.
         advance: runs that many updates.
@@ -189,9 +189,8 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
     splits = {"valid": task.valid, "test": task.test}
     if not isinstance(train, Stream):
         splits["train"] = Examples(train.x[:TRAIN_EXAMPLES], train.y[:TRAIN_EXAMPLES])
-    on_device = jax.tree.map(jnp.asarray, Data(() if isinstance(train, Stream) else train, splits))
     return Program(
-        on_device,
+        Data(() if isinstance(train, Stream) else train, splits),
         updates_per_epoch,
         lambda seeds: FitState(jax.vmap(init_seed)(seeds), jnp.zeros((), jnp.int32)),
         advance,

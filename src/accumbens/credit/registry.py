@@ -50,52 +50,52 @@ class RuleEntry(NamedTuple):
 
 RULES: dict[str, RuleEntry] = {
     "backprop": RuleEntry(
-        "the exact gradient, carried backwards through the weights of the layers above",
+        "the exact gradient, sent backwards through the weights of the layers above",
         ConventionalSettings(),
         "backprop:make_backprop",
     ),
     "straight-through": RuleEntry(
-        "the exact gradient of units that are drawn on or off, as if they passed on their input",
+        "backpropagation through stochastic binary units, as if they passed on their pre-activation",
         StraightThroughSettings(),
         "straight_through:make_straight_through",
     ),
     "straight-through-gated": RuleEntry(
-        "the same, through the units that were on only (the code released with Gupta et al., 2021)",
+        "the same, but only through units that were on (the code released with Gupta et al., 2021)",
         StraightThroughSettings(),
         "straight_through:make_straight_through_gated",
     ),
     "feedback-alignment": RuleEntry(
-        "the error, carried backwards through fixed random weights",
+        "feedback of the error through fixed random weights, layer by layer",
         ConventionalSettings(),
         "feedback_alignment:make_feedback_alignment",
     ),
     "direct-feedback-alignment": RuleEntry(
-        "the error of the output, through one fixed random matrix, straight to every layer",
+        "feedback of the output's error straight to every layer, through fixed random weights",
         ConventionalSettings(),
         "feedback_alignment:make_direct_feedback_alignment",
     ),
     "coagent": RuleEntry(
-        "one number, the reward less a baseline: every unit is an agent that learns by REINFORCE",
+        "one scalar, the reward minus a baseline: every unit is an agent that learns by REINFORCE",
         CoagentSettings(),
         "coagent:make_coagent",
     ),
     "coagent-actor-critic": RuleEntry(
-        "one number, what a critic of the next layer's units makes of what this layer's did",
+        "one scalar, the value that a critic of the next layer's units gives to this layer's actions",
         CoagentActorCriticSettings(),
         "coagent_actor_critic:make_coagent_actor_critic",
     ),
     "coagent-action-value": RuleEntry(
-        "one number, the reward: every unit learns what each of its actions is worth",
+        "one scalar, the reward: every unit learns the value of each of its actions",
         CoagentActionValueSettings(layers=(64,)),
         "coagent_action_value:make_coagent_action_value",
     ),
     "vectorised-backprop": RuleEntry(
-        "the error vector times the exact signal of the unit, in vectorised networks",
+        "the output's error vector times the exact gradient of the unit, in vectorised networks",
         VectorisedSettings(),
         "gevb:make_vectorised_backprop",
     ),
     "gevb": RuleEntry(
-        "the error vector of the output and nothing else, in vectorised networks (256-128 units; the paper: 1024-512)",
+        "the output's error vector and nothing else, in vectorised networks (256-128 units; the paper: 1024-512)",
         VectorisedSettings(),
         "gevb:make_gevb",
     ),

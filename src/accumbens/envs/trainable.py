@@ -1,0 +1,51 @@
+"""Which environments on the host can be trained, and which package they need, without making any."""
+
+import importlib.util
+from typing import Any
+
+from accumbens.envs import registry
+
+_NEEDS = {"gymnasium.envs.box2d": "box2d", "gymnasium.envs.mujoco": "mujoco"}
+"""By where Gymnasium's own environments are: the extra that brings what they need."""
+
+_MODULES = {"box2d": ("Box2D",), "dmc": ("dm_control",), "mujoco": ("mujoco", "imageio")}
+"""What an extra brings."""
+
+PACKAGES = {"box2d": "accumbens[box2d]", "dmc": "accumbens[dmc]", "mujoco": "gymnasium[mujoco]"}
+"""What is to be installed for an extra."""
+
+_NOT_TRAINABLE = ("gymnasium.envs.toy_text",)
+"""Where those of Gymnasium's own environments are whose observations are no Box of numbers."""
+
+_WITHOUT_MUJOCO_3 = ("Pusher-v4",)
+
+
+def host_environments() -> dict[str, str]:
+    """Return the environments on the host that can be trained, each with the extra it needs; empty for none.
+
+    What others registered is listed too, although nobody knows whether it can be trained before it is made.
+    """
+    import gymnasium
+
+    found = dict.fromkeys(registry.control_suite_environments(), "dmc")
+    for name in registry.gymnasium_environments():
+        home = gymnasium.registry[name].entry_point
+        if name not in _WITHOUT_MUJOCO_3 and _can_be_made(home):
+            found[name] = next((extra for place, extra in _NEEDS.items() if _is_in(home, place)), "")
+    return found
+
+
+def missing_extras() -> list[str]:
+    """Return the extras that environments need and that are not installed."""
+    return [extra for extra, names in _MODULES.items() if not all(map(importlib.util.find_spec, names))]
+
+
+def _can_be_made(home: Any) -> bool:
+    """Whether an entry point is no function of Gymnasium's that only says where an environment has gone."""
+    if isinstance(home, str):
+        return not any(_is_in(home, place) for place in _NOT_TRAINABLE)
+    return getattr(home, "__module__", "") != "gymnasium.envs"
+
+
+def _is_in(home: Any, place: str) -> bool:
+    return isinstance(home, str) and home.startswith(place)
