@@ -15,6 +15,7 @@ from accumbens.experiments.panels import draw_figure
 from accumbens.experiments.tables import end_table, write_summary
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.experimenting import Panel, read_begun
+from accumbens.runs.looks import look
 from accumbens.runs.tables import Table
 
 QUOTED = Beside({"digits/coagent/a": 1.5}, "a paper")
@@ -66,7 +67,9 @@ def figure(monkeypatch, tmp_path):
     monkeypatch.setattr(Figure, "savefig", keep)
 
     def call(curves):
-        draw_figure(EXPERIMENTING, "a title", curves, [tmp_path / "c.png"])
+        labels = dict.fromkeys(one.label for one in curves)
+        looks = {label: look(number, None) for number, label in enumerate(labels)}
+        draw_figure(EXPERIMENTING, "a title", curves, looks, [tmp_path / "c.png"])
         assert imread(tmp_path / "c.png").shape[2] == 4
         return drawn[-1]
 

@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
+from accumbens.experiments.files import load
 from accumbens.experiments.panels import caption, draw_figure
+from accumbens.experiments.summary import write
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.experimenting import Curve, Panel, read_begun
+from accumbens.runs.looks import PALETTES, look
 from accumbens.training.experimenting import EXPERIMENTING, Beside, quote_of
 from accumbens.training.published import Published
 
@@ -28,7 +33,9 @@ def figure(monkeypatch, tmp_path):
 
     def call(curves):
         pictures = [tmp_path / "c.png", tmp_path / "c.svg"]
-        draw_figure(EXPERIMENTING, "title", curves, pictures)
+        labels = dict.fromkeys(curve.label for curve in curves)
+        looks = {label: look(number, False) for number, label in enumerate(labels)}
+        draw_figure(EXPERIMENTING, "title", curves, looks, pictures)
         assert imread(pictures[0]).shape[2] == 4
         assert pictures[1].read_text().startswith("<?xml")
         return drawn[-1]
@@ -115,3 +122,47 @@ def test_nothing_was_run(figure):
 )
 def test_the_caption_says_how_many_seeds(seeds, text):
     assert caption("test examples", seeds) == f"test examples; {text}"
+
+
+def test_the_figure_can_be_read_where_pages_show_it(figure):
+    drawn = figure([curve(f"piecewise-random-walk, difficulty {n}", "x", [[1, 2]]) for n in range(5)])
+    width = drawn.get_figwidth()
+    sizes = [text.get_fontsize() for text in drawn.findobj(Text) if text.get_text()]
+    assert min(sizes) / 72 * 830 / width > 10, "pixels of letters in a page that is 830 pixels wide"
+    drawn.draw_without_rendering()
+    for axes in drawn.axes[:5]:
+        box = axes.title.get_window_extent()
+        assert (box.x0 >= 0, box.x1 <= width * drawn.dpi) == (True, True), axes.get_title()
+
+
+def test_steps_are_written_with_their_unit(figure):
+    long = Curve("A", "x", np.array([0.0, 1e6]), np.array([[1.0, 2.0]]), "environment steps", "return")
+    drawn = figure([long])
+    drawn.draw_without_rendering()
+    assert {"0", "1 M"} <= {tick.get_text() for tick in drawn.axes[0].get_xticklabels()}
+
+
+def test_local_credit_and_its_twin_have_the_colours_that_they_have_elsewhere(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *words, **options: drawn.append(figure))
+    experiment = load("family", "desk")
+    for run in experiment.runs:
+        there = run.directory(tmp_path)
+        there.path.mkdir(parents=True)
+        there.write_meta()
+        there.metrics.write_text("step,seed,mean_return,wall_seconds\n64,0,1,1\n128,0,2,2\n")
+        there.evaluations.write_text("step,seed,cells,episodes,mean_return\n128,0,1,1,2\n")
+    write(experiment, tmp_path)
+    lines = {line.get_label(): to_rgb(line.get_color()) for line in drawn[0].axes[0].lines}
+    for label, (palette, number) in LOOKS.items():
+        if label in lines:
+            assert lines[label] == to_rgb(PALETTES[palette][number]), label
+    assert {"ad_pqn/local", "ad_pqn/backprop"} <= set(lines)
+
+
+LOOKS = {
+    "ad_pqn/local": ("first", 0),
+    "ad_pqn/backprop": ("twin", 0),
+    "arq_pqn/local": ("first", 1),
+    "arq_pqn/backprop": ("twin", 1),
+}

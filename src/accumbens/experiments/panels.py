@@ -4,66 +4,59 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from accumbens.runs.experimenting import Curve, Experimenting
+from accumbens.runs.looks import Look
 from accumbens.stats import FEW_SEEDS, estimate
 
 _COLUMNS = 3
-_WIDTH = 4.4  # of a panel, in inches
-_LEAST_WIDTH = 7.4  # of the figure: the legend of a single panel needs it
-_LETTERS = 14  # of the title, in an inch
-_STYLES = ("-", "--", ":")
+_WIDTHS = (7.4, 8.6, 9.6)  # of a figure of one, two and three columns, in inches; pages show it about 830 pixels wide
+_HEIGHT = 2.8  # of a panel
+_LETTERS = 12  # of the title, in an inch
+_PANEL_LETTERS = 30  # of a panel's title, in a line
+_LEGEND = 3.1  # inches that a column of the legend needs
 _QUOTE_STYLES = (":", "--", "-.", (0, (1, 4)), (0, (6, 3, 1, 3, 1, 3)))
 _MARKERS = "os^Dv"
 _QUOTED = (0, (1, 2))  # a published number of the run itself
 _GREY = "0.35"
 
 
-def draw_figure(asked: Experimenting, title: str, curves: Sequence[Curve], pictures: Sequence[Path]) -> None:
+def draw_figure(
+    asked: Experimenting, title: str, curves: Sequence[Curve], looks: Mapping[str, Look], pictures: Sequence[Path]
+) -> None:
     """Draw mean and 95 % t-interval over seeds along training, and published end values as lines.
 
     Args:
         asked: what the kind of the runs says.
         title: of the figure.
         curves: of all panels, in their order.
+        looks: of every label.
         pictures: files to write; their endings say the format.
     """
-    styles = looks([curve.label for curve in curves])
     others = list(dict.fromkeys(quote.who for curve in curves for quote in curve.quotes if quote.who))
 
     def draw(axes: Axes, panel: str) -> None:
         here = [curve for curve in curves if curve.panel == panel]
         for curve in here:
-            axes.plot(curve.x, curve.values.mean(axis=0), lw=1.5, label=curve.label, **styles[curve.label])
-        _draw_quotes(axes, here, styles, others)
+            axes.plot(curve.x, curve.values.mean(axis=0), lw=1.5, label=curve.label, **looks[curve.label].line())
+        _draw_quotes(axes, here, looks, others)
         asked.scale(axes, here)
         limits = axes.get_ylim()  # of lines alone: the interval of two or three seeds can dwarf them
         for curve in here:
             if len(curve.values) > 1 and curve.x.size:
                 mean, interval = np.array([estimate(column) for column in curve.values.T.tolist()]).T
-                colour = styles[curve.label]["color"]
+                colour = looks[curve.label].colour
                 axes.fill_between(curve.x, mean - interval, mean + interval, color=colour, alpha=0.15, lw=0)
-        axes.set(title=panel, xlabel=here[0].over, ylabel=here[0].of, ylim=limits)
+        axes.set(xlabel=here[0].over, ylabel=here[0].of, ylim=limits)
+        axes.set_title("\n".join(textwrap.wrap(panel, _PANEL_LETTERS)), fontsize=10)
         axes.grid(alpha=0.25)
 
     panels = {panel: partial(draw, panel=panel) for panel in dict.fromkeys(curve.panel for curve in curves)}
     _draw_grid(f"{title}\n{caption(asked.caption, [len(curve.values) for curve in curves])}", panels, pictures)
-
-
-def looks(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the colour of the curves of each label, and a line style where there are more of them than colours."""
-    labels = list(dict.fromkeys(labels))
-    palette = colormaps["tab10" if len(labels) <= 10 else "tab20"]
-    return {
-        label: {"color": palette(index % palette.N), "ls": _STYLES[index // palette.N % len(_STYLES)]}
-        for index, label in enumerate(labels)
-    }
 
 
 def caption(what: str, seeds: Sequence[int]) -> str:
@@ -76,13 +69,11 @@ def caption(what: str, seeds: Sequence[int]) -> str:
     return text + (f" (fewer than {FEW_SEEDS}: rough)" if fewest < FEW_SEEDS else "")
 
 
-def _draw_quotes(
-    axes: Axes, curves: Sequence[Curve], styles: Mapping[str, Mapping[str, Any]], others: Sequence[str]
-) -> None:
+def _draw_quotes(axes: Axes, curves: Sequence[Curve], looks: Mapping[str, Look], others: Sequence[str]) -> None:
     """Draw what papers report: of a curve's own run in its colour, of others in grey, once in a panel."""
     for curve in curves:
         for quote in (quote for quote in curve.quotes if not quote.who):
-            axes.axhline(quote.value, color=styles[curve.label]["color"], ls=_QUOTED, lw=1.2)
+            axes.axhline(quote.value, color=looks[curve.label].colour, ls=_QUOTED, lw=1.2)
             axes.plot([], [], color=_GREY, ls=_QUOTED, lw=1.2, label=quote.label)
     end = max((curve.x[-1] for curve in curves if curve.x.size), default=0)
     for quote in dict.fromkeys(quote for curve in curves for quote in curve.quotes if quote.who):
@@ -99,9 +90,9 @@ def _draw_grid(title: str, panels: Mapping[str, Callable[[Axes], None]], picture
     """Draw panels side by side, above one legend of all that they show."""
     columns = max(1, min(_COLUMNS, len(panels)))
     rows = max(1, -(-len(panels) // columns))
-    width = max(_WIDTH * columns, _LEAST_WIDTH)
+    width = _WIDTHS[columns - 1]
     # Not pyplot, which would choose a window system for the whole process.
-    figure = Figure(figsize=(width, 3.4 * rows + 1.2), layout="constrained")
+    figure = Figure(figsize=(width, _HEIGHT * rows + 0.8), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for draw, axes in zip(panels.values(), grid, strict=False):
         draw(axes)
@@ -111,11 +102,12 @@ def _draw_grid(title: str, panels: Mapping[str, Callable[[Axes], None]], picture
         label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     if handles:
-        ncols = max(columns, round(width / _WIDTH))
+        ncols = min(round(width / _LEGEND), len(handles))
         figure.legend(
-            handles.values(), handles.keys(), loc="outside lower center", ncols=ncols, frameon=False, fontsize=8
+            handles.values(), handles.keys(), loc="outside lower center", ncols=ncols, frameon=False, fontsize=9
         )
+        figure.set_figheight(figure.get_figheight() + 0.19 * -(-len(handles) // ncols))
     lines = [textwrap.fill(line, round(_LETTERS * width)) for line in title.splitlines()]
-    figure.suptitle("\n".join(lines), fontsize=9)
+    figure.suptitle("\n".join(lines), fontsize=10)
     for picture in pictures:
-        figure.savefig(picture, dpi=120)
+        figure.savefig(picture, dpi=150)

@@ -13,6 +13,7 @@ from accumbens.experiments.plan import Experiment, PlannedRun
 from accumbens.experiments.tables import write_summary
 from accumbens.runs.directory import command_line
 from accumbens.runs.experimenting import Row
+from accumbens.runs.looks import looks_of
 from accumbens.runs.tables import read_table
 
 ROWS_PER_SEED = 120
@@ -31,7 +32,8 @@ def write(experiment: Experiment, folder: Path) -> list[Row]:
     folder.mkdir(parents=True, exist_ok=True)
     write_summary(asked, rows, folder / "summary.csv")
     title = f"{experiment.name}, {experiment.budget}: {experiment.title}"
-    draw_figure(asked, title, curves, [folder / "curves.png", folder / "curves.svg"])
+    looks = looks_of(experiment.kind, [(run.label, run.config) for panel in panels for run in panel.runs])
+    draw_figure(asked, title, curves, looks, [folder / "curves.png", folder / "curves.svg"])
     return rows
 
 

@@ -18,9 +18,9 @@ lighter ones for a dark page."""
 _DASHES = {
     "first": ("solid", "longdash", "dot"),
     "twin": ("dash", "dashdot", "dot"),
-    "run": ("solid", "dash", "dot", "longdash", "dashdot"),
+    "run": ("solid", "dash", "dot", "dashdot", "longdash"),
 }
-_LINES = {"solid": "-", "dash": (0, (4, 1.5)), "dot": (0, (1, 1)), "longdash": (0, (8, 2)), "dashdot": "-."}
+_LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-.", "longdash": (0, (8, 2))}
 
 
 class Look(NamedTuple):

@@ -85,8 +85,8 @@ READING = {
     "Shaded": SHADED,
     "Cell": "one layer. With local credit it learns from its own TD error and from nothing else; the prefix of "
     "cells 1 to l acts on the mean of their values.",
-    "Twin": "the same preset, initial weights and data with the other credit. Local credit is blue or green and a solid "
-    "line; backpropagation is orange, pink or brown and a dashed one.",
+    "Twin": "the same preset, initial weights and data with the other credit. Local credit is blue or green, a solid "
+    "line; backpropagation is orange, pink or brown, a dashed one.",
     "Published": "numbers of the papers, end values and points read off figures; a grey line is drawn where the "
     "training was about as long as here.",
 }

@@ -1,6 +1,6 @@
 """The learning curve of one run as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,5 +53,5 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str, look
     figure.savefig(picture, dpi=130)
 
 
-def _columns(rows: list[Mapping[str, str]], *names: str) -> list[list[float]]:
+def _columns(rows: Sequence[Mapping[str, str]], *names: str) -> list[list[float]]:
     return [[float(row[name]) for row in rows] for name in names]

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
 from accumbens.errors import UnknownNameError
 from accumbens.runs.experimenting import Begun, Curve, Experimenting, Panel, Quote, Row, scores, seconds_of
 from accumbens.runs.tables import last_rows
@@ -109,6 +111,11 @@ class AgentExperiments(Experimenting):
             Curve(panel.title, run.label, *run.curve("mean_return", "step"), "environment steps", "return", quotes)
             for run in panel.runs
         ]
+
+    def scale(self, axes: Any, curves: Sequence[Curve]) -> None:
+        """Write environment steps with k and M."""
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
 
 
 def quote_of(published: Published) -> Quote:
