@@ -31,6 +31,13 @@ OWN_FOLDER = "JAX_COMPILATION_CACHE_DIR" not in os.environ
 if OWN_FOLDER:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="accumbens-programs-")
 
+# Where Python is told to keep no bytecode, each of the many processes would compile all that it imports, for 9 seconds.
+OWN_BYTECODE = sys.dont_write_bytecode
+if OWN_BYTECODE:
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="accumbens-bytecode-")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
@@ -44,9 +51,27 @@ sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("oracle", "pr
 
 
 def pytest_unconfigure(config):
-    """Remove the programs, if this process made the folder for them; workers inherit it."""
-    if OWN_FOLDER and not hasattr(config, "workerinput"):
+    """Remove the programs and the bytecode, if this process made the folders for them; workers inherit them."""
+    if hasattr(config, "workerinput"):
+        return
+    if OWN_FOLDER:
         shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    if OWN_BYTECODE:
+        shutil.rmtree(os.environ["PYTHONPYCACHEPREFIX"], ignore_errors=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out files whole, as `--dist=loadfile` does, but the pages of the documentation one by one."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class FilesAndPages(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if "docs/test_commands.py" in nodeid else super()._split_scope(nodeid)
+
+    return FilesAndPages(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,16 @@ _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.
 _SHORT = {
     "train": {"--total-timesteps": "64", "--num-eval-episodes": "1"},
     "fit": {"--epochs": "1", "--evaluations": "1"},
+    "resume": {"--epochs": "2"},
+    "analyze": {"--steps": "64", "--states": "40", "--transitions": "64"},
 }
-"""What a documented training is cut down to: it must run, and what follows on the page must find it."""
+"""What a documented command is cut down to: it must run, and what follows on the page must find it."""
+_ONLY_IF_GIVEN = {"resume"}
+_SMALL = {
+    "pqn": {"num_envs": "4", "rollout_length": "8", "num_minibatches": "2", "epochs": "1"},
+    "": {"replay_capacity": "128", "batch_size": "8"},
+}
+"""Settings of a documented training that learns, by how its preset's name ends, unless the page changes them."""
 _FEWER_SEEDS = {"5": "2"}
 
 
@@ -50,6 +58,8 @@ def shortened(words: list[str]) -> list[str]:
     if words[1] not in _SHORT or "--dry-run" in words:
         return words
     short = _SHORT[words[1]]
+    if words[1] in _ONLY_IF_GIVEN:
+        short = {option: value for option, value in short.items() if option in words}
     kept, rest = [], iter(words)
     for word in rest:
         if word in short:
@@ -59,4 +69,17 @@ def shortened(words: list[str]) -> list[str]:
             kept += [word, _FEWER_SEEDS.get(seeds, seeds)]
         else:
             kept.append(word)
-    return [*kept, *(part for pair in short.items() for part in pair)]
+    kept += [part for pair in short.items() for part in pair]
+    return [*kept, "--set", *_small(words)] if words[1] == "train" else kept
+
+
+def _small(words: list[str]) -> list[str]:
+    settings = next(settings for end, settings in _SMALL.items() if words[3].endswith(end))
+    given = {word.partition("=")[0] for word in words}
+    return [f"{key}={value}" for key, value in settings.items() if key not in given]
+
+
+def shortened_program(text: str) -> str:
+    """Return a program of the documentation, with its trainings cut down like those of commands."""
+    settings = ", ".join(f"{key}={value}" for key, value in _SMALL["pqn"].items())
+    return re.sub(r"\btotal_timesteps=\d+", f"total_timesteps=64, {settings}", text)
