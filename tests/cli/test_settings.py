@@ -18,7 +18,9 @@ CLASSES = {
 }
 
 
-@pytest.mark.parametrize("settings", CLASSES, ids=lambda settings: settings.__name__)
+@pytest.mark.parametrize(
+    "settings", sorted(CLASSES, key=lambda kind: kind.__name__), ids=lambda settings: settings.__name__
+)
 def test_every_setting_says_what_it_means(settings):
     found = meanings(settings)
     assert set(found) == set(hints_of(settings))
