@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
+from rich.text import Text
 
 from accumbens.watch.classic import CLASSIC
 from accumbens.watch.episode import Instant
@@ -97,3 +98,45 @@ def test_pictures_need_colours():
     scene = Drawn(CLASSIC["CartPole-v1"])
     assert "▀" in printed(TerminalScreen(scene, HEADING, colours=True).show(seen))
     assert "▀" not in printed(TerminalScreen(scene, HEADING, colours=False).show(seen), colours=False)
+
+
+@pytest.mark.parametrize(("width", "height"), [(100, 40), (80, 24), (60, 24), (80, 12), (40, 20), (36, 14)])
+@pytest.mark.parametrize("cells", [2, 9, 30])
+def test_nothing_is_cut_off_in_any_window(width, height, cells):
+    taken = 1e6 * np.arange(1, cells + 1)
+    seen = Instant(999_999, observation(), None, taken, np.array(1), -taken / 3, 1.0, -1_234_567.5, "")
+    heading = Heading("minatar/breakout", "minatar/breakout  ·  ad_pqn", "local credit  ·  untrained", 0.1)
+    for scene in (GAME, Drawn(CLASSIC["CartPole-v1"])):
+        if cells > 2 and (width * height < 900 or height < 13):
+            continue  # there is no room for so many numbers
+        out = io.StringIO()
+        console = Console(file=out, force_terminal=True, color_system="truecolor", width=width, height=height)
+        shown = seen._replace(observation=observation() if scene is GAME else np.zeros(4))
+        console.print(TerminalScreen(scene, heading).show(shown))
+        text = Text.from_ansi(out.getvalue()).plain
+        lines = text.splitlines()
+        assert len(lines) < height
+        assert max(len(line.rstrip()) for line in lines) <= width
+        words = text.split()
+        assert "…" not in text
+        assert {"-1,234,568", "999,999", "×"} <= set(words)
+        values = [f"{value:.3g}" for value in taken]
+        assert all(value in words for value in values)
+        assert all(f"{-value / 3:+.3g}" in words for value in taken)
+
+
+def test_a_game_is_shown_beside_its_numbers_if_the_window_is_low():
+    screen = TerminalScreen(GAME, HEADING)
+    lines = []
+    for height in (24, 15, 8):
+        out = io.StringIO()
+        console = Console(file=out, force_terminal=True, color_system="truecolor", width=100, height=height)
+        console.print(screen.show(instant(np.array([1.0, 4.0, 2.0]), np.array([0.5, -1.0, 0.0]))))
+        lines.append(out.getvalue().count("\n"))
+    assert lines == [2 + 10 + 1 + 4, 2 + 1 + 10, 2 + 1 + 4]
+
+
+def test_a_screen_says_that_values_are_scaled():
+    seen = instant(np.array([1.0, 2.0]), None)
+    assert "values of rewards × 0.1" in printed(TerminalScreen(GAME, HEADING._replace(scale=0.1)).show(seen))
+    assert "rewards" not in printed(TerminalScreen(GAME, HEADING).show(seen))

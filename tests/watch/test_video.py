@@ -7,7 +7,7 @@ import sys
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.watch import Filmstrip, require_writable, write_video
@@ -160,3 +160,50 @@ def test_a_long_subtitle_is_shortened(episode):
 
 def test_the_encoder_is_a_program():
     assert subprocess.run([find_ffmpeg(), "-version"], capture_output=True, check=True).stdout
+
+
+def drawn_words(monkeypatch):
+    """Every text that is drawn from now on, with the box that it takes and the colour of its letters."""
+    words = []
+    write = ImageDraw.ImageDraw.text
+
+    def text(pen, at, content, fill=None, font=None, anchor=None, **options):
+        words.append((content, pen.textbbox(at, content, font=font, anchor=anchor)))
+        write(pen, at, content, fill, font, anchor, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    return words
+
+
+@pytest.mark.parametrize("cells", [3, 40])
+def test_nothing_is_cut_off_or_overlaps(episode, monkeypatch, cells):
+    words = drawn_words(monkeypatch)
+    large = np.full((3, cells), -9_999.99)
+    large[1] = 1.234567e8
+    env = "examples.custom_environment:a_corridor_with_a_long_name"
+    title, subtitle = (
+        f"{env}  ·  ad_qrdqn_released",
+        "backprop credit  ·  seed 1000003  ·  trained for 100,000,000 steps",
+    )
+    heading = Heading(env, title, subtitle, 0.1)
+    strip = Filmstrip(episode(large, large, [0, -1_234_567.5, 0]), Board(10, 10, GAMES["minatar/seaquest"]), heading)
+    strip.draw(1)
+    assert [text for text, _ in words if "…" in text] == []
+    assert {title, subtitle, "return -1,234,568", "1.23e+08", "+1.23e+08", f"cell {cells}"} <= {
+        text for text, _ in words
+    }
+    for text, (left, top, right, bottom) in words:
+        assert (left >= 0, top >= 0, right <= strip.size[0], bottom <= strip.size[1]) == (True,) * 4, text
+    for place, (text, one) in enumerate(words):
+        for other_text, other in words[:place]:
+            across, down = min(one[2], other[2]) - max(one[0], other[0]), min(one[3], other[3]) - max(one[1], other[1])
+            assert across <= 0 or down <= 2, (text, other_text)
+
+
+@pytest.mark.parametrize(("scale", "said"), [(0.1, "value of the chosen action, Q(s, a), of rewards × 0.1"), (1.0, "")])
+def test_frames_say_that_values_are_scaled(episode, monkeypatch, scale, said):
+    words = drawn_words(monkeypatch)
+    heading = Heading("minatar/breakout", "a title", "a subtitle", scale)
+    Filmstrip(episode(*np.ones((2, 3, 2))), Board(10, 10, GAMES["minatar/breakout"]), heading).draw(1)
+    titles = [text for text, _ in words if text.startswith("value of")]
+    assert titles == [said or "value of the chosen action, Q(s, a)"]

@@ -165,7 +165,7 @@ def _heading(trained: Trained, request: Request, seed: int) -> Heading:
     play = "greedy" if request.epsilon == 0 else f"ε = {request.epsilon:g}"
     network = f"trained for {trained.step:,} steps" if trained.step else "untrained"
     subtitle = f"{trained.settings.credit} credit  ·  seed {seed}  ·  {network}  ·  {play}"
-    return Heading(config.env, f"{config.env}  ·  {config.algo}", subtitle)
+    return Heading(config.env, f"{config.env}  ·  {config.algo}", subtitle, trained.settings.reward_scale)
 
 
 def _document(trained: Trained, request: Request, seed: int, last: Instant) -> dict[str, Any]:

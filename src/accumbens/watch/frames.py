@@ -10,7 +10,7 @@ from accumbens.watch import traces
 from accumbens.watch.episode import Episode, Instant
 from accumbens.watch.palettes import action_name
 from accumbens.watch.scenes import Scene, draw_legend, framed
-from accumbens.watch.style import ACCENT, INK, PAPER, SOFT, cell_colour, fitted, font
+from accumbens.watch.style import ACCENT, INK, PAPER, SOFT, cell_colour, font, text_width, whole
 
 WIDTH = 600
 _MARGIN, _HEADER, _ROW, _TITLE = 16, 54, 18, 20
@@ -26,6 +26,12 @@ def plain(number: float) -> str:
     )
 
 
+def short(number: float, signed: bool = False) -> str:
+    """Return a number in at most nine characters: two places, of large ones three digits and a power of ten."""
+    sign = "+" if signed else ""
+    return f"{number:{sign}.2f}" if abs(number) < 10_000 else f"{number:{sign}.3g}"
+
+
 class Heading(NamedTuple):
     """What stands above the picture.
 
@@ -33,11 +39,18 @@ class Heading(NamedTuple):
         env: the environment's name, as runs have it.
         title: which agent, in large letters.
         subtitle: which network of it, and how it plays.
+        scale: of the rewards that it learned from: values and TD errors are of these.
     """
 
     env: str
     title: str
     subtitle: str
+    scale: float = 1.0
+
+    @property
+    def scaled(self) -> str:
+        """What must be known of values and TD errors; empty if they are of the rewards as they are."""
+        return "" if self.scale == 1 else f"of rewards × {self.scale:g}"
 
 
 class Filmstrip:
@@ -88,20 +101,23 @@ class Filmstrip:
         base = Image.new("RGB", self.size, PAPER)
         pen, heading, scene = ImageDraw.Draw(base), self._heading, self._scene
         room = WIDTH - 2 * _MARGIN
-        pen.text((_MARGIN, 10), fitted(heading.title, 15, room, bold=True), INK, font(15, bold=True))
-        pen.text((_MARGIN, 32), fitted(heading.subtitle, 11, room), SOFT, font(11))
+        for y, line, size, colour in ((10, heading.title, 15, INK), (32, heading.subtitle, 11, SOFT)):
+            text, letters = whole(line, size, room, bold=size == 15)
+            pen.text((_MARGIN, y), text, colour, letters)
         if scene.caption:
-            y = _HEADER + scene.size[1] + 4
-            pen.text((_MARGIN, y), fitted(scene.caption, 10, room), SOFT, font(10))
+            text, letters = whole(scene.caption, 10, room)
+            pen.text((_MARGIN, _HEADER + scene.size[1] + 4), text, SOFT, letters)
         left, top = self._numbers
         draw_legend(pen, scene, left, self._legend_top, WIDTH - _MARGIN - left)
-        pen.text((_PANEL_RIGHT - 62, top + 70), "value", SOFT, font(10), anchor="rm")
+        pen.text((_PANEL_RIGHT - 72, top + 70), "value", SOFT, font(10), anchor="rm")
         pen.text((_PANEL_RIGHT, top + 70), "TD error δ", SOFT, font(10), anchor="rm")
         for cell in range(self.episode.num_cells):
             y = top + 88 + _ROW * cell
             traces.dot(base, left + 4, y, cell_colour(cell))
             pen.text((left + 16, y), f"cell {cell + 1}", INK, font(12), anchor="lm")
-        pen.text((_PANEL_LEFT, self._value_top - 16), "value of the chosen action, Q(s, a)", ACCENT, font(11))
+        scaled = f", {heading.scaled}" if heading.scaled else ""
+        title = f"value of the chosen action, Q(s, a){scaled}"
+        pen.text((_PANEL_LEFT, self._value_top - 16), title, ACCENT, font(11))
         meaning = f"TD error δ: better than expected above, worse below (± {self._errors.high / 1.1:.2g})"
         pen.text((_PANEL_LEFT, self._error_top - 16), meaning, ACCENT, font(11))
         if traces.unusual_rewards(self.episode.rewards):
@@ -134,12 +150,16 @@ class Filmstrip:
 
     def _write_numbers(self, pen: ImageDraw.ImageDraw, instant: Instant) -> None:
         left, top = self._numbers
-        pen.text((left, top), f"step {instant.time:,}", INK, font(14))
-        pen.text((_PANEL_RIGHT, top), f"return {plain(instant.episode_return)}", INK, font(14, bold=True), anchor="ra")
+        step = f"step {instant.time:,}"
+        pen.text((left, top), step, INK, font(14))
+        room = _PANEL_RIGHT - left - text_width(step, 14) - 8
+        text, letters = whole(f"return {plain(instant.episode_return)}", 14, room, bold=True)
+        pen.text((_PANEL_RIGHT, top), text, INK, letters, anchor="ra")
         doing = instant.ended if instant.action is None else action_name(self._heading.env, instant.action)
-        pen.text((left, top + 26), fitted(doing, 13, _PANEL_RIGHT - left), ACCENT, font(13, bold=bool(instant.ended)))
+        text, letters = whole(doing, 13, _PANEL_RIGHT - left, bold=bool(instant.ended))
+        pen.text((left, top + 26), text, ACCENT, letters)
         for cell in range(self.episode.num_cells):
             y = top + 88 + _ROW * cell
             value, error = (each if each is None else each[cell] for each in (instant.taken, instant.td_error))
-            pen.text((_PANEL_RIGHT - 62, y), "–" if value is None else f"{value:.2f}", INK, font(12), anchor="rm")
-            pen.text((_PANEL_RIGHT, y), "–" if error is None else f"{error:+.2f}", INK, font(12), anchor="rm")
+            pen.text((_PANEL_RIGHT - 72, y), "–" if value is None else short(value), INK, font(11), anchor="rm")
+            pen.text((_PANEL_RIGHT, y), "–" if error is None else short(error, signed=True), INK, font(11), anchor="rm")

@@ -18,6 +18,9 @@ ACCENT = "#374151"
 CELLS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#8c6d31", "#4b4b4b")
 """Okabe and Ito's colours, which the colour-blind can tell apart, from the first cell up."""
 
+LEAST_SIZE = 8
+"""The smallest letters, in pixels."""
+
 Number = int | float
 """A coordinate or a length."""
 
@@ -63,6 +66,13 @@ def fitted(text: str, size: int, width: int, bold: bool = False) -> str:
     while text and text_width(text + "…", size, bold) > width:
         text = text[:-1]
     return text + "…"
+
+
+def whole(text: str, size: int, width: int, bold: bool = False) -> tuple[str, ImageFont.FreeTypeFont]:
+    """Return the text, and the largest font up to `size` in which it fits; what never does is shortened."""
+    while size > LEAST_SIZE and text_width(text, size, bold) > width:
+        size -= 1
+    return fitted(text, size, width, bold), font(size, bold)
 
 
 def smooth(size: tuple[int, int], background: str, draw: Callable[[ImageDraw.ImageDraw, int], None]) -> Image.Image:

@@ -22,6 +22,7 @@ from accumbens.watch.style import (
     mixed,
     smooth,
     text_width,
+    whole,
 )
 
 PITCH = 4
@@ -173,7 +174,8 @@ def draw_ticks(pen: ImageDraw.ImageDraw, scale: Range, right: int, top: int, hei
     """Write the numbers of a panel left of it."""
     for tick in scale.ticks():
         y = top + float(scale.height(tick, height))
-        pen.text((right - 6, y), f"{tick:g}", SOFT, font(10), anchor="rm")
+        text, letters = whole(f"{tick:g}", 10, right - 8)
+        pen.text((right - 6, y), text, SOFT, letters, anchor="rm")
 
 
 def draw_lane_names(pen: ImageDraw.ImageDraw, num_cells: int, right: int, top: int, lane: int) -> None:
