@@ -15,7 +15,8 @@ from accumbens.envs.protocol import Step
 from accumbens.envs.wrappers import auto_reset
 
 NUM_ENVS = 8
-NUM_STEPS = 2_600  # longer than Freeway's episodes
+NUM_STEPS = {"minatar/freeway": 2_600}  # longer than its episodes
+OTHERWISE = 800
 
 
 class Rollout(NamedTuple):
@@ -40,7 +41,7 @@ def rollout(env, key):
         states, observations, outcome = jax.vmap(partial(auto_reset, env))(keys, states, actions)
         return states, (unreset_state.last_action, unreset, observations, outcome)
 
-    return Rollout(first, *jax.lax.scan(step, states, jnp.arange(NUM_STEPS))[1])
+    return Rollout(first, *jax.lax.scan(step, states, jnp.arange(NUM_STEPS.get(env.name, OTHERWISE)))[1])
 
 
 @pytest.fixture(scope="module", params=GAMES)

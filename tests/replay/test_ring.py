@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accumbens.errors import AccumbensError
 from accumbens.replay.ring import Rows, make_ring
 
-BATCH = 2048
+BATCH = 1024  # so many that each of at most 36 steps is drawn
 HIDDEN = (2, 3)
 BITS = (3, 7)  # enough bits to write a step's number in binary
 GOES_ON, TERMINATES, TRUNCATES = 0, 1, 2
@@ -197,7 +197,7 @@ def test_sampling_is_uniform(num_blocks):
     model = random_model(setting, num_blocks)
     *_, (storage, blocks, written) = fill(setting, model, bool)
     _, _, sample = compiled(setting, bool)
-    draws = 50
+    draws = 100
     actions = [sample(storage, blocks, jax.random.key(i), BATCH).action for i in range(draws)]
     counts = np.unique(np.concatenate(actions), return_counts=True)[1]
     transitions = len(model.valid(written))
