@@ -139,7 +139,7 @@ def test_the_figure_says_what_it_shows(probe, tmp_path):
         texts.append(with_svg_text.read_bytes())
     assert texts[0] == texts[1], "the same study, the same file"
     drawn = texts[0].decode()
-    for word in ("cell 3", "before learning", "step 10,000", "5 seeds", "ad_pqn, local credit"):
+    for word in ("cell 3", "before learning", "step 10,000", "5 seeds", "ad_pqn, local credit", "TD error δ (rewards)"):
         assert f"<!-- {word}" in drawn or word in drawn
     for trial in study.probe.trials:
         assert f"<!-- {trial.name} -->" in drawn

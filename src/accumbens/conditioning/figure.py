@@ -65,6 +65,7 @@ def draw_study(study: Study, path: Path) -> None:
         course = figure.add_subplot(cell_rows[cell, 1])
         _draw_course(course, study, cell)
         course.set_ylim(limits)
+        course.set_ylabel("TD error δ (rewards)", fontsize=8)
         if cell == 0:
             course.set_title("along training", fontsize=9, pad=10)
         if cell == cells - 1:

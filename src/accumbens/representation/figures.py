@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter
 
 from accumbens.representation.alignment import PARAMETERS, REFERENCES
 from accumbens.representation.scenarios import by_preference
@@ -41,6 +42,11 @@ def _title(study: Study, text: str) -> str:
 
 def _one_network(study: Study) -> str:
     return f"seed {study.seed}, step {study.trained.step:,}"
+
+
+def _seeds(study: Study) -> str:
+    count = len(study.trained.seeds)
+    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def draw_pca(study: Study) -> Figure:
@@ -144,14 +150,16 @@ def draw_norms(study: Study) -> Figure:
             last = not any(norms.cell == cell and norms.quantity in below for norms in study.norms)
             axes.tick_params(labelbottom=last)
             axes.grid(axis="y", alpha=0.25)
+            if quantity != "value":
+                axes.set_ylim(bottom=0)  # where a norm ends
         first = next(axes for axes in row if axes.axison)
         first.set_ylabel("goodness, scaled: the value" if goodness and quantity == "value" else _NAMES[quantity])
     for axes, picture in zip(panels[0], study.pictures, strict=True):
         axes.set_title(f"cell {picture.cell}", fontsize=10)
     kinds = dict.fromkeys(MEANINGS[picture.kind] for picture in study.pictures if picture.kind != "activity")
     figure.supxlabel(f"environment steps{''.join(f'; vector: {kind}' for kind in kinds)}", fontsize=9)
-    seeds = len(study.trained.seeds)
-    what = f"activity over training\n{study.request.states} states × {seeds} seed(s); box: quartiles, whiskers: 5–95 %"
+    over = f"{study.request.states} states × {_seeds(study)}"
+    what = f"activity over training\n{over}; box: quartiles, whiskers: 5–95 %"
     figure.suptitle(_title(study, what), fontsize=10)
     return figure
 
@@ -179,6 +187,7 @@ def draw_scenarios(study: Study) -> Figure:
     return figure
 
 
+_AIR = 0.04  # beyond the bound of an axis, so that a line on it is seen whole
 _OF = {"all": "all its parameters", "activity": "parameters that shape its activity"}
 
 
@@ -198,19 +207,21 @@ def draw_alignment(study: Study) -> Figure:
                 axes.plot(study.steps, _mean(by_seed), ".-", color=colours[cell], lw=2)
             axes.axhline(0.0 if measure == "cosine" else 0.5, color="0.4", ls=":", lw=1)
             axes.grid(alpha=0.25)
-        name = "cosine" if measure == "cosine" else "part with equal sign"
+        name = "cosine" if measure == "cosine" else "fraction of equal signs"
         row[0].set_ylabel(f"{name}\n{_OF[parameters]}", fontsize=9)
+        row[0].set_ylim(min(-_AIR, row[0].get_ylim()[0]), 1 + _AIR)
     for reference, axes in zip(REFERENCES, panels[0], strict=True):
         whose = "summed losses of all cells" if reference == "all cells" else "loss of the top cell alone"
         axes.set_title(f"local gradient against backprop of the\n{whose}", fontsize=9)
     for axes in panels[-1]:
         axes.set_xlabel("environment steps")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     handles = [Line2D([], [], color=colours[cell], lw=2, label=f"cell {cell}") for cell in cells]
     handles.append(Line2D([], [], color="0.4", ls=":", lw=1, label="no relation"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=9)
-    used, seeds = study.request.transitions, len(study.trained.seeds)
-    what = f"does a local update point where backpropagation would?\nmean gradients of {used:,} transitions"
-    figure.suptitle(_title(study, f"{what}, {seeds} seed(s)"), fontsize=10)
+    what = "does a local update point where backpropagation would?"
+    used = f"mean gradients of {study.request.transitions:,} transitions, {_seeds(study)}"
+    figure.suptitle(_title(study, f"{what}\n{used}"), fontsize=10)
     return figure
 
 
