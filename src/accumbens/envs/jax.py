@@ -45,8 +45,9 @@ def _environment(
     @functools.cache
     def gymnax() -> tuple[Any, Any]:
         module, _, kind = home.partition(":")
-        env = getattr(importlib.import_module(f"gymnax.environments.classic_control.{module}"), kind)()
-        return env, env.default_params
+        with jax.ensure_compile_time_eval():  # it makes arrays, which outlive whatever is being traced
+            env = getattr(importlib.import_module(f"gymnax.environments.classic_control.{module}"), kind)()
+            return env, env.default_params
 
     def reset(key: PRNGKeyArray) -> tuple[State, Observation]:
         game, params = gymnax()
