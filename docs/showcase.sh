@@ -15,7 +15,10 @@ ours=($breakout/ad_pqn/showcase $breakout/ad_pqn/showcase-twin $breakout/arq_pqn
 export COLUMNS=110
 accumbens evaluate $breakout/ad_pqn/showcase > $out/evaluate.txt
 accumbens compare "${ours[@]}" -o $out/compare.csv --figure $out/compare.png --force > $out/compare.txt
-accumbens report "${ours[@]}" runs/CartPole-v1/ad_pqn/showcase{,-twin} -o $out/report.html --title "The runs of the documentation"
+# Of committed results, so that anybody can make these two again without training.
+accumbens compare benchmarks/results/family --figure $out/compare_environments.png --force
+accumbens report benchmarks/results/family -o $out/report.html --force \
+  --title "AD, ARQ, their twins and PQN on two MinAtar games"
 accumbens watch $breakout/ad_pqn/showcase -o $out/breakout.gif --force
 accumbens watch runs/dmc/walker-walk/ad_pqn/showcase --step 501760 -o $out/walker.gif --max-steps 200 --force
 for algo in ad_pqn arq_pqn; do
