@@ -307,7 +307,7 @@ class _Interrupting:
 
 def test_a_fit_is_worked_on_by_one_process_at_a_time(whole, reporter):
     _, run, _ = whole
-    with run.lock(), pytest.raises(AccumbensError, match="is being trained by another process"):
+    with run.lock(), pytest.raises(AccumbensError, match=r"process \d+ on .* \(since .*\) is at work on the run"):
         launch.resume(FITS, run.path, reporter)
 
 
