@@ -32,10 +32,10 @@ def told_of_waiting(tell: Callable[[str], None]) -> Iterator[None]:
         timer.cancel()
 
 
-def _count(event: str, duration: float, **_: Any) -> None:
+def _count(event: str, duration_secs: float, **_: Any) -> None:
     global _seconds
     if event in _STAGES:
-        _seconds += duration
+        _seconds += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_count)

@@ -141,11 +141,11 @@ class Agents(Kind[RunConfig]):
         """Return steps, updates, parameters of every cell, and memory of the replay."""
         from accumbens.training.plan import make_plan
 
+        plan = make_plan(config)
         if isinstance(config.settings, SACSettings):
             from accumbens.training.sac_learner import require_sac
 
             require_sac()
-        plan = make_plan(config)
         steps, mebibytes = plan.blocks * plan.steps_per_block, plan.replay_bytes * config.seeds / 2**20
         replay = f"{mebibytes:,.1f} MiB for {plan.replay_rows:,} steps of {config.seeds} seed(s)"
         parts = part_names(config, len(plan.cell_parameters))
