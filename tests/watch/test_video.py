@@ -125,7 +125,7 @@ def test_an_existing_file_is_refused_unless_it_may_be_replaced(tmp_path):
     require_writable(path, force=True)
     folder = tmp_path / "b.gif"
     folder.mkdir()
-    with pytest.raises(AccumbensError, match="exists already"):
+    with pytest.raises(AccumbensError, match="is a folder: -o takes the file to write"):
         require_writable(folder, force=True)
 
 
