@@ -65,6 +65,7 @@ def test_a_dry_run_counts_without_making_anything(cli, monkeypatch):
         "cell_parameters": [actor, critic, critic],
         "replay_bytes": 300 * 4 * (3 + 3 + 1 + 3),
         "replay_rows": 300,
+        "notes": [],
     }
     assert "parameters of critic 2     131" in outcome.err
     assert "learning_starts" in outcome.err

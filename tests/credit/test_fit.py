@@ -201,7 +201,8 @@ class StopAfter:
 
 
 @pytest.mark.parametrize("evaluations", [1, 2, 4])
-def test_what_was_being_written_is_written_again(whole, data, evaluations, tmp_path, reporter):
+def test_what_was_being_written_is_written_again(whole, data, evaluations, tmp_path, reporter, monkeypatch):
+    monkeypatch.setattr(RunDirectory, "remove", lambda run: None)  # a power cut tidies nothing up
     with pytest.raises(StopAfter.PowerCutError):
         launch.start(FITS, config_of(data), StopAfter(evaluations), out=tmp_path, name="a", checkpoint_seconds=0.0)
     path = tmp_path / "heaps" / "backprop" / "a"
@@ -239,9 +240,7 @@ def test_numbers_that_stop_being_finite_are_named(data, optimiser, tmp_path, rep
     config = config_of(data, changes={"learning_rate": "1e30", "optimiser": optimiser})
     with pytest.raises(NotFiniteError, match=r"(layer \d of|the loss of) seed 4 is no longer finite .*at update \d+"):
         launch.start(FITS, config, reporter, out=tmp_path, name="a")
-    path = tmp_path / "heaps" / "backprop" / "a"
-    assert not list((path / "checkpoints").glob("*")), "nothing is kept of what is not finite"
-    assert {row["step"] for row in read_table(path / "metrics.csv")} == {"0"}
+    assert list(tmp_path.iterdir()) == [], "nothing was learned"
 
 
 def test_nothing_is_compiled_twice(data, tmp_path, reporter):
