@@ -26,7 +26,7 @@ def plain(number: float) -> str:
     )
 
 
-def short(number: float, signed: bool = False) -> str:
+def short(number: float | np.floating, signed: bool = False) -> str:
     """Return a number in at most nine characters: two places, of large ones three digits and a power of ten."""
     sign = "+" if signed else ""
     return f"{number:{sign}.2f}" if abs(number) < 10_000 else f"{number:{sign}.3g}"
