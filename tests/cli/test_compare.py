@@ -55,7 +55,9 @@ def test_several_environments_are_put_on_the_scale_of_the_paper(cli, tmp_path):
     assert 0.9 < local["iqm"][0] < 1.1, "as good as the paper's agent"
     (pair,) = document["pairs"]
     assert pair["paired"] is True
-    assert len(read_table(table)) == 2 * 4 + 2
+    rows = [row["env"] for row in read_table(table)]
+    assert rows.count("") == 2 * 4 + 2, "of all environments together"
+    assert [rows.count(env) for env in document["scales"]] == [2 * 3] * 3
     assert figure.read_text().count("<svg") == 1
 
 

@@ -104,7 +104,7 @@ def test_one_of_each_together_in_this_process_and_in_another(in_root_of_a_checko
 def test_settings_that_a_cell_does_not_read_are_refused(in_root_of_a_checkout, capsys):
     words = ["train", "CartPole-v1", "ad_pqn", *SMALL, "--set", "cell=examples.custom_cell:gated"]
     assert call(*words, "action_conditioning=true") == 2
-    assert "cell=examples.custom_cell:gated cannot be used with these settings: it takes no argument" in (
+    assert "cell=examples.custom_cell:gated cannot be used: the cell breaks a promise: it takes no argument" in (
         capsys.readouterr().err
     )
     assert call(*words[:-1], "cell=examples.custom_cell:gatd") == 2

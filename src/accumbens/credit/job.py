@@ -64,7 +64,7 @@ class Fitting(Job[FitState]):
         self.classifies = self.task.facts.kind == "classification"
         self.columns = [
             *("epoch", "learning_loss"),
-            *(f"{split}_{what}" for split in self._host_data.splits for what in self._scored()),
+            *(f"{split}_{what}" for split in sorted(self._host_data.splits) for what in self._scored()),
             *(f"{name}_{layer}" for name in Diagnostics._fields for layer in range(1, self._layers_of(name) + 1)),
         ]
 
