@@ -132,4 +132,4 @@ def test_data_come_from_a_folder(cli, tmp_path, monkeypatch):
     assert "it must be a folder" in missing.err
     agents = cli("experiment", "family", "--data", tmp_path)
     assert agents.code == 2
-    assert "family is of agents, which need no data" in agents.err
+    assert "family consists of agents, which need no data" in agents.err

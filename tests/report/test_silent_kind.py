@@ -90,7 +90,7 @@ def test_the_curve_its_end_and_statistics_are_shown(tmp_path):
     assert "comb, random: stopped at move 12 of 20." in page.text
     assert "random, clever on 2 mazes" in page.text
     assert "3 runs, 2 mazes, 3 seeds each" in page.text
-    assert rows(page, "moves/s")["comb, random"]["moves/s"] == f"{12 * 3 / 12.5:,.0f}"
+    assert rows(page, "moves/s")["comb, random"]["moves/s"] == "–", "these files do not tell learning from compiling"
     assert html.count("<dt>Shaded</dt>") == 1
 
 
