@@ -273,16 +273,16 @@ def test_what_is_no_longer_finite_stops_the_run(cli, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def dishonest(tmp_path_factory):
+def untrue(tmp_path_factory):
     """A module with an environment on the device that truncates early, and one on the host that breaks."""
-    path = tmp_path_factory.mktemp("dishonest") / "dishonest.py"
-    path.write_text(DISHONEST)
+    path = tmp_path_factory.mktemp("untrue") / "untrue.py"
+    path.write_text(UNTRUE)
     sys.path.append(str(path.parent))
     yield path
     sys.path.remove(str(path.parent))
 
 
-DISHONEST = """
+UNTRUE = """
 import gymnasium, jax.numpy as jnp, numpy as np
 from accumbens import register_environment
 from accumbens.envs.protocol import Environment, Step
@@ -294,13 +294,13 @@ def make():
                        np.array(0), np.array(1), 2, None)
 register_environment("early", make)
 
-class Breaks(gymnasium.Env):
+class Untrue(gymnasium.Env):
     observation_space, action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32), gymnasium.spaces.Discrete(2)
     def reset(self, *, seed=None, options=None): super().reset(seed=seed); self.t = 0; return np.zeros(1, "f4"), {}
     def step(self, action):
         self.t += 1
         return np.zeros(1, "f4"), 1.0 if self.t < 6 else joint, False, False, {}
-gymnasium.register("Breaks-v0", entry_point="dishonest:Breaks")
+gymnasium.register("Untrue-v0", entry_point="untrue:Untrue")
 """
 
 
@@ -308,16 +308,16 @@ gymnasium.register("Breaks-v0", entry_point="dishonest:Breaks")
     ("env", "said"),
     [
         ("early", "does not do what it declares, in steps 0 to 16: an episode is truncated, although"),
-        ("Breaks-v0", "raised NameError in step 6 of an episode: name 'joint' is not defined\n"),
+        ("Untrue-v0", "raised NameError in step 6 of an episode: name 'joint' is not defined\n"),
     ],
 )
-def test_an_environment_that_fails_stops_the_run_and_leaves_nothing(env, said, dishonest, cli, tmp_path):
+def test_an_environment_that_fails_stops_the_run_and_leaves_nothing(env, said, untrue, cli, tmp_path):
     small = ["--total-timesteps", 640, "--net-arch", 3, "--set", "num_envs=2", "rollout_length=8", "num_minibatches=2"]
-    outcome = cli("train", f"dishonest:{env}", "ad_pqn", *small, "--name", "a")
+    outcome = cli("train", f"untrue:{env}", "ad_pqn", *small, "--name", "a")
     assert outcome.code == 1
-    assert outcome.err.startswith(f"error: environment 'dishonest:{env}'")
+    assert outcome.err.startswith(f"error: environment 'untrue:{env}'")
     assert said in outcome.err
-    assert (f"{dishonest}, line 18, in step" in outcome.err) == (env == "Breaks-v0"), "the user's own line"
+    assert (f"{untrue}, line 18, in step" in outcome.err) == (env == "Untrue-v0"), "the user's own line"
     assert list((tmp_path / "runs").iterdir()) == [], "its name is free again"
 
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _SHORT = {
-    "train": {"--total-timesteps": "64", "--num-eval-episodes": "1"},
+    "train": {"--total-timesteps": "256", "--num-eval-episodes": "1"},
     "fit": {"--epochs": "1", "--evaluations": "1"},
     "resume": {"--epochs": "2"},
     "analyze": {"--steps": "64", "--states": "40", "--transitions": "64"},
@@ -82,4 +82,4 @@ def _small(words: list[str]) -> list[str]:
 def shortened_program(text: str) -> str:
     """Return a program of the documentation, with its trainings cut down like those of commands."""
     settings = ", ".join(f"{key}={value}" for key, value in _SMALL["pqn"].items())
-    return re.sub(r"\btotal_timesteps=\d+", f"total_timesteps=64, {settings}", text)
+    return re.sub(r"\btotal_timesteps=\d+", f"total_timesteps=256, {settings}", text)

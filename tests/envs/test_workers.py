@@ -194,5 +194,5 @@ def test_one_process_per_core_where_that_can_help(monkeypatch):
 def test_what_another_process_cannot_import_stays_in_this_one(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     source = describe("CartPole-v1")[2]
-    source.entry_point = lambda **_: None
+    monkeypatch.setattr(source, "entry_point", lambda **_: None)
     assert _default_workers(source, 100) == 0
