@@ -18,7 +18,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
         NotebookClient(notebook, kernel_name="python3", record_timing=False, resources=resources).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_note_of_a_busy_machine(output)]
     nbformat.write(notebook, NOTEBOOK)
+
+
+def _is_note_of_a_busy_machine(output: nbformat.NotebookNode) -> bool:
+    return "still compiling after" in output.get("data", {}).get("text/plain", "")
 
 
 if __name__ == "__main__":

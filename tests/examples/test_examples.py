@@ -123,11 +123,14 @@ def test_an_environment_that_is_not_what_it_says_is_refused_in_words(in_root_of_
         accumbens.train("too_shrt")
 
 
-def test_the_notebook_runs_and_is_stored_without_outputs(tmp_path):
+def test_the_notebook_runs_and_is_stored_with_its_outputs(tmp_path):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     nbformat.validate(notebook)
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in codes)
+    assert [cell.execution_count for cell in codes] == list(range(1, len(codes) + 1))  # by docs/generate/notebook.py
+    assert all(cell.outputs for cell in codes)
+    stored = [output for cell in codes for output in cell.outputs]
+    assert not [output for output in stored if output.output_type == "error" or output.get("name") == "stderr"]
     assert codes[0].source.count("STEPS = 100_000") == 1
     codes[0].source = codes[0].source.replace("STEPS = 100_000", "STEPS = 4_096")
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()

@@ -14,6 +14,7 @@ from accumbens.comparison.groups import Group
 from accumbens.comparison.pairs import Pair
 from accumbens.comparison.table import intervals
 from accumbens.runs.looks import Look, looks_of
+from accumbens.runs.pictures import save_figure
 
 THRESHOLDS = 101
 _TITLES = {
@@ -37,7 +38,6 @@ def draw_comparison(comparison: Comparison, picture: Path) -> None:
     row, places = 0.3 * len(groups), -(-len(comparison.alone) // _ABREAST)
     heights = {"places": places * (row + 0.9), "all": row + 1.2, "pairs": 0.3 * len(pairs) + 1.1, "profiles": 3.4}
     heights = {part: height for part, height in heights.items() if getattr(comparison, _NEEDS.get(part, ""), True)}
-    # Not pyplot, which would choose a window system for the whole process.
     figure = Figure(figsize=(9, sum(heights.values()) + 0.6), layout="constrained")
     found = figure.subfigures(len(heights), 1, height_ratios=list(heights.values()), squeeze=False)[:, 0]
     parts = dict(zip(heights, found, strict=True))
@@ -52,7 +52,7 @@ def draw_comparison(comparison: Comparison, picture: Path) -> None:
     few = min(group.summary.seeds for group in groups)
     caption = "95 % stratified bootstrap intervals; in brackets: seeds"
     figure.suptitle(caption + (f" (fewer than {stats.FEW_SEEDS}: rough)" if few < stats.FEW_SEEDS else ""), fontsize=10)
-    figure.savefig(picture, dpi=120)
+    save_figure(figure, picture, dpi=120)
 
 
 _NEEDS = {"places": "alone", "pairs": "pairs"}

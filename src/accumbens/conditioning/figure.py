@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +12,7 @@ from matplotlib.patches import Patch
 from accumbens.conditioning.study import Study
 from accumbens.conditioning.trials import PAIRED, TIMES, Trial
 from accumbens.envs.conditioning import DELAY
+from accumbens.runs.pictures import save_figure
 from accumbens.stats import estimate
 
 RISE, DIP, INK, SOFT = "#D55E00", "#0072B2", "#222222", "#8a8f99"
@@ -76,10 +76,7 @@ def draw_study(study: Study, path: Path) -> None:
         else:
             course.tick_params(labelbottom=False)
     _write_around(figure, study)
-    with matplotlib.rc_context({"svg.hashsalt": "accumbens"}):
-        # Without a date, the same study gives the same file.
-        undated = {"Date": None} if path.suffix.lower() == ".svg" else {}
-        figure.savefig(path, dpi=130, metadata=undated)
+    save_figure(figure, path, dpi=130)
 
 
 def _limits(study: Study) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from accumbens.runs.pictures import save_figure
 from accumbens.runs.tables import read_table
 
 
@@ -46,7 +47,6 @@ def draw_fit(metrics: Path, picture: Path, title: str) -> None:
 
     columns = list(rows[0])
     score = "accuracy" if "test_accuracy" in columns else "loss"
-    # Not pyplot, which would choose a window system for the whole process.
     figure = Figure(figsize=(10.5, 6), layout="constrained")
     first, *panels = figure.subplots(2, 3).flat
     for split, (name, colour) in _SPLITS.items():
@@ -65,7 +65,7 @@ def draw_fit(metrics: Path, picture: Path, title: str) -> None:
         _finish(axes, panel)
     spread = f"{len(seeds)} seeds, mean and range" if len(seeds) > 1 else "1 seed"
     figure.suptitle(f"{title}, {spread}", fontsize=12)
-    figure.savefig(picture, dpi=120)
+    save_figure(figure, picture, dpi=120)
 
 
 def _draw(axes: Axes, epochs: Sequence[float], values: np.ndarray, colour: object, label: str) -> None:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from accumbens.runs.experimenting import Curve, Experimenting
 from accumbens.runs.looks import Look
+from accumbens.runs.pictures import save_figure
 from accumbens.stats import FEW_SEEDS, estimate
 
 _COLUMNS = 3
@@ -91,7 +92,6 @@ def _draw_grid(title: str, panels: Mapping[str, Callable[[Axes], None]], picture
     columns = max(1, min(_COLUMNS, len(panels)))
     rows = max(1, -(-len(panels) // columns))
     width = _WIDTHS[columns - 1]
-    # Not pyplot, which would choose a window system for the whole process.
     figure = Figure(figsize=(width, _HEIGHT * rows + 0.8), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for draw, axes in zip(panels.values(), grid, strict=False):
@@ -109,5 +109,4 @@ def _draw_grid(title: str, panels: Mapping[str, Callable[[Axes], None]], picture
         figure.set_figheight(figure.get_figheight() + 0.19 * -(-len(handles) // ncols))
     lines = [textwrap.fill(line, round(_LETTERS * width)) for line in title.splitlines()]
     figure.suptitle("\n".join(lines), fontsize=10)
-    for picture in pictures:
-        figure.savefig(picture, dpi=150)
+    save_figure(figure, *pictures, dpi=150)

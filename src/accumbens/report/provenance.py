@@ -34,7 +34,7 @@ def _table(runs: Sequence[Run]) -> Markup:
     heads = ["run", "started", "seconds", f"{steps}/s", "hardware", "commit"]
     caption = (
         f"Wall time over all sessions, compiling and evaluations included; {steps}/s: {steps} of all seeds over the "
-        "seconds in which the last session learned"
+        "seconds in which the last session learned, which runs of older versions do not tell (–)"
     )
     return table(caption, heads, rows, texts=(1, 4, 5))
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -15,6 +14,7 @@ from accumbens.representation.alignment import PARAMETERS, REFERENCES
 from accumbens.representation.scenarios import by_preference
 from accumbens.representation.study import QUANTITIES, Picture, Study, early
 from accumbens.representation.vectors import MEANINGS
+from accumbens.runs.pictures import save_figure
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000", "#F0E442")
 _MARKERS = "os^Dv<>P"
@@ -26,12 +26,10 @@ def draw_all(study: Study, folder: Path) -> list[Path]:
     if study.scenarios:
         figures["scenarios"] = draw_scenarios(study)
     files = []
-    # Without date and with names by content, the same study gives the same file.
-    with matplotlib.rc_context({"svg.hashsalt": "accumbens"}):
-        for name, figure in figures.items():
-            for path, metadata in ((folder / f"{name}.png", {}), (folder / f"{name}.svg", {"Date": None})):
-                figure.savefig(path, dpi=130, metadata=metadata)
-                files.append(path)
+    for name, figure in figures.items():
+        pictures = [folder / f"{name}.{format}" for format in ("png", "svg")]
+        save_figure(figure, *pictures, dpi=130)
+        files += pictures
     return files
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from accumbens.runs.looks import Look
+from accumbens.runs.pictures import save_figure
 from accumbens.runs.tables import read_table
 
 _TRAINING = "0.45"
@@ -25,7 +26,6 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str, look
         title: of the picture.
         look: of the run: the full network has its colour, and shorter prefixes paler ones.
     """
-    # Not pyplot, which would choose a window system for the whole process.
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     training = read_table(metrics)
@@ -50,7 +50,7 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str, look
     axes.grid(alpha=0.25)
     if axes.has_data():
         axes.legend(frameon=False, fontsize=9)
-    figure.savefig(picture, dpi=130)
+    save_figure(figure, picture, dpi=130)
 
 
 def _columns(rows: Sequence[Mapping[str, str]], *names: str) -> list[list[float]]:
