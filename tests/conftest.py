@@ -74,6 +74,28 @@ def pytest_xdist_make_scheduler(config, log):
     return FilesAndPages(config, log)
 
 
+def blank(figure, picture, **choices):
+    """In place of `Figure.savefig`, which takes a second or more: a picture with nothing in it."""
+    from PIL import Image
+
+    picture = Path(picture)
+    if picture.suffix == ".svg":
+        picture.write_text('<svg xmlns="http://www.w3.org/2000/svg"></svg>')
+    else:
+        Image.new("RGB", (8, 8)).save(picture)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Commands draw, but do not render, where a test is of something else; whatever draws has tests that render."""
+    with pytest.MonkeyPatch.context() as patch:
+        whose = item.path.relative_to(Path(__file__).parent).parts[0]
+        if whose in ("cli", "docs", "share", "examples") and not item.get_closest_marker("pictures"):
+            patch.setattr("matplotlib.figure.Figure.savefig", blank)
+            patch.setattr("matplotlib.figure.Figure.draw_without_rendering", lambda figure: None)
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def quick_jit():
     """`jax.jit`, as it compiles in these tests."""

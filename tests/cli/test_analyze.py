@@ -30,6 +30,7 @@ def run(parallel_run, tmp_path):
     return shortened(parallel_run, tmp_path)
 
 
+@pytest.mark.pictures
 def test_every_file_is_there_and_says_what_the_summary_says(run, cli):
     outcome = cli("analyze", run, *FEW, "--json")
     assert outcome.code == 0, outcome.err

@@ -39,6 +39,7 @@ def test_a_table_of_groups_and_one_of_pairs(breakout, cli):
     assert lines[-1].startswith("note: fewer than 5 seeds: ad_pqn/backprop (3), ad_pqn/local (3), pqn/backprop (3)")
 
 
+@pytest.mark.pictures
 def test_several_environments_are_put_on_the_scale_of_the_paper(cli, tmp_path):
     figure, table = tmp_path / "f.svg", tmp_path / "c.csv"
     outcome = cli("compare", CLASSIC, "--json", "--figure", figure, "-o", table)

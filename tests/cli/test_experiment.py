@@ -50,7 +50,8 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("name", ["ad-classic", "family"])
+@pytest.mark.pictures
+@pytest.mark.parametrize("name", [pytest.param("ad-classic", marks=pytest.mark.slow), "family"])
 def test_a_committed_experiment_in_its_smallest_budget(cli, tmp_path, name):
     runs = load(name, "smoke").runs
     outcome = cli("experiment", name, "--budget", "smoke", "--output", tmp_path, "--quiet", "--json")

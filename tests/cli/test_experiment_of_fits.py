@@ -47,6 +47,7 @@ def read(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.pictures
 def test_a_bad_run_does_not_lose_the_others_and_what_fit_has_done_is_done(cli, small, tmp_path):
     folder = tmp_path / "out" / "experiments" / "small-smoke"
     words = ["--epochs", 2, "--seeds", 2, "--layers", "6", "--output", folder, "--name", "plain", "--quiet"]

@@ -116,7 +116,7 @@ def test_a_stopped_run_says_how_to_go_on(learner, whole, command, path, press_ct
     assert "stopped, nothing is lost" in outcome.err
     assert "greedy return  –" in outcome.err
     assert f"continue       accumbens resume {path}\n" in outcome.err
-    assert (path / "curve.png").stat().st_size > 1000
+    assert (path / "curve.png").is_file()
 
     outcome = cli("resume", path, "--json", "--track", "tensorboard")
     assert outcome.code == 0

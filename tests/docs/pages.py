@@ -49,6 +49,18 @@ def commands(block: Block) -> list[list[str]]:
     return found
 
 
+def planned(words: list[str], page: Path) -> list[str]:
+    """Return the command as a dry run, if it is a training whose run nothing else on its page speaks of.
+
+    The README's own is always run.
+    """
+    if words[1] not in ("train", "fit") or "--dry-run" in words or page.name == "README.md":
+        return words
+    name, own = (words[words.index("--name") + 1], 1) if "--name" in words else ("runs", 0)
+    spoken_of = re.findall(rf"\b{re.escape(name)}\b", "".join(block.text for block in blocks(page)))
+    return words if len(spoken_of) > own else [*words, "--dry-run"]
+
+
 def shortened(words: list[str]) -> list[str]:
     """Return the command with training cut down to a few steps; everything else stays as it is documented."""
     if words[1] == "experiment":

@@ -4,7 +4,7 @@ import runpy
 import sys
 
 import pytest
-from pages import PAGES, ROOT, blocks, commands, shortened, shortened_program
+from pages import PAGES, ROOT, blocks, commands, planned, shortened, shortened_program
 
 from accumbens.cli.main import COMMANDS, main
 
@@ -13,7 +13,9 @@ RUNNABLE = sorted((page for page in PAGES if blocks(page)), key=lambda page: len
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
-def test_what_a_page_tells_to_type_runs(page, tmp_path, monkeypatch):
+@pytest.mark.parametrize("every", [pytest.param(True, marks=pytest.mark.slow), False], ids=["all", "needed"])
+def test_what_a_page_tells_to_type_runs(page, every, tmp_path, monkeypatch):
+    """In the quick tests, a training whose run the page does not come back to is only planned."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     names: dict[str, object] = {"__name__": "__main__"}
@@ -30,7 +32,7 @@ def test_what_a_page_tells_to_type_runs(page, tmp_path, monkeypatch):
                 continue
             assert words[0] == "accumbens", f"{page.name}: no test runs {words}"
             with pytest.raises(SystemExit) as end:
-                main(shortened(words)[1:])
+                main((shortened(words) if every else planned(shortened(words), page))[1:])
             assert end.value.code == 0, words
 
 
