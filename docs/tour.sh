@@ -16,4 +16,9 @@ accumbens compare $first $twin > "$out"/compare.txt
 accumbens audit CartPole-v1 ad_pqn > "$out"/audit.txt
 accumbens audit CartPole-v1 ad_pqn --credit backprop > "$out"/audit_twin.txt
 cp $first/curve.png "$out"
+accumbens analyze $first > "$out"/analyze.txt
+cp $first/analysis_*/alignment.png "$out"
+accumbens train CartPole-v1 ad_pqn --seeds 5 --from $first --set epsilon_start=0.1 --name tuned > /dev/null
+accumbens runs > "$out"/runs.txt
+accumbens export $first -o my-agent > "$out"/export.txt
 sed -i "s|$out/||g; s|$work/||g; /still compiling after/d" "$out"/*.txt  # which a busy machine prints

@@ -115,8 +115,8 @@ def look_ahead(game: Game, depth: int) -> Callable[[Any, jax.Array], jax.Array]:
     return player
 
 
-def play(game: Game, choose: Callable, seed: int, num_steps: int) -> Play:
-    """Play our environment; `choose(t, state, key) -> action`.
+def play(game: Game, choose: Callable, seed: int, num_steps: int, options: dict[str, Any] | None = None) -> Play:
+    """Play our environment; `choose(t, state, key) -> action`; `options` are the compiler's.
 
     `env.reset` gets `key(seed)` and step t is `auto_reset(env, fold_in(key(seed), t), …)`: recordings rely on it.
     """
@@ -137,7 +137,7 @@ def play(game: Game, choose: Callable, seed: int, num_steps: int) -> Play:
         _, history = jax.lax.scan(advance, first, jnp.arange(num_steps))
         return Play(first, draw_chance(game, key), *history)
 
-    return jax.tree.map(np.asarray, jax.jit(record)())
+    return jax.tree.map(np.asarray, jax.jit(record, compiler_options=options)())
 
 
 def play_at_random(game: Game, seed: int, num_steps: int) -> Play:
@@ -146,8 +146,9 @@ def play_at_random(game: Game, seed: int, num_steps: int) -> Play:
 
 
 def play_well(correspondence: Correspondence, seed: int, num_steps: int) -> Play:
-    """The scripted player's game."""
-    return play(correspondence.game, lambda t, state, key: correspondence.player(state, key), seed, num_steps)
+    """The scripted player's game. It tries so much in each step that a program with all optimisations is worth it."""
+    options = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
+    return play(correspondence.game, lambda t, state, key: correspondence.player(state, key), seed, num_steps, options)
 
 
 def play_trained(correspondence: Correspondence) -> Play:

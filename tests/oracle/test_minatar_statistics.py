@@ -11,7 +11,7 @@ from minatar_statistics import FILE, random_play, summary
 from accumbens.envs.minatar import GAMES
 
 ORIGINAL = json.loads(FILE.read_text())["random_play"]
-NUM_EPISODES = 5_120
+NUM_EPISODES = 1_024
 
 
 def our_random_play(env, num_episodes, key):
