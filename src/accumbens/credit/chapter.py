@@ -1,4 +1,4 @@
-"""What a report says of fits: their scores beside one another, and what every layer's update and units are like."""
+"""What a report says about fits: their scores beside one another, and what every layer's update and units are like."""
 
 import math
 import re

@@ -143,7 +143,7 @@ class DeterministicUnits(Units):
         return self.greedy(h)
 
     def activity(self, h: Float[Array, "... inputs"]) -> Activity:
-        """Return entropy 0: they choose nothing; and the part of the units that pass the ReLU."""
+        """Return entropy 0: they choose nothing; and the fraction of units that pass the ReLU."""
         return Activity(jnp.zeros(()), (self.greedy(h) > 0).mean())
 
     def constrained(self) -> "DeterministicUnits":
