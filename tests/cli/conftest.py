@@ -88,13 +88,12 @@ def replay_run(tmp_path_factory, cli):
 def run_apart():
     """`run_apart(words, at_sync, number)`: the exit code of `main_until` in a process forked from a prepared one.
 
-    That one has imported the most: not gymnax, which starts JAX's threads, and these do not survive a fork; but
-    seaborn, which gymnax imports and which takes the longest.
+    That one has imported the most: not gymnax, which starts JAX's threads, and these do not survive a fork.
     """
     from stopping import main_until
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["accumbens.training.trainer", "seaborn"])
+    context.set_forkserver_preload(["accumbens.training.trainer"])
 
     def call(words, at_sync=0, number=signal.SIGKILL):
         process = context.Process(target=main_until, args=([str(word) for word in words], at_sync, number))

@@ -2,6 +2,9 @@
 
 import functools
 import importlib
+import sys
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -39,14 +42,14 @@ def _environment(
 ) -> Environment:
     """Wrap an environment of gymnax, whose own resets and time limit stay unused.
 
-    It is imported where it is first played: that takes seconds, which who only asks for the facts need not wait for.
+    It is imported where it is first played, which who only asks for the facts need not wait for.
     """
 
     @functools.cache
     def gymnax() -> tuple[Any, Any]:
         module, _, kind = home.partition(":")
         with jax.ensure_compile_time_eval():  # it makes arrays, which outlive whatever is being traced
-            env = getattr(importlib.import_module(f"gymnax.environments.classic_control.{module}"), kind)()
+            env = getattr(_module_of_gymnax(f"gymnax.environments.classic_control.{module}"), kind)()
             return env, env.default_params
 
     def reset(key: PRNGKeyArray) -> tuple[State, Observation]:
@@ -63,6 +66,30 @@ def _environment(
 
     env = Environment(name, reset, step, low.shape, np.dtype(np.float32), low, high, num_actions, None)
     return time_limit(env, max_episode_steps)
+
+
+def _module_of_gymnax(name: str) -> ModuleType:
+    """Import a module of gymnax without all the others.
+
+    Its packages import every environment when they are imported themselves, and with them seaborn, SciPy's statistics
+    and pyplot: 2.7 of 3 seconds (gymnax 1.0.1). So empty packages stand in for them meanwhile. Whoever imports gymnax
+    later gets all of it.
+    """
+    if "gymnax" in sys.modules:
+        return importlib.import_module(name)
+    spec, packages = find_spec("gymnax"), name.split(".")[:-1]
+    if spec is None or not spec.submodule_search_locations:
+        return importlib.import_module(name)  # whose error says what is wrong
+    (root,) = spec.submodule_search_locations
+    for depth in range(len(packages)):
+        package = ModuleType(".".join(packages[: depth + 1]))
+        package.__path__ = ["/".join([root, *packages[1 : depth + 1]])]
+        sys.modules[package.__name__] = package
+    try:
+        return importlib.import_module(name)
+    finally:
+        for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == "gymnax"]:
+            del sys.modules[loaded]
 
 
 def _strongly_typed(state: State) -> State:

@@ -20,6 +20,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -174,6 +175,11 @@ def activity_leaves(stack: Stack, observation_size: int) -> list[list[bool]]:
         stack: the network.
         observation_size: length of the observation that it takes.
     """
+
+    @eqx.filter_jit
+    def derivative(cell: Any, inputs: jax.Array, weights: jax.Array) -> Any:
+        return jax.grad(lambda cell: (jax.vmap(cell.hidden)(inputs) * weights).sum())(cell)
+
     rng = np.random.default_rng(0)
     inputs_of = jax.eval_shape(stack.inputs, jnp.zeros(observation_size), stack.initial_carry())
     found = []
@@ -181,8 +187,8 @@ def activity_leaves(stack: Stack, observation_size: int) -> list[list[bool]]:
         inputs = jnp.asarray(rng.normal(size=(16, x.shape[0])), jnp.float32)
         outputs = jax.eval_shape(jax.vmap(cell.hidden), inputs)
         weights = jnp.asarray(rng.normal(size=outputs.shape), jnp.float32)
-        derivative = jax.grad(lambda cell, x=inputs, w=weights: (jax.vmap(cell.hidden)(x) * w).sum())(cell)
-        found.append([bool(np.any(np.asarray(leaf) != 0)) for leaf in jax.tree.leaves(derivative)])
+        leaves = jax.tree.leaves(derivative(cell, inputs, weights))
+        found.append([bool(np.any(np.asarray(leaf) != 0)) for leaf in leaves])
     return found
 
 

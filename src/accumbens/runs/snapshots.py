@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jaxtyping import Array, Int
 
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
@@ -63,4 +64,9 @@ def network_of_seed(networks: Any, seeds: list[int], seed: int) -> Any:
     """
     if seed not in seeds:
         raise AccumbensError(f"seed={seed} cannot be used: the run has {', '.join(map(str, seeds))}")
-    return jax.tree.map(lambda leaf: leaf[seeds.index(seed)], networks)
+    return _at(networks, seeds.index(seed))
+
+
+@jax.jit
+def _at(networks: Any, place: Int[Array, ""]) -> Any:
+    return jax.tree.map(lambda leaf: leaf[place], networks)
