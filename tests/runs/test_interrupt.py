@@ -1,10 +1,13 @@
+import gc
 import signal
+import sys
 import threading
+import time
 
 import jax.numpy as jnp
 import pytest
 
-from accumbens.runs.interrupt import Interrupt, wait_for
+from accumbens.runs.interrupt import Interrupt, no_interrupt_lost, wait_for
 
 
 def test_the_first_ctrl_c_is_a_request_and_the_second_is_at_once():
@@ -40,6 +43,42 @@ def test_another_thread_leaves_signals_alone():
     thread.join()
     assert found == [before, False]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_no_ctrl_c_is_lost_in_a_callback_of_the_garbage_collector(monkeypatch, capsys):
+    before = sys.unraisablehook
+
+    def called_back(phase, info):
+        if phase == "start":
+            gc.callbacks.remove(called_back)
+            signal.raise_signal(signal.SIGINT)
+
+    gc.callbacks.append(called_back)
+
+    def work():
+        with no_interrupt_lost():
+            gc.collect()
+            for _ in range(100):
+                time.sleep(0.05)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert sys.unraisablehook is before
+    assert capsys.readouterr().err == ""
+
+
+def test_what_else_cannot_be_raised_is_told_as_before(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(unraisable.exc_type))
+
+    class Fails:
+        def __del__(self):
+            raise ValueError
+
+    with no_interrupt_lost():
+        del [Fails()][0]
+        gc.collect()
+    assert told == [ValueError]
 
 
 class Slow:

@@ -1,9 +1,12 @@
 """The loop over chunks, and Ctrl-C as a request: the first stops after the chunk, the second at once."""
 
+import _thread
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -33,6 +36,27 @@ class Interrupt:
         self.requested = True
         signal.signal(signal.SIGINT, self._previous)
         self._notify()
+
+
+@contextmanager
+def no_interrupt_lost() -> Iterator[None]:
+    """Within `with`, a Ctrl-C that comes while the garbage collector calls JAX back is repeated a moment later.
+
+    Python only prints what is raised there, and goes on as if there had been no Ctrl-C.
+    """
+    previous = sys.unraisablehook
+
+    def hear(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            threading.Timer(0.05, _thread.interrupt_main).start()  # when the callback is left
+        else:
+            previous(unraisable)
+
+    sys.unraisablehook = hear
+    try:
+        yield
+    finally:
+        sys.unraisablehook = previous
 
 
 def run_chunks(

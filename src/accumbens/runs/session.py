@@ -8,7 +8,7 @@ from accumbens.runs import checkpoints
 from accumbens.runs.compiling import compile_seconds, told_of_waiting
 from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
 from accumbens.runs.health import NotFiniteError
-from accumbens.runs.interrupt import run_chunks
+from accumbens.runs.interrupt import no_interrupt_lost, run_chunks
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, first_networks
@@ -46,6 +46,7 @@ class Session:
         self._saved: int | None = None
         self._evaluated = 0
 
+    @no_interrupt_lost()
     def execute(self) -> Result:
         """Learn from the newest good checkpoint, or from the start if the run has none yet, to the end.
 
