@@ -84,7 +84,7 @@ def test_nothing_is_overwritten_unless_asked(breakout, cli, tmp_path):
     words = ["compare", breakout, "--quiet", "-o", tmp_path / "mine.csv"]
     outcome = cli(*words)
     assert outcome.code == 2
-    said = "exists already: choose another with -o, or replace it with --force"
+    said = "exists already: choose another with -o, or replace it with --force (force=True)"
     assert outcome.err == f"error: {tmp_path}/mine.csv {said}\n"
     assert (tmp_path / "mine.csv").read_text() == "my own"
     assert cli(*words, "--force").code == 0

@@ -62,7 +62,7 @@ def test_it_trains_once_and_leaves_figure_tables_and_verdicts(probe):
 
     refused = probe(run, "--probe", "reward-shift", "-o", run / "reward-shift.png")
     assert refused.code == 2
-    expected = f"error: {run}/reward-shift.png exists already: choose another with -o, or replace it with --force\n"
+    expected = f"error: {run}/reward-shift.png exists already: choose another with -o, or replace it with --force (force=True)\n"
     assert refused.err == expected
     assert probe(run, "--probe", "reward-shift", "-o", run / "reward-shift.png", "--force", "--quiet").code == 0
     refused = probe(run, "--probe", "reward-shift", "--credit", "backprop")

@@ -151,7 +151,7 @@ def test_any_setting_of_rule_or_task_makes_groups(make_fit):
     with pytest.raises(AccumbensError, match="unknown setting to group by 'credit'"):
         compare(runs, ["credit"])
     more = scores(make_fit("d", [0.5], rule="coagent", samples=5), make_fit("e", [0.5], rule="coagent", samples=5))
-    with pytest.raises(AccumbensError, match=r"by --by rule,baseline,samples,run$"):
+    with pytest.raises(AccumbensError, match=r"with --by rule,baseline,samples,run "):
         compare([*runs, *more])
 
 

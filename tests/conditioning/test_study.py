@@ -156,7 +156,7 @@ def test_nothing_is_written_over(study, tmp_path):
     figure = tmp_path / "a.png"
     assert free_figure(tmp_path, "a") == figure
     (tmp_path / "a_traces.csv").write_text("mine")
-    with pytest.raises(AccumbensError, match=r"a_traces\.csv exists already: choose another with -o, or"):
+    with pytest.raises(AccumbensError, match=r"a_traces\.csv exists already: choose another with -o"):
         require_free(figure)
     with pytest.raises(AccumbensError, match="exists already"):
         write_study(study, figure)

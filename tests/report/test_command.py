@@ -54,7 +54,7 @@ def test_nothing_is_written_over_unless_asked(tmp_path, cli):
     page.write_text("<h1>years of work</h1>")
     code, _, err = cli(run, "-o", page)
     assert code == 2
-    assert err == f"error: {page} exists already: choose another with -o, or replace it with --force\n"
+    assert err == f"error: {page} exists already: choose another with -o, or replace it with --force (force=True)\n"
     assert page.read_text() == "<h1>years of work</h1>"
     assert cli(run, "-o", page, "--force", "--quiet")[0] == 0
     assert "years of work" not in page.read_text()

@@ -126,7 +126,7 @@ def test_nothing_is_overwritten(run, tmp_path):
     for out in (kept.parent, kept):
         code, _, err = call("export", run.path, "-o", out, "--without-video")
         assert code == 2
-        assert err == f"error: {out} exists already: choose another with -o, or replace it with --force\n"
+        assert err == f"error: {out} exists already: choose another with -o, or replace it with --force (force=True)\n"
     assert kept.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [kept.parent]
     (tmp_path / "empty").mkdir()
@@ -162,7 +162,10 @@ def test_the_default_folder_is_the_runs_and_named_by_seed_and_step(run, monkeypa
     agent = accumbens.load(folder)
     assert (agent.seed, agent.step) == (4, 2048)
     code, _, err = call("export", run.path, "--seed", 4, "--step", 2048, "--without-video")
-    assert (code, err) == (2, f"error: {folder} exists already: choose another with -o, or replace it with --force\n")
+    assert (code, err) == (
+        2,
+        f"error: {folder} exists already: choose another with -o, or replace it with --force (force=True)\n",
+    )
 
 
 @pytest.mark.parametrize(

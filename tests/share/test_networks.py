@@ -314,7 +314,10 @@ def test_what_cannot_be_exported(fitted, tmp_path, capsys):
         assert (code, out, err) == (2, "", f"error: {message}\n")
     (tmp_path / "notes.txt").write_text("precious")
     code, _, err = call(capsys, "export", fitted.path, "-o", tmp_path)
-    assert (code, err) == (2, f"error: {tmp_path} exists already: choose another with -o, or replace it with --force\n")
+    assert (code, err) == (
+        2,
+        f"error: {tmp_path} exists already: choose another with -o, or replace it with --force (force=True)\n",
+    )
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 

@@ -56,7 +56,7 @@ def grouped(runs: Sequence[RunScores], by: Sequence[str]) -> dict[str, list[RunS
         name, seed, one, other = clash
         raise AccumbensError(
             f"seed {seed} of {one.place} would count twice in the group {name}: in {one.path} and in {other.path}; "
-            f"tell them apart, such as by --by {','.join(_telling(runs, by))}"
+            f"tell them apart, such as with --by {','.join(_telling(runs, by))} (in Python by=[…])"
         )
     return members
 

@@ -112,8 +112,8 @@ def make_directory(
     Raises:
         AccumbensError: a run of that name exists already.
     """
-    if name is not None and (name in ("", ".", "..") or Path(name).name != name):
-        raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
+    if name is not None:
+        require_free_name(parent, name)
     stem = f"{datetime.now():%Y-%m-%d_%H-%M-%S}" if name is None else name
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +133,27 @@ def make_directory(
         raise AccumbensError(f"cannot make a run directory in {parent}: {error}") from error
 
 
+def require_free_name(parent: Path, name: str) -> None:
+    """Refuse a name that a new run cannot have.
+
+    Args:
+        parent: such as `runs/CartPole-v1/ad_pqn`.
+        name: of the run.
+
+    Raises:
+        AccumbensError: it is no folder's name, or a run of that name exists already.
+    """
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
+    if (parent / name).exists():
+        raise _exists(parent / name)
+
+
+def _exists(path: Path) -> AccumbensError:
+    text = f"the run {path} exists already; choose another --name, or continue it with 'accumbens resume {path}'"
+    return AccumbensError(text)
+
+
 def _move(staging: Path, path: Path, numbered: bool) -> Path:
     """Give the directory its name; of two processes that want the same one, one gets it."""
     attempt = 1
@@ -144,10 +165,7 @@ def _move(staging: Path, path: Path, numbered: bool) -> Path:
             if not target.exists():
                 raise
             if not numbered:
-                raise AccumbensError(
-                    f"the run {path} exists already; choose another --name, or continue it with "
-                    f"'accumbens resume {path}'"
-                ) from None
+                raise _exists(path) from None
         attempt += 1
 
 

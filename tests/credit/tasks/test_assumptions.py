@@ -46,6 +46,11 @@ def test_a_decimal_mark_that_is_not_certain_is_refused(tmp_path):
         make(path, decimal="point")
 
 
+def test_columns_of_the_same_name_are_pointed_out(tmp_path):
+    task = make(write(tmp_path / "a.csv", "x,x,y", lambda i: f"{i % 3},{i % 5},{i * i}"))
+    assert "2 columns are named 'x', and each is learned from" in task.notes
+
+
 @pytest.mark.parametrize("name", ["labels.tsv", "labels.csv", "labels.txt", "labels.csv.gz", "labels.TSV.gz"])
 def test_labels_with_commas_between_tabs(name, tmp_path):
     content = (TABLES / "labels.tsv").read_bytes()

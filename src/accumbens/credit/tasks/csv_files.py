@@ -127,6 +127,9 @@ def _with_features(table: Table, ignore: str) -> Table:
     features = [column for column in range(width) if column not in (*table.targets, *left_out)]
     if not features:
         raise AccumbensError(f"{table.path} has no column to predict from")
+    names = [table.header[column] for column in features if table.header[column]] if table.header else []
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        notes.append(f"{names.count(name)} columns are named {name!r}, and each is learned from")
     for column in features if ignore == "auto" else ():
         if counts([row[column] for row in table.rows[:3]]) and counts(table.cells(column)):
             which = f"column {column} (from 0)" if table.header is None else f"the column {table.header[column]!r}"
@@ -194,8 +197,10 @@ def numbers(table: Table, columns: Sequence[int]) -> Float64[np.ndarray, "rows c
     bad = ~(np.abs(found) <= np.finfo(np.float32).max)
     if bad.any():
         row, column = (int(axis[0]) for axis in bad.nonzero())
+        cell, place = cells[row][column], columns[column]
+        leave = f", or leave the column out with --set ignore={table.name(place)}" if place in table.features else ""
         raise AccumbensError(
-            f"{table.where(row, columns[column])} holds {cells[row][column]!r}: expected a number that is finite in 32 "
-            f"bits, with a decimal {table.marks.decimal}"
+            f"{table.where(row, place)} {f'holds {cell!r}' if cell.strip() else 'is empty'}: expected a number "
+            f"that is finite in 32 bits, with a decimal {table.marks.decimal}; remove such rows{leave}"
         )
     return found
