@@ -62,8 +62,8 @@ def test_it_trains_once_and_leaves_figure_tables_and_verdicts(probe):
 
     refused = probe(run, "--probe", "reward-shift", "-o", run / "reward-shift.png")
     assert refused.code == 2
-    expected = f"error: {run}/reward-shift.png exists already: choose another with -o, or replace it with --force (force=True)\n"
-    assert refused.err == expected
+    said = "choose another with -o, or replace it with --force (force=True)"
+    assert refused.err == f"error: {run}/reward-shift.png exists already: {said}\n"
     assert probe(run, "--probe", "reward-shift", "-o", run / "reward-shift.png", "--force", "--quiet").code == 0
     refused = probe(run, "--probe", "reward-shift", "--credit", "backprop")
     assert refused.err == f"error: --credit cannot be used with {run}, which is looked at as it was trained\n"
