@@ -1,8 +1,10 @@
+import json
 import pickle
 
 import pytest
 
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens import td
+from accumbens.errors import AccumbensError, UnknownNameError, users_code, users_place
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,51 @@ def test_unknown_name_survives_pickling():
     error = UnknownNameError("credit", "locl", ["local"])
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.value, copy.allowed) == (str(error), "locl", ["local"])
+
+
+def of_mine(call=None):
+    if call:
+        call()
+    raise KeyError("mine")  # the line that is shown
+
+
+def test_what_the_users_code_raises_is_told_with_its_file_and_line():
+    with pytest.raises(AccumbensError) as told, users_code("it does not work"):
+        of_mine()
+    line = of_mine.__code__.co_firstlineno + 3
+    shown = f'  {__file__}, line {line}, in of_mine\n    raise KeyError("mine")  # the line that is shown'
+    assert str(told.value) == f"it does not work: KeyError: 'mine'\n{shown}"
+
+
+def test_the_line_of_the_users_is_shown_that_called_a_library_or_us():
+    for call, line in ((lambda: json.loads("{"), "json.loads"), (lambda: td.no_such_name, "td.no_such_name")):
+        with pytest.raises(AccumbensError, match=f"Error: .*\n.*, in <lambda>\n.*{line}"), users_code("it fails"):
+            of_mine(call)
+
+
+def test_the_line_is_found_behind_an_error_that_a_library_raised_from_it():
+    try:
+        of_mine()
+    except KeyError as error:
+        raised = TypeError("as Gymnasium raises of what its environments raised")
+        raised.__cause__ = error
+    assert ", in of_mine\n" in users_place(raised)
+
+
+def test_what_passes_no_line_of_the_users_is_ours_and_keeps_its_traceback():
+    with pytest.raises(json.JSONDecodeError) as e:
+        json.loads("{")
+    ours = e.value.with_traceback(e.tb.tb_next)
+    assert users_place(ours) == ""
+    said = AccumbensError("said already")
+    with pytest.raises(AccumbensError, match=r"^said already$"), users_code("it does not work", of_mine):
+        raise said
+
+
+def test_a_call_that_does_not_suit_names_what_was_called():
+    with pytest.raises(TypeError) as e:
+        of_mine(1, 2)
+    first = of_mine.__code__.co_firstlineno
+    place = f"\n  {__file__}, line {first}, in of_mine\n    def of_mine(call=None):"
+    assert users_place(e.value.with_traceback(None), of_mine) == place
+    assert users_place(e.value.with_traceback(None), len) == ""

@@ -79,6 +79,31 @@ def test_modules_in_the_working_folder_are_found(tmp_path, monkeypatch):
     del sys.modules["a_module_of_mine"]
 
 
+FAILING = {
+    "def f(: pass": ("SyntaxError: invalid syntax", "line 1", "def f(: pass"),
+    "ratio = 1 / 0": ("ZeroDivisionError: division by zero", "line 1, in <module>", "ratio = 1 / 0"),
+    "import sys\nsys.exit(3)": ("SystemExit: 3", "line 2, in <module>", "sys.exit(3)"),
+    "import no_such_module": ("No module named 'no_such_module'", "line 1, in <module>", "import no_such_module"),
+    "import accumbens\naccumbens.register_cell('mlp', print)": (
+        "cell='mlp' cannot be registered: it must be a new name without a colon",
+        "line 2, in <module>",
+        "accumbens.register_cell('mlp', print)",
+    ),
+}
+
+
+@pytest.mark.parametrize("source", FAILING)
+def test_a_module_that_cannot_be_imported_is_told_with_the_users_line(tmp_path, monkeypatch, source):
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / "a_failing_module.py"
+    file.write_text(source)
+    error, line, text = FAILING[source]
+    with pytest.raises(AccumbensError) as told:
+        Registered("cell").get("a_failing_module:x")
+    said = f"cannot import the module 'a_failing_module' of cell 'a_failing_module:x': {error}"
+    assert str(told.value) == f"{said}\n  {file}, {line}\n    {text}"
+
+
 def test_choices_of_settings(monkeypatch):
     ours = ["attention", "dot", "mlp"]
     assert resolve_choice("cell", "dot", ours) == "dot"

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import AccumbensError, UnknownNameError, described, users_place
 
 T = TypeVar("T")
 
@@ -137,6 +137,7 @@ def import_module(module: str, what: str) -> bool:
     importlib.invalidate_caches()
     try:
         importlib.import_module(module)
-    except ImportError as error:
-        raise AccumbensError(f"cannot import the module {module!r} of {what}: {error}") from error
+    except (Exception, SystemExit) as error:
+        said = f"cannot import the module {module!r} of {what}: {described(error)}"
+        raise AccumbensError(said + users_place(error)) from error
     return True

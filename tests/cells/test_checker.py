@@ -90,16 +90,22 @@ class Broken(Plain):
         return x @ self.Q
 
 
+class Unnamed(Plain):
+    def hidden(self, x):
+        return x @ no_such_name
+
+
 BROKEN = {
     NotFinite: "its gradient is not finite where x is",
     Shifted: "`hidden` and a call give different activities",
     Tuple: "it returns a tuple, not a CellOutput",
-    Wide: r"the cell does not work: dot_general|its hidden is float32\[14\], not float32\[5\]",
+    Wide: r"the cell does not work: TypeError: dot_general|its hidden is float32\[14\], not float32\[5\]",
     NoReadout: r"its value with 3 actions is float32\[3\], not float32\[4,3\]",
     Unused: "another key gives the same parameters",
     Whole: "its parameters are of float32, int32, not arrays of float32",
     ActionInActivity: "`hidden` and a call give different activities",
-    Broken: "the cell does not work",
+    Broken: r"the cell does not work: TypeError: dot_general .*\n.*test_checker.py, line \d+, in hidden\n.* x @ self.Q",
+    Unnamed: r"the cell does not work: NameError: name 'no_such_name' is not defined\n.*\n    return x @ no_such_name",
 }
 
 
@@ -137,7 +143,10 @@ def test_good_readouts_pass():
         (lambda: Read(lambda y: y), r"of 3 actions it reads float32\[3,2\], not float32\[3\]"),
         (lambda: Read(lambda y: y.argmax(axis=1)), r"of 3 actions it reads int32\[3\], not float32\[3\]"),
         (lambda: Read(lambda y: jnp.sqrt(y[:, 0] ** 2)), "its values or their gradient are not finite"),
-        (lambda: Read(lambda y: y @ y), "the readout does not work"),
+        (
+            lambda: Read(lambda y: y @ y),
+            r"the readout does not work: TypeError: .*\n.*test_checker.py, line \d+, in <lambda>",
+        ),
     ],
 )
 def test_broken_readouts_are_found(made, broken):

@@ -342,11 +342,34 @@ def test_algos_are_listed(cli):
         assert name in shown.out
 
 
-def test_failures_of_the_machine_are_one_line_and_exit_code_1(cli, monkeypatch):
-    def full():
-        raise OSError(28, "No space left on device", "runs/metrics.csv")
+def no_users_command(error):
+    """A command that raises from a place that is not a file of the user's."""
+    names = {}
+    exec(f"def command():\n    raise {error}", names)
+    return names["command"]
 
-    monkeypatch.setitem(entry.COMMANDS, "algos", full)
+
+def test_what_the_users_own_code_raises_in_a_run_is_told_with_its_line_and_exit_code_1(cli, monkeypatch):
+    def own():
+        return {}["mine"]
+
+    monkeypatch.setitem(entry.COMMANDS, "algos", own)
+    outcome = cli("algos")
+    assert outcome.code == 1
+    line = own.__code__.co_firstlineno + 1
+    shown = f'  {__file__}, line {line}, in own\n    return {{}}["mine"]\n'
+    assert outcome.err == f"error: code of your own raised KeyError: 'mine'\n{shown}"
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(cli, monkeypatch):
+    monkeypatch.setitem(entry.COMMANDS, "algos", no_users_command("KeyError('ours')"))
+    with pytest.raises(KeyError, match="ours"):
+        cli("algos")
+
+
+def test_failures_of_the_machine_are_one_line_and_exit_code_1(cli, monkeypatch):
+    error = "OSError(28, 'No space left on device', 'runs/metrics.csv')"
+    monkeypatch.setitem(entry.COMMANDS, "algos", no_users_command(error))
     outcome = cli("algos")
     assert outcome.code == 1
     assert outcome.err == "error: [Errno 28] No space left on device: 'runs/metrics.csv'\n"

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 import accumbens
-from accumbens.cells import CellOutput
+from accumbens.cells import CellOutput, MLPCell
 from accumbens.credit.networks.conventional import Conventional
 from accumbens.credit.protocol import Rule, Update
 
@@ -28,6 +28,12 @@ class Wide(eqx.Module):
         return CellOutput(h, h[: self.actions])
 
 
+def narrow(inputs, hidden, actions, *, key, readout):
+    if hidden > 8:
+        raise ValueError(f"{hidden} units are too many")
+    return MLPCell(inputs, hidden, actions, key=key, readout=readout)
+
+
 class Pairs(eqx.Module):
     size: int = eqx.field(static=True, default=2)
 
@@ -44,6 +50,7 @@ def make(settings, facts):
 
 
 accumbens.register_cell("wide", Wide)
+accumbens.register_cell("narrow", narrow)
 accumbens.register_readout("pairs", lambda hidden, value_scale: Pairs())
 accumbens.register_rule("listed", make)
 """
@@ -70,4 +77,18 @@ def test_a_broken_part_is_refused_at_once(cli, tmp_path, monkeypatch, words, mor
     outcome = cli(*words.split(), *more)
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == f"error: {BROKEN[words]}\n"
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_a_cell_that_raises_at_the_sizes_of_a_run_is_told_with_its_line(cli, tmp_path, monkeypatch, more):
+    (tmp_path / "my_parts.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    outcome = cli("train", "CartPole-v1", "--set", "cell=my_parts:narrow", *more)
+    line = 1 + PARTS.splitlines().index('        raise ValueError(f"{hidden} units are too many")')
+    assert (outcome.code, outcome.out) == (2, "")
+    said, place, text = outcome.err.splitlines()
+    assert said == "error: cell=my_parts:narrow with readout=value does not work: ValueError: 128 units are too many"
+    assert place.endswith(f"my_parts.py, line {line}, in narrow")
+    assert text == '    raise ValueError(f"{hidden} units are too many")'
     assert not (tmp_path / "runs").exists()

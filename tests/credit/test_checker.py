@@ -53,9 +53,16 @@ BROKEN = {
     ),
     "not finite": (
         lambda: make(lambda u: u._replace(gradients=jax.tree.map(lambda g: g / 0, u.gradients))),
-        "its first update has gradients that is not finite",
+        "its first update has gradients with a number that is not finite",
     ),
-    "error": (lambda: make(lambda u: u._replace(loss=u.nothing)), "the rule does not work: .*nothing"),
+    "error": (
+        lambda: make(lambda u: u._replace(loss=u.nothing)),
+        r"the rule does not work: AttributeError: .*nothing.*\n.*test_checker.py, line \d+, in <lambda>\n.*u.nothing",
+    ),
+    "unknown name": (
+        lambda: make(lambda u: u._replace(loss=no_such_name)),
+        r"the rule does not work: NameError: .*\n.*test_checker.py, line \d+, in <lambda>\n.*no_such_name",
+    ),
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 from accumbens.credit.config import resolve_fit
 from accumbens.credit.job import Fitting
 from accumbens.credit.kind import FITS
+from accumbens.credit.networks.conventional import Conventional
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.tasks.settings import FileSettings
 from accumbens.errors import AccumbensError
@@ -321,6 +322,26 @@ def test_more_epochs_than_can_be_counted(data):
     message = "epochs=400000000 cannot be used: it must be from 1 to 306783378 of this task"
     with pytest.raises(AccumbensError, match=re.escape(message)):
         Fitting(config_of(data, epochs=400_000_000))
+
+
+class Undiagnosed(Conventional):
+    def activities(self, x):
+        return self.no_such_name
+
+
+def test_users_parts_that_raise_are_told_with_their_lines_before_anything_runs(data):
+    def make(settings, facts):
+        rule = RULES["backprop"].make(settings, facts)
+        return rule._replace(init=lambda key: (Undiagnosed.create(settings, facts, key), ()))
+
+    config = config_of(data, register_rule("undiagnosed", make))
+    with pytest.raises(
+        AccumbensError, match=r"with rule=.*undiagnosed does not work: AttributeError: .*\n.*activities\n"
+    ):
+        Fitting(config)
+    config = config_of(data, register_rule("unmade", lambda settings, facts: [][1]))
+    with pytest.raises(AccumbensError, match=r"unmade' cannot be made: IndexError: .*\n.*test_fit.py, line \d+, in "):
+        Fitting(config)
 
 
 def test_settings_of_the_file_count(data, tmp_path, reporter):

@@ -86,7 +86,16 @@ BROKEN = {
     "no Step": (stepping(lambda key, state, out: (state, tuple(out))), "step returns a tuple beside the state"),
     "state": (stepping(lambda key, state, out: ((state, 1), out)), "the state changes its type"),
     "state dtype": (stepping(lambda key, state, out: (state._replace(elapsed=1.0), out)), "the state changes its type"),
-    "Python if": (stepping(branching), "JAX cannot compile reset and step"),
+    "Python if": (stepping(branching), r"JAX cannot compile step: (?s:.*), in branching\n    if out.reward > 0:"),
+    "error in reset": (
+        walk()._replace(reset=lambda key: no_such_name),
+        "JAX cannot compile reset: NameError: .*no_such_n",
+    ),
+    "no pair": (
+        walk()._replace(reset=lambda key: jnp.ones(3)),
+        r"compile reset: TypeError: cannot unpack (?s:.*)test_checker.py, line",
+    ),
+    "no reward": (outcome(reward=lambda out: None), r"the reward is a NoneType, not float32\(\)"),
     "NumPy noise": (outcome(reward=lambda out: out.reward + np.float32(np.random.default_rng().random())), "same key"),
     "NaN reward": (outcome(reward=lambda out: out.reward / ~out.terminated), "some rewards are not finite"),
     "NaN": (outcome(observation=lambda out: jnp.log(out.observation)), "some observations are not finite"),

@@ -182,6 +182,28 @@ def test_one_step_is_tried_before_anything_is_compiled(dishonest):
         describe("dishonest:Scalar-v0", tried=True)
 
 
+class Unmade(gymnasium.Env):
+    def __init__(self, render_mode=None):
+        raise OSError("no simulator")
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "said"),
+    [
+        (Unmade, r"OSError: no simulator\n  .*, in __init__\n    raise OSError"),
+        (lambda render_mode=None: len(3), r"TypeError: .*\n  .*test_declared.py, line \d+, in <lambda>"),
+        ("gymnasium:no_such_name", "AttributeError: .*no_such_name"),
+    ],
+)
+def test_what_is_raised_while_an_environment_is_made_is_told_with_the_users_line(entry_point, said):
+    gymnasium.register("Unmade-v0", entry_point=entry_point)
+    try:
+        with pytest.raises(AccumbensError, match=f"environment 'Unmade-v0' cannot be made: {said}"):
+            describe("Unmade-v0")
+    finally:
+        del gymnasium.registry["Unmade-v0"]
+
+
 def test_what_gymnasium_asserts_of_a_spec_is_told(monkeypatch):
     gymnasium.register("Backwards-v0", entry_point=Made, max_episode_steps=-1)
     monkeypatch.setattr(gymnasium.registry["Backwards-v0"], "max_episode_steps", -1)

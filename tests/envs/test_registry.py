@@ -6,6 +6,7 @@ import pytest
 
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.registration import Registered
 
 PLUGIN = """
 import gymnasium
@@ -111,3 +112,13 @@ def test_module_that_cannot_be_imported():
         registry.resolve("no_such_module:Thing-v0")
     with pytest.raises(UnknownNameError, match="unknown environment ':CartPole-v1'"):
         registry.resolve(":CartPole-v1")
+
+
+def test_what_fails_while_it_is_made_is_told_with_the_users_line(monkeypatch):
+    def make():
+        return [][1]
+
+    monkeypatch.setattr(registry, "_registered", Registered("environment"))
+    name = registry.register_environment("unmade", make)
+    with pytest.raises(AccumbensError, match=r"cannot be made: IndexError: .*\n.*, in make\n    return \[\]\[1\]"):
+        registry.make(name)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from accumbens.cells.protocol import Cell, CellOutput
 from accumbens.cells.readout import QuantileReadout, Readout, ScalarReadout
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, users_code
 from accumbens.tracing.compile import quick_jit
 
 INPUTS, HIDDEN, ACTIONS, FEATURES = 7, 5, 3, 2
@@ -61,7 +61,7 @@ def check_cell_with(
     def made(seed: int) -> Any:
         return make(INPUTS, HIDDEN, actions, key=jax.random.key(seed), readout=readout, **options)
 
-    try:
+    with users_code("the cell does not work", make):
         cell: Any = made(0)
         is_cell = all(isinstance(cell, kind) for kind in (eqx.Module, Cell))
         _require(is_cell, "it is not an Equinox module with `hidden`")
@@ -72,8 +72,6 @@ def check_cell_with(
         _require(not _same(cell, made(1)), "another key gives the same parameters")
         for candidates in _candidates(features):
             _check_outputs(cell, candidates, readout, actions)
-    except (TypeError, ValueError, AttributeError) as error:  # JAX's errors of shapes and tracing are among these
-        raise AccumbensError(f"the cell does not work: {error}") from error
 
 
 def _inputs() -> Float[Array, "cases inputs"]:
@@ -124,7 +122,7 @@ def check_readout(make: Callable[..., Readout]) -> None:
     Raises:
         AccumbensError: the first promise that is broken, in words.
     """
-    try:
+    with users_code("the readout does not work", make):
         readout: Any = make(HIDDEN, value_scale=0.5)
         is_readout = all(isinstance(readout, kind) for kind in (eqx.Module, Readout))
         _require(is_readout, "it is not an Equinox module with `size`", "readout")
@@ -136,8 +134,6 @@ def check_readout(make: Callable[..., Readout]) -> None:
         read = quick_jit(jax.vmap(jax.value_and_grad(lambda y: readout(y).sum())))
         for array in read(jnp.asarray([np.zeros(shape), np.random.default_rng(0).normal(size=shape)], jnp.float32)):
             _require(bool(np.isfinite(array).all()), "its values or their gradient are not finite", "readout")
-    except (TypeError, ValueError, AttributeError) as error:
-        raise AccumbensError(f"the readout does not work: {error}") from error
 
 
 def _require_array(name: str, array: Any, shape: tuple[int, ...]) -> None:

@@ -23,7 +23,7 @@ from accumbens.cli.settings import settings
 from accumbens.cli.top_help import top_help
 from accumbens.cli.train import train
 from accumbens.cli.watch import watch
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import AccumbensError, UnknownNameError, described, users_place
 
 COMMANDS = {
     "train": train,
@@ -54,15 +54,22 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
 
     Exits with 0; 2 for input that cannot be used; 1 for a run that failed: a number stopped being finite, an
-    environment failed, a file could not be written, or an audit found that a claim does not hold; 130 for a run stopped
-    by Ctrl-C.
+    environment or other code of the user's own failed, a file could not be written, or an audit found that a claim does
+    not hold; 130 for a run stopped by Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         code = _call(arguments)
-    except (AccumbensError, OSError) as error:
+    except AccumbensError as error:
         print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code if isinstance(error, AccumbensError) else 1
+        code = error.exit_code
+    except Exception as error:
+        place = users_place(error)
+        if not place and not isinstance(error, OSError):  # a mistake of ours, of which the traceback is wanted
+            raise
+        said = f"code of your own raised {described(error)}{place}" if place else str(error)
+        print(f"error: {said}", file=sys.stderr)
+        code = 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         code = _STOPPED

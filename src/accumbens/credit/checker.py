@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from accumbens.credit.protocol import Batch, Network, Rule, TaskFacts, Update
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, users_code
 from accumbens.tracing.compile import quick_jit
 
 
@@ -32,17 +32,18 @@ def check_rule(rule: Any, facts: TaskFacts, batch_size: int = 8) -> None:
     if facts.kind == "classification":
         y = np.arange(batch_size, dtype=np.int32) % facts.outputs
     batch, key = Batch(jnp.asarray(x), jnp.asarray(y), jnp.int32(0)), jax.random.key(0)
-    try:
+    with users_code("the rule does not work", rule.update):
         network, memory = _shapes_of_init(rule, key)
         _check_network(network, batch, facts)
         found: Any = eqx.filter_eval_shape(rule.update, network, memory, batch, key)
         _check_update(found, network, memory)
         update = quick_jit(lambda key: rule.update(*rule.init(key), batch, key))(key)
-    except (TypeError, ValueError, AttributeError) as error:  # JAX's errors of shapes and tracing are among these
-        raise AccumbensError(f"the rule does not work: {error}") from error
     for name, part in update._asdict().items():
         leaves = jax.tree.leaves(eqx.filter(part, eqx.is_inexact_array))
-        _require(all(np.isfinite(leaf).all() for leaf in leaves), f"its first update has {name} that is not finite")
+        _require(
+            all(np.isfinite(leaf).all() for leaf in leaves),
+            f"its first update has {name} with a number that is not finite",
+        )
 
 
 def _shapes_of_init(rule: Rule, key: Any) -> tuple[Any, Any]:

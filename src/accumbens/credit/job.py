@@ -16,10 +16,10 @@ from accumbens.credit.config import FitConfig
 from accumbens.credit.diagnostics import Diagnostics
 from accumbens.credit.program import Data, Evaluation, FitState, make_program
 from accumbens.credit.protocol import Network
-from accumbens.credit.registry import RULES, rule_entry
+from accumbens.credit.registry import RULES, make_rule
 from accumbens.credit.tasks.description import describe, to_table
-from accumbens.credit.tasks.registry import make_task
-from accumbens.errors import AccumbensError, require
+from accumbens.credit.tasks.registry import TASKS, is_file, make_task
+from accumbens.errors import AccumbensError, require, users_code
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
@@ -41,7 +41,7 @@ class Fitting(Job[FitState]):
         self.config, self.seeds = config, config.seed_list()
         data = Path(config.data) if config.data else None
         self.task = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data)
-        rule = rule_entry(config.rule)[1].make(config.rule_settings, self.task.facts)
+        rule = make_rule(config.rule, config.rule_settings, self.task.facts)
         if config.rule not in RULES:
             try:
                 check_rule(rule, self.task.facts)
@@ -59,7 +59,10 @@ class Fitting(Job[FitState]):
         self._init = jax.jit(program.init)
         self._advance = jax.jit(program.advance, donate_argnums=0)
         self._evaluate = jax.jit(program.evaluate)
-        network = self.like().seeds.network
+        with users_code(f"task={config.task} with rule={config.rule} does not work"):
+            network = self.like().seeds.network
+            if config.rule not in RULES or not (config.task in TASKS or is_file(config.task)):
+                self._trace()
         self.num_layers = len(network.layers)
         self.classifies = self.task.facts.kind == "classification"
         self.columns = [
@@ -67,6 +70,11 @@ class Fitting(Job[FitState]):
             *(f"{split}_{what}" for split in sorted(self._host_data.splits) for what in self._scored()),
             *(f"{name}_{layer}" for name in Diagnostics._fields for layer in range(1, self._layers_of(name) + 1)),
         ]
+
+    def _trace(self) -> None:
+        """Go through the programs without compiling them: what they call of the user's own may raise."""
+        jax.eval_shape(self._advance, self.like(), self._host_data, jnp.int32(1))
+        jax.eval_shape(self._evaluate, self.like(), self._host_data)
 
     @cached_property
     def _data(self) -> Data:

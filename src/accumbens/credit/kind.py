@@ -11,7 +11,7 @@ import numpy as np
 
 from accumbens.credit import config as configs
 from accumbens.credit.config import FitConfig, check_fit, resolve_fit
-from accumbens.credit.registry import all_rules, rule_entry
+from accumbens.credit.registry import all_rules, make_rule, rule_entry
 from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.directory import RunDirectory
@@ -157,7 +157,7 @@ class Fits(Kind[FitConfig]):
                 folder = Path(config.data) if config.data else None
                 facts[key] = make_task(config.task, config.task_settings, config.rule_settings.batch_size, folder).facts
             try:
-                rule_entry(config.rule)[1].make(config.rule_settings, facts[key])
+                make_rule(config.rule, config.rule_settings, facts[key])
             except AccumbensError as error:
                 raise AccumbensError(f"{config.rule} on {config.task}: {error}") from error
 

@@ -16,7 +16,7 @@ from accumbens.credit.settings import (
     StraightThroughSettings,
     VectorisedSettings,
 )
-from accumbens.errors import UnknownNameError
+from accumbens.errors import UnknownNameError, users_code
 from accumbens.registration import Registered
 
 if TYPE_CHECKING:
@@ -143,3 +143,15 @@ def rule_entry(name: str) -> tuple[str, RuleEntry]:
     if full is None or entry is None:
         raise UnknownNameError("rule", name, all_rules(), command="accumbens rules")
     return full, entry
+
+
+def make_rule(name: str, settings: RuleSettings, facts: "TaskFacts") -> "Rule":
+    """Return the rule of that name for a task.
+
+    Raises:
+        UnknownNameError: there is no such rule.
+        AccumbensError: the settings do not fit the task, or the user's own code that makes the rule raised.
+    """
+    full, entry = rule_entry(name)
+    with users_code(f"rule {full!r} cannot be made", None if full in RULES else entry.home):
+        return entry.make(settings, facts)

@@ -9,7 +9,7 @@ from accumbens.credit.config import FitConfig
 from accumbens.credit.fitted import FittedNetwork
 from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import Network, TaskFacts
-from accumbens.credit.registry import rule_entry
+from accumbens.credit.registry import make_rule, rule_entry
 from accumbens.credit.tasks.description import Description, from_table, to_table
 from accumbens.errors import AccumbensError
 from accumbens.runs.directory import RunDirectory
@@ -30,7 +30,7 @@ class FitSharing(Sharing):
 
     def like(self, config: FitConfig, about: Description) -> Network:
         """Return the shapes of the layers."""
-        rule = rule_entry(config.rule)[1].make(config.rule_settings, about.facts)
+        rule = make_rule(config.rule, config.rule_settings, about.facts)
         return jax.eval_shape(lambda: rule.init(jax.random.key(0))[0])
 
     def about(self, run: RunDirectory, config: FitConfig) -> Description:

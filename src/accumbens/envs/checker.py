@@ -7,7 +7,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from accumbens.envs.protocol import Environment, Observation, State, Step
 from accumbens.envs.wrappers import auto_reset
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, users_code
 
 
 def check_environment(env: Environment, num_steps: int = 10_000) -> None:
@@ -63,11 +63,10 @@ def _check_facts(env: Environment) -> None:
 
 def _check_types(env: Environment) -> None:
     key, action = jax.random.key(0), jnp.zeros((), jnp.int32)
-    try:
+    with users_code(f"environment {env.name!r}: JAX cannot compile reset", env.reset):
         state, observation = jax.eval_shape(env.reset, key)
+    with users_code(f"environment {env.name!r}: JAX cannot compile step", env.step):
         next_state, outcome = jax.eval_shape(env.step, key, state, action)
-    except (jax.errors.JAXTypeError, jax.errors.JAXIndexError) as error:
-        raise AccumbensError(f"environment {env.name!r}: JAX cannot compile reset and step: {error}") from error
     _require(isinstance(outcome, Step), env, f"step returns a {type(outcome).__name__} beside the state, not a Step")
     promised = {
         "reset's observation": (observation, env.observation_shape, env.observation_dtype),
@@ -77,8 +76,8 @@ def _check_types(env: Environment) -> None:
         "truncated": (outcome.truncated, (), bool),
     }
     for what, (array, shape, dtype) in promised.items():
-        fits = (array.shape, array.dtype) == (shape, dtype)
-        _require(fits, env, f"{what} is {array.dtype}{array.shape}, not {np.dtype(dtype)}{shape}")
+        found = f"{array.dtype}{array.shape}" if hasattr(array, "dtype") else f"a {type(array).__name__}"
+        _require(found == f"{np.dtype(dtype)}{shape}", env, f"{what} is {found}, not {np.dtype(dtype)}{shape}")
     before, after = (jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), tree) for tree in (state, next_state))
     _require(before == after, env, f"the state changes its type from reset's {before} to step's {after}")
 

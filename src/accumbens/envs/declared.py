@@ -1,16 +1,13 @@
 """An environment of Gymnasium held to what it declares: what it does against its own spaces is refused by name."""
 
 import inspect
-import os
-import sysconfig
-import traceback
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Space
 
-from accumbens.errors import EnvironmentFailedError
+from accumbens.errors import EnvironmentFailedError, users_place
 
 LARGEST_BOUND = 1e6
 """Bounds as large as this stand for none, as `np.finfo(...).max` and 1e9 do in many environments."""
@@ -22,14 +19,6 @@ main engine on reaches a height of 20, and 2.5 is declared. `findings/gymnasium_
 _FLOAT16_MAX = float(np.finfo(np.float16).max)
 _KINDS = {"f": "fiub", "i": "iub", "u": "iub", "b": "iub"}
 """Kinds of numbers that a space of another kind takes without loss of meaning; ranges are checked."""
-
-_NOT_USERS = (
-    sysconfig.get_path("stdlib"),
-    sysconfig.get_path("purelib"),
-    sysconfig.get_path("platlib"),
-    os.path.dirname(os.path.dirname(__file__)),
-)
-"""Where code lies that is not the user's."""
 
 
 def given_bounds(space: Box, name: str = "") -> tuple[np.ndarray, np.ndarray]:
@@ -183,14 +172,7 @@ class Declared(gymnasium.Wrapper):
     def _raised(self, error: BaseException) -> EnvironmentFailedError:
         """The error, with the last line of the user's own code that it passed, or else where the environment is."""
         said = f"environment {self._name!r} raised {type(error).__name__} {self._when()}: {error}"
-        frames = traceback.extract_tb(error.__traceback__)
-        users = [frame for frame in frames if not frame.filename.startswith(_NOT_USERS)]
-        if not users:
-            return EnvironmentFailedError(f"{said} ({self._place()})")
-        frame = users[-1]
-        return EnvironmentFailedError(
-            f"{said}\n  {frame.filename}, line {frame.lineno}, in {frame.name}\n    {frame.line}".rstrip()
-        )
+        return EnvironmentFailedError(said + (users_place(error) or f" ({self._place()})"))
 
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)

@@ -18,7 +18,7 @@ from accumbens.envs.bang_bang import BangBang, Discretisation
 from accumbens.envs.copies import Copies, Layout
 from accumbens.envs.declared import Declared, given_bounds
 from accumbens.envs.workers import Workers
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import AccumbensError, UnknownNameError, users_code
 
 
 class HostStep(NamedTuple):
@@ -211,7 +211,7 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None, name: 
         name: as the user calls it, for messages; None takes its id.
 
     Raises:
-        AccumbensError: a package is missing.
+        AccumbensError: a package is missing, or the environment raised.
     """
     if isinstance(source, str):
         from accumbens.envs.control_suite import ControlSuiteEnvironment
@@ -222,7 +222,9 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None, name: 
             _import_box2d()
         # An environment that cannot draw need not take the argument.
         options: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
-        return Declared(gymnasium.make(source, disable_env_checker=True, **options), name or source.id)
+        with users_code(f"environment {name or source.id!r} cannot be made", source.entry_point):
+            env = gymnasium.make(source, disable_env_checker=True, **options)
+        return Declared(env, name or source.id)
     except (gymnasium.error.Error, ImportError, AssertionError) as error:  # it asserts what specs must be
         if "box2d" in str(error).lower():
             raise AccumbensError(

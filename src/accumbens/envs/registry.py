@@ -1,10 +1,12 @@
 """The names of all environments. Listing ours imports neither JAX nor Gymnasium, for a quick command line."""
 
+import difflib
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import AccumbensError, UnknownNameError, users_code
 from accumbens.registration import Registered, import_module
 
 if TYPE_CHECKING:
@@ -193,7 +195,8 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
     if make_registered is not None:
         from accumbens.envs.checker import check_declaration
 
-        env = make_registered()
+        with users_code(f"environment {name!r} cannot be made", make_registered):
+            env = make_registered()
         check_declaration(env)
         return env._replace(name=name)
     owner = "the control suite's" if name in _CONTROL_SUITE else "Gymnasium's"

@@ -14,6 +14,7 @@ from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings, ReplaySettings, SACSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
+from accumbens.errors import users_code
 from accumbens.training.config import RunConfig
 
 MOST_CHUNKS = 500
@@ -66,7 +67,8 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
     agent = make_agent(settings, facts, config.total_timesteps, truncates)
     steps_per_block = agent.num_envs * agent.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
-    stack = jax.eval_shape(lambda: agent.network(agent.init(jax.random.key(0))))
+    with users_code(f"cell={settings.cell} with readout={settings.readout} does not work"):
+        stack = jax.eval_shape(lambda: agent.network(agent.init(jax.random.key(0))))
     ring = None
     if isinstance(settings, ReplaySettings):
         ring = replay_ring(settings, facts, config.total_timesteps, truncates)

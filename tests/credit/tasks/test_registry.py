@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from accumbens.credit.registry import RULES
+from accumbens.credit.tasks import registry
 from accumbens.credit.tasks.registry import TASKS, folder_name, make_task, register_task, task_entry
-from accumbens.credit.tasks.settings import FileSettings
+from accumbens.credit.tasks.settings import FileSettings, TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.registration import Registered
 
 SPIRALS = """
 import numpy as np
@@ -86,3 +88,15 @@ def test_listing_imports_little():
     )
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_the_making_of_a_users_task_raises_is_told_with_its_line(monkeypatch):
+    monkeypatch.setattr(registry, "_registered", Registered("task"))
+    name = register_task("unmade", lambda settings, batch_size, data: [][1])
+    with pytest.raises(
+        AccumbensError, match=r"unmade' cannot be made: IndexError: .*\n.*test_registry.py, line \d+, in "
+    ):
+        make_task(name, TaskSettings(), 32)
+    name = register_task("short", lambda settings: None)
+    with pytest.raises(AccumbensError, match=r"short' cannot be made: TypeError: .*\n.*test_registry.py, line \d+"):
+        make_task(name, TaskSettings(), 32)

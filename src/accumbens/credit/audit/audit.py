@@ -9,7 +9,7 @@ from accumbens.credit.audit.sizes import EXAMPLES, small_facts, small_settings
 from accumbens.credit.audit.verdict import Audit
 from accumbens.credit.program import make_optimiser
 from accumbens.credit.protocol import Rule, TaskFacts
-from accumbens.credit.registry import rule_entry
+from accumbens.credit.registry import make_rule
 from accumbens.credit.settings import RuleSettings
 
 
@@ -43,4 +43,4 @@ def audit_named(name: str, settings: RuleSettings, facts: TaskFacts, *, measured
         AccumbensError: the settings do not fit the task.
     """
     facts, settings = small_facts(facts), small_settings(settings)
-    return audit_rule(rule_entry(name)[1].make(settings, facts), facts, settings, measured=measured)
+    return audit_rule(make_rule(name, settings, facts), facts, settings, measured=measured)

@@ -17,7 +17,7 @@ from accumbens.credit.tasks.settings import (
     TabularSettings,
     TaskSettings,
 )
-from accumbens.errors import AccumbensError, UnknownNameError, require
+from accumbens.errors import AccumbensError, UnknownNameError, require, users_code
 from accumbens.registration import Registered
 
 if TYPE_CHECKING:
@@ -162,11 +162,13 @@ def make_task(name: str, settings: TaskSettings, batch_size: int, data: Path | N
     """Return the task of that name; arguments and errors are those of `task_entry` and `TaskEntry.make`.
 
     Raises:
-        AccumbensError: `data` is given, and the task would not look there.
+        AccumbensError: `data` is given, and the task would not look there; or the user's own code raised.
     """
     name, entry = task_entry(name)
     require("data", data, f"left out with {name}, which reads no folder", data is None or entry.reads_folder)
-    return entry.make(settings, batch_size, data)
+    ours = name in TASKS or is_file(name)
+    with users_code(f"task {name!r} cannot be made", None if ours else entry.home):
+        return entry.make(settings, batch_size, data)
 
 
 def is_file(name: str) -> bool:
