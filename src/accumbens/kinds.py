@@ -52,14 +52,18 @@ def read_config(path: Path, known: bool = True) -> tuple[Kind[Any], Any]:
     raise AccumbensError(f"{path} cannot be read as a run's configuration: it has no table [{_tables()}]")
 
 
-def open_run(path: Path) -> tuple[Kind[Any], RunDirectory, Any]:
+def open_run(path: Path, known: bool = True) -> tuple[Kind[Any], RunDirectory, Any]:
     """Return the kind of an existing run, its files, and its configuration.
+
+    Args:
+        path: its directory.
+        known: its environment or task must be known here; whoever only reads what is recorded need not.
 
     Raises:
         AccumbensError: there is no run at `path`.
     """
     run = existing_run(path)
-    kind, config = read_config(run.config)
+    kind, config = read_config(run.config, known)
     return kind, run, config
 
 

@@ -66,7 +66,7 @@ class Run:
     Attributes:
         path: its directory.
         kind: what is true of its kind of runs; see `accumbens.runs.kind.Kind`.
-        config: what it was asked to do.
+        config: what it was asked to do; its environment or task need not be registered here, unless it is made.
     """
 
     def __init__(self, path: str | Path):
@@ -76,7 +76,7 @@ class Run:
             AccumbensError: there is no run at `path`.
         """
         self.path = Path(path).expanduser()
-        self.kind, self._directory, self.config = kinds.open_run(self.path)
+        self.kind, self._directory, self.config = kinds.open_run(self.path, known=False)
 
     @property
     def result(self) -> Any:
@@ -140,7 +140,7 @@ class Run:
         """
         from accumbens.training.kind import AGENTS
 
-        AGENTS.open(self.path)
+        AGENTS.read(self._directory.config, known=False)
         path = self._directory.evaluations
         rows = read_table(path) if path.exists() else []
         steps = sorted({int(row["step"]) for row in rows})
@@ -322,7 +322,7 @@ class Run:
         Raises:
             AccumbensError: there is nothing that could be audited.
         """
-        return self.kind.audit(self.config, measured)
+        return self.kind.audit(self.kind.read(self._directory.config), measured)
 
     def export(
         self, output: str | Path | None = None, *, seed: int | None = None, step: int | None = None, force: bool = False

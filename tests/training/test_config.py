@@ -374,7 +374,7 @@ def document():
         (lambda d: d["agent"].update(learning_rate=[1]), "cannot be used: expected a number"),
         (lambda d: d["agent"].update(learning_rate=0), "learning_rate=0.0 cannot be used"),
         (lambda d: d["run"].update(algo="ad_dqm"), "unknown algorithm 'ad_dqm'; did you mean 'ad_dqn'"),
-        (lambda d: d["run"].update(env="CartPole-v7"), "unknown environment 'CartPole-v7'"),
+        (lambda d: d["run"].update(env="CartPole-v7"), "environment 'CartPole-v7' of"),
         (lambda d: d["run"].update(seed=True), "seed='True' cannot be used"),
         (lambda d: d["run"].update(seeds=0), "seeds=0 cannot be used"),
     ],

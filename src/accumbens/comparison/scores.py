@@ -34,7 +34,7 @@ def read_scores(
         AccumbensError: there is no run at a path, its files cannot be read, a seed has no number, no row is near what
             `at` says, their kind has no such clock, or they are of several kinds.
     """
-    runs = [(files, *read_config(files.config)) for files in find_runs(paths)]
+    runs = [(files, *read_config(files.config, known=False)) for files in find_runs(paths)]
     kind = _only_kind(runs)
     clock, asked = _clock(kind, at)
     chosen, tables = _choose(kind, metric, [files for files, _, _ in runs])

@@ -111,7 +111,10 @@ class FitChapter(Chapter):
 
     def summary(self, config: FitConfig) -> str:
         """Return what the task is."""
-        return task_entry(config.task)[1].summary
+        try:
+            return task_entry(config.task)[1].summary
+        except AccumbensError:  # a script's task, which is not registered here
+            return ""
 
     def place_notes(self, run: Logged) -> list[str]:
         """Return what is to be known of the data, all labels of classes included."""

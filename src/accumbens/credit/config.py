@@ -5,6 +5,7 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,11 @@ def _is_known(task: str) -> bool:
 
 
 def _unknown_settings(table: Mapping[str, Any]) -> TaskSettings:
-    """Settings of a task that is not known here, as a file has them."""
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    fields = [(key, type(value), dataclasses.field(default=value)) for key, value in values.items()]
-    return dataclasses.make_dataclass("UnknownTaskSettings", fields, bases=(TaskSettings,), frozen=True, kw_only=True)()
+    """Settings of a task that is not known here, as a file has them; equal if all of their names and values are."""
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return _settings_of_type(tuple((key, type(value)) for key, value in values.items()))(**values)
+
+
+@cache
+def _settings_of_type(fields: tuple[tuple[str, type], ...]) -> type[TaskSettings]:
+    return dataclasses.make_dataclass("UnknownTaskSettings", fields, bases=(TaskSettings,), frozen=True, kw_only=True)

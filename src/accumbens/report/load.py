@@ -34,7 +34,7 @@ def load_runs(paths: Sequence[Path], progress: Callable[[int, int], None] = lamb
 
 
 def _load(files: Files) -> Run:
-    kind, config = read_config(files.config)
+    kind, config = read_config(files.config, known=False)
     variant = files.path.name
     if files.is_directory:
         meta = RunDirectory(files.path).read_meta()

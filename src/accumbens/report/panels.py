@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from accumbens.errors import AccumbensError
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run
 from accumbens.report.labels import shown
@@ -122,8 +123,12 @@ def settings_of(run: Run) -> dict[str, str]:
 
 
 def usual_settings(run: Run) -> dict[str, str]:
-    """Return, as text, the settings that a run would have if nothing had been asked for."""
-    return {key: shown(value) for key, value in run.kind.usual(run.config).items()}
+    """Return, as text, the settings that a run would have if nothing had been asked for; none of an unknown place."""
+    try:
+        usual = run.kind.usual(run.config)
+    except AccumbensError:  # a script's environment, which is not registered here
+        return {}
+    return {key: shown(value) for key, value in usual.items()}
 
 
 def differing_settings(runs: Sequence[Run]) -> Markup:

@@ -63,7 +63,8 @@ def _parameters(run: Run) -> str:
 
 
 def _settings(run: Run) -> Markup:
-    usual, sources = usual_settings(run), run.kind.sources(run.config)
+    usual = usual_settings(run)
+    sources = run.kind.sources(run.config) if usual else {}
     rows = []
     for key, value in settings_of(run).items():
         source = ""

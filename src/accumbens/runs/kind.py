@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.audit import Audit
 from accumbens.runs.directory import RunDirectory, existing_run, make_directory
 from accumbens.runs.job import Job
@@ -99,7 +99,8 @@ class Kind(ABC, Generic[C]):
         """Read a `config.toml`; see `from_document`.
 
         Raises:
-            AccumbensError: the file is missing or of another kind of run, or holds what no run could use.
+            AccumbensError: the file is missing or of another kind of run, holds what no run could use, or its place is
+                not known here.
         """
         document = read_document(path)
         if self.words.table not in document:
@@ -108,7 +109,20 @@ class Kind(ABC, Generic[C]):
         try:
             return self.from_document(document, known)
         except (KeyError, TypeError, ValueError, AccumbensError) as error:
+            if isinstance(error, UnknownNameError) and error.value == document[self.words.table][self.words.place_key]:
+                raise self._unregistered(path, error) from error
             raise AccumbensError(f"{path} cannot be read as a run's configuration: {error}") from error
+
+    def _unregistered(self, path: Path, error: UnknownNameError) -> AccumbensError:
+        """The error of a run whose place was registered by a process that is over."""
+        place, name = self.words.place, error.value
+        if ":" in name:  # its module does not register it any more
+            return AccumbensError(f"{path} needs its {place}: {error}")
+        return AccumbensError(
+            f"the {place} {name!r} of {path} is not registered in this process, as it was by the script that made it: "
+            f"import or register it in Python before accumbens.open_run. Commands find what a module registers, if "
+            f"the run is of 'module:{name}'"
+        )
 
     def open(self, path: Path) -> tuple[RunDirectory, C]:
         """Return an existing run and its configuration.
