@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import inspect
 import sys
 from contextlib import closing
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import accumbens
+from accumbens.cli.main import main
 from accumbens.envs.factory import register_factory
 from accumbens.envs.gymnasium import HostEnvironments
 from accumbens.errors import AccumbensError
@@ -112,6 +114,32 @@ def test_an_environment_that_a_script_makes_is_trained_on(tmp_path):
     assert run.load().act(np.ones(1)) in (0, 1)
 
 
+def test_a_run_is_read_where_its_environment_is_not_registered(tmp_path, capsys):
+    path = accumbens.train(Bandit, out=tmp_path, name="a", **SIZES | {"total_timesteps": 64}, **TINY).path
+    del gymnasium.registry["Bandit-v0"]
+    run = accumbens.open_run(path)
+    assert run.config.env == "Bandit-v0"
+    assert run.curve().steps[-1] == run.evaluations().steps[-1] == run.result.steps
+    assert len(run.compare(metric="final_return").groups) == 1
+    assert "Bandit-v0" in run.report(output=tmp_path / "page.html").read_text()
+    with pytest.raises(SystemExit):
+        main(["runs", str(tmp_path), "--json"])
+    assert '"finished"' in capsys.readouterr().out
+    for plays in (run.evaluate, run.resume, run.watch, run.export, run.audit):
+        with pytest.raises(AccumbensError, match=r"environment 'Bandit-v0' of .* is not registered in this process"):
+            plays()
+    gymnasium.register("Bandit-v0", entry_point=Bandit)
+    assert run.evaluate(num_episodes=1).lengths.max() == 1
+
+
+def test_an_environment_that_is_made_already():
+    train = inspect.unwrap(accumbens.train)  # without the tests' own check of types
+    with pytest.raises(AccumbensError, match=r"is an environment already: give its class, env=Bandit, or a function"):
+        train(Bandit())
+    with pytest.raises(AccumbensError, match="env=3 cannot be used: give a name, or a class or a function"):
+        train(3)
+
+
 def test_a_factory_is_registered_once_and_may_be_defined_again():
     def make():
         return Bandit()
@@ -138,6 +166,7 @@ def test_what_can_be_imported_lives_in_several_processes(tmp_path, monkeypatch):
     (tmp_path / "of_their_own.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     name = register_factory(importlib.import_module("of_their_own").Two)
-    assert gymnasium.registry[name].entry_point == "of_their_own:Two"
+    assert name == "of_their_own:Two-v0"
+    assert gymnasium.registry["Two-v0"].entry_point == "of_their_own:Two"
     with closing(HostEnvironments(name, 2, 0, num_workers=2)) as envs:
         assert envs.reset().shape == (2, 2)

@@ -103,6 +103,10 @@ def test_the_code_on_the_card_runs(exported, monkeypatch, capsys):
         ("minatar/breakout", 'accumbens.to_gymnasium("minatar/breakout")'),
         ("dmc/walker-walk", 'accumbens.envs.control_suite.ControlSuiteEnvironment("dmc/walker-walk")'),
         ("LunarLander-v3", 'gymnasium.make("LunarLander-v3")'),
+        (
+            "gymnasium.envs.classic_control.cartpole:CartPoleEnv-v0",
+            "gymnasium.envs.classic_control.cartpole.CartPoleEnv()",
+        ),
     ],
 )
 def test_the_card_makes_every_kind_of_environment(env, line):

@@ -103,7 +103,8 @@ def resolve(name: str) -> str:
 
     Args:
         name: a name of ours, an alias such as `MinAtar/Breakout-v1`, an id of Gymnasium or of `register_environment`,
-            or `module:id` for an id of either that importing `module` registers.
+            or `module:id` for an id of either that importing `module` registers; `module:Name-v0` is also the class or
+            function `Name` of a module that does not register it.
 
     Raises:
         UnknownNameError: nothing of that name is registered.
@@ -117,7 +118,43 @@ def resolve(name: str) -> str:
         return registered
     if on_host(name):
         return name
+    module = name.rpartition(":")[0]
+    if module in sys.modules:
+        raise NotRegisteredByModuleError(module, name, _registered_by(module))
     raise UnknownNameError("environment", name, all_environments(), command="accumbens envs")
+
+
+class NotRegisteredByModuleError(UnknownNameError):
+    """A module was imported for an environment that it does not register."""
+
+    def __init__(self, module: str, name: str, known: Sequence[str]):
+        """Remember the module, the `module:id` that was asked for, and those that it registers."""
+        super().__init__("environment", name, known)
+        self.module = module
+
+    def __str__(self) -> str:
+        """The message: what the module registers, and the nearest of it."""
+        said = f"the module {self.module!r} registers no environment {self.value.rpartition(':')[2]!r}"
+        if self.allowed:
+            nearest = difflib.get_close_matches(self.value, self.allowed, n=1)
+            return f"{said}{f'; did you mean {nearest[0]!r}?' if nearest else '.'} Known: {', '.join(self.allowed)}."
+        how = "gymnasium.register or accumbens.register_environment"
+        return f"{said}, and no other: importing it has to call {how}"
+
+
+def _registered_by(module: str) -> list[str]:
+    """The names of the environments that a module, or what is in it, registers here or with Gymnasium, or defines."""
+    import gymnasium
+
+    from accumbens.envs.factory import defined_in
+
+    found = {name for name in _registered.names() if name.startswith(f"{module}:")} | set(defined_in(module))
+    for identifier, spec in gymnasium.registry.items():
+        make = spec.entry_point
+        home = make.partition(":")[0] if isinstance(make, str) else getattr(make, "__module__", "")
+        if home == module or home.startswith(f"{module}."):
+            found.add(f"{module}:{identifier}")
+    return sorted(found)
 
 
 def on_host(name: str) -> bool:
@@ -130,7 +167,7 @@ def on_host(name: str) -> bool:
 
 
 def in_gymnasium(name: str) -> bool:
-    """Whether Gymnasium can make `name`, an id or `module:id`.
+    """Whether Gymnasium can make `name`, an id or `module:id`; what a module defines is registered if need be.
 
     Raises:
         AccumbensError: `module` cannot be imported.
@@ -140,7 +177,11 @@ def in_gymnasium(name: str) -> bool:
     module, _, environment_id = name.rpartition(":")
     if not module:
         return name in gymnasium.registry
-    return import_module(module, f"environment {name!r}") and environment_id in gymnasium.registry
+    if not import_module(module, f"environment {name!r}"):
+        return False
+    from accumbens.envs.factory import registers
+
+    return registers(module, environment_id)
 
 
 def is_on_device(name: str) -> bool:

@@ -94,8 +94,11 @@ def example(config: RunConfig, where: str) -> list[str]:
         imports.append("accumbens.envs.control_suite")
         make = f'accumbens.envs.control_suite.ControlSuiteEnvironment("{env}")'
     elif registry.in_gymnasium(env):
-        imports.append("gymnasium")
-        make = f'gymnasium.make("{env}")'
+        from accumbens.envs.factory import defined_at
+
+        place = defined_at(env)
+        imports += [] if place else ["gymnasium"]
+        make = f"{place}()" if place else f'gymnasium.make("{env}")'
     named = [name.partition(":")[0] for name in (env, settings.cell, settings.readout) if ":" in name]
     return [
         f"import {', '.join(imports)}",
