@@ -25,6 +25,19 @@ def run(tmp_path_factory):
     return accumbens.train("CartPole-v1", out=out, name="a", learning_rate=np.float32(0.5e-3), **SIZES, **TINY)
 
 
+@pytest.mark.parametrize("name", ["net_arch", "layers"])
+def test_units_of_layers_have_both_names(name, monkeypatch):
+    monkeypatch.setattr(api, "_start", lambda kind, config, *options: config)
+    train, fit = map(inspect.unwrap, (accumbens.train, accumbens.fit))  # without the tests' own check of types
+    assert train("CartPole-v1", **{name: [8, 4]}).settings.net_arch == (8, 4)
+    assert fit("digits", **{name: [8, 4]}).rule_settings.layers == (8, 4)
+    for begin in (train, fit):
+        with pytest.raises(AccumbensError, match=f"{name}='wide' cannot be used"):
+            begin("CartPole-v1", **{name: ["wide"]})
+        with pytest.raises(AccumbensError, match="are names of the same: give one of them"):
+            begin("CartPole-v1", layers=[4], net_arch=[4])
+
+
 def test_a_run_is_that_of_the_command_line(run, tmp_path):
     words = ["train", "CartPole-v1", "ad_pqn", "--total-timesteps", "2000", "--seed", "1", "--seeds", "2"]
     words += ["--num-eval-episodes", "2", "--eval-frequency", "1024", "--net-arch", "6,5", "--quiet"]

@@ -10,6 +10,7 @@ from accumbens.envs.factory import register_factory
 from accumbens.run import Progress, Run, shown
 from accumbens.runs import launch
 from accumbens.runs.kind import Kind
+from accumbens.runs.names import given_once
 from accumbens.runs.origin import parse_origin
 from accumbens.training.config import resolve_config
 from accumbens.training.kind import AGENTS
@@ -33,6 +34,7 @@ def train(
     seed: int = 0,
     seeds: int = 1,
     net_arch: Sequence[int] | None = None,
+    layers: Sequence[int] | None = None,
     credit: str | None = None,
     eval_frequency: int | float | None = None,
     num_eval_episodes: int = 10,
@@ -55,6 +57,7 @@ def train(
         seed: the first seed.
         seeds: independent seeds, trained side by side.
         net_arch: hidden units of every cell; None takes the preset's.
+        layers: another name of `net_arch`.
         credit: `local` or `backprop`; None takes the preset's.
         eval_frequency: environment steps between greedy evaluations, 0 for one at the end; None is a tenth of the run.
         num_eval_episodes: episodes of each evaluation, per seed and prefix of cells.
@@ -76,12 +79,12 @@ def train(
         KeyboardInterrupt: Ctrl-C; what was trained is kept, and `open_run(path).resume()` goes on.
     """
     config = resolve_config(
-        register_factory(env) if callable(env) else as_text("env", env),
+        env if isinstance(env, str) else register_factory(env),
         as_text("algo", algo),
         total_timesteps=checked_or_none("total_timesteps", int, total_timesteps),
         seed=checked("seed", int, seed),
         seeds=checked("seeds", int, seeds),
-        net_arch=checked_or_none("net_arch", tuple[int, ...], net_arch),
+        net_arch=_units(net_arch=net_arch, layers=layers),
         credit=checked_or_none("credit", str, credit),
         eval_frequency=checked_or_none("eval_frequency", int, eval_frequency),
         num_eval_episodes=checked("num_eval_episodes", int, num_eval_episodes),
@@ -95,6 +98,7 @@ def fit(
     rule: str = "backprop",
     *,
     layers: Sequence[int] | None = None,
+    net_arch: Sequence[int] | None = None,
     epochs: int | float | None = None,
     seed: int = 0,
     seeds: int = 1,
@@ -115,6 +119,7 @@ def fit(
         task: task, such as `digits` or `my_module:my_id`, or the path of a CSV or NumPy file.
         rule: how the layers learn, such as `coagent` or `my_module:my_id`.
         layers: units of every hidden layer, none for no hidden layer; None takes the rule's.
+        net_arch: another name of `layers`.
         epochs: passes through the training data; None takes the task's.
         seed: the first seed.
         seeds: independent seeds, that learn side by side.
@@ -141,7 +146,7 @@ def fit(
     config = resolve_fit(
         str(task),
         as_text("rule", rule),
-        layers=checked_or_none("layers", tuple[int, ...], layers),
+        layers=_units(layers=layers, net_arch=net_arch),
         epochs=checked_or_none("epochs", int, epochs),
         seed=checked("seed", int, seed),
         seeds=checked("seeds", int, seeds),
@@ -150,6 +155,11 @@ def fit(
         changes=as_texts(settings),
     )
     return _start(FITS, config, begin_from, out, name, progress, callback, track, checkpoint_seconds)
+
+
+def _units(**named: Any) -> tuple[int, ...] | None:
+    """The units of every layer, given under one of their two names."""
+    return given_once(**{name: checked_or_none(name, tuple[int, ...], value) for name, value in named.items()})
 
 
 def _start(

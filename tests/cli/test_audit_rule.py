@@ -161,7 +161,7 @@ def test_an_audit_that_contradicts_itself_fails(cli, monkeypatch):
             "gevb is a rule, for tasks, and CartPole-v1 is an environment: 'accumbens algos' lists",
         ),
         (["digits", "gevb", "--credit", "local"], "--credit cannot be used with the task digits: it is for agents"),
-        (["digits", "gevb", "--net-arch", "3,3"], "--net-arch cannot be used with the task digits"),
+        (["digits", "gevb", "--net-arch", "3", "--layers", "3"], "net_arch and layers are names of the same: give one"),
         (["digits", "gevb", "--set", "signs=both"], "unknown value of signs 'both'"),
         (["CartPole-v1", "--data", "."], "--data cannot be used with the environment CartPole-v1: it is for fits"),
         (["nowhere.csv", "gevb"], ""),

@@ -459,3 +459,10 @@ def test_units_of_layers_have_both_names(cli):
     one, other = (cli("fit", "digits", "--dry-run", "--json", name, "8,4") for name in ("--net-arch", "--layers"))
     assert one.json == other.json
     assert one.json["rule_settings"]["layers"] == [8, 4]
+
+
+@pytest.mark.parametrize("words", [["train", "CartPole-v1"], ["fit", "digits"], ["audit", "CartPole-v1"]])
+def test_a_size_that_is_none_is_told_by_the_name_that_was_typed(cli, words):
+    for option, name in (("--layers", "layers"), ("--net-arch", "net_arch")):
+        assert cli(*words, option, "64,x").err.startswith(f"error: {name}='64,x' cannot be used")
+    assert "are names of the same: give one of them" in cli(*words, "--layers", "4", "--net-arch", "4").err

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 
@@ -197,6 +198,8 @@ def test_a_damaged_configuration_is_refused(learner, copy, cli):
 @pytest.mark.parametrize("learner", ["replay"])
 def test_a_run_is_continued_by_one_process_at_a_time(learner, copy, cli):
     with RunDirectory(copy).lock():
+        (listed,) = cli("runs", copy, "--json").json
+        assert re.fullmatch(r"running at step [\d,]+: process \d+ on .*", listed["state"])
         outcome = cli("resume", copy)
     assert outcome.code == 2
     assert outcome.err.startswith(f"error: process {os.getpid()} on ")

@@ -186,8 +186,12 @@ def test_there_is_no_run(tmp_path):
 def test_one_process_at_a_time_continues_a_run(tmp_path, config):
     run = AGENTS.create(config, tmp_path, "a")
     taken = pytest.raises(AccumbensError, match=r"process \d+ on .* \(since .*\) is at work on the run")
+    assert run.at_work() is None
     with run.lock(), taken, RunDirectory(run.path).lock():
         pass
+    with run.lock():
+        assert str(run.at_work()).startswith("process ")
+    assert run.at_work() is None
     with RunDirectory(run.path).lock():
         pass
 

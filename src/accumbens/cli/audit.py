@@ -9,7 +9,6 @@ from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 from accumbens.cli.start import Changes
 
 TARGET = tyro.conf.arg(metavar="TASK|ENV|RUN", help="Environment or task, or the directory or config.toml of a run.")
-LAYERS = tyro.conf.arg(aliases=["--layers"])
 LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset for an environment, or rule for a task.")
 
 
@@ -19,8 +18,9 @@ def audit(
     /,
     *,
     net_arch: Annotated[
-        tuple[int, ...] | None, LAYERS, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
+        tuple[int, ...] | None, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the method's")
     ] = None,
+    layers: Annotated[tuple[int, ...] | None, parsed("layers", tuple[int, ...], "N,N,…"), default("--net-arch")] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     data: Annotated[str | None, parsed("data", str, "FOLDER"), default("as in 'accumbens fit'")] = None,
     set_: Changes = (),
@@ -37,7 +37,8 @@ def audit(
     Args:
         target: environment, task or run.
         algo: preset or rule.
-        net_arch: Hidden units of every cell, such as 128,96; the audit depends only on how many cells there are.
+        net_arch: Hidden units of every cell or layer, such as 128,96; the audit depends only on how many there are.
+        layers: Another name of --net-arch.
         credit: Where the gradient stops: at every cell (local) or nowhere (backprop).
         data: Folder with the task's files.
         set_: Change settings, as in 'accumbens train' and 'accumbens fit'.
@@ -48,7 +49,7 @@ def audit(
     from accumbens.cli.audit_view import print_audit, print_failure
     from accumbens.cli.terminal import print_json
 
-    options = {"net_arch": net_arch, "credit": credit, "data": data}
+    options = {"net_arch": net_arch, "layers": layers, "credit": credit, "data": data}
     given = {name: value for name, value in options.items() if value is not None}
     kind, config = _asked_for(target, algo, given, parse_pairs(set_))
     found = kind.audit(config, measured=not fast)
@@ -66,6 +67,7 @@ def _asked_for(target: str, method: str | None, options: dict[str, Any], changes
     """Return the kind and the configuration of a run, or of a place, a method, and what is given besides."""
     from accumbens import kinds
     from accumbens.errors import AccumbensError
+    from accumbens.runs.names import given_once
 
     path = Path(target)
     file = path if path.suffix == ".toml" else path / "config.toml"
@@ -80,14 +82,15 @@ def _asked_for(target: str, method: str | None, options: dict[str, Any], changes
     kind = kinds.kind_of_place(target)
     if kind is None:
         raise kinds.unknown_place(target)
+    units = {name: options.pop(name, None) for name in ("net_arch", "layers")}
+    if (given := given_once(**units)) is not None:
+        options[next(name for name in units if name in kind.options)] = given
     for name in options:
         if name not in kind.options:
             owners = " and ".join(f"{other.words.name}s" for other in kinds.all_kinds() if name in other.options)
             raise AccumbensError(
                 f"{_flag(name)} cannot be used with the {kind.words.place} {target}: it is for {owners}"
             )
-    if "layers" in kind.options and "net_arch" in options:
-        options["layers"] = options.pop("net_arch")
     method = kind.usual_method if method is None else method
     return kind, kinds.resolve(kind, target, method, options, changes)
 

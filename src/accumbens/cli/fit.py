@@ -11,7 +11,6 @@ TASK = tyro.conf.arg(
     metavar="TASK", help="Task, or the path of a CSV or NumPy file; 'accumbens tasks' lists the tasks."
 )
 RULE = tyro.conf.arg(metavar="RULE", help="Learning rule; 'accumbens rules' lists them.")
-NET_ARCH = tyro.conf.arg(aliases=["--net-arch"])
 DATA = default("ACCUMBENS_DATA, else from OpenML if the task needs data")
 
 
@@ -20,8 +19,9 @@ def fit(
     rule: Annotated[str, tyro.conf.Positional, RULE] = "backprop",
     /,
     *,
-    layers: Annotated[
-        tuple[int, ...] | None, NET_ARCH, parsed("layers", tuple[int, ...], "N,N,…"), default("the rule's")
+    layers: Annotated[tuple[int, ...] | None, parsed("layers", tuple[int, ...], "N,N,…"), default("the rule's")] = None,
+    net_arch: Annotated[
+        tuple[int, ...] | None, parsed("net_arch", tuple[int, ...], "N,N,…"), default("--layers")
     ] = None,
     epochs: Annotated[int | None, parsed("epochs", int, "N"), default("the task's")] = None,
     evaluations: Annotated[
@@ -36,13 +36,16 @@ def fit(
         task: task.
         rule: rule.
         layers: Units of every hidden layer, such as 64,64; none for no hidden layer.
+        net_arch: Another name of --layers.
         epochs: Passes through the training data.
         evaluations: Number of evaluations, evenly spread, besides the one before the first update.
         data: Folder with the task's files, in their standard formats.
         run: what every run can be given.
     """
     from accumbens import kinds
+    from accumbens.runs.names import given_once
 
     kind = kinds.kind_named("fit")
-    numbers = {"layers": layers, "epochs": epochs, "evaluations": evaluations, "data": data or ""}
+    units = given_once(layers=layers, net_arch=net_arch)
+    numbers = {"layers": units, "epochs": epochs, "evaluations": evaluations, "data": data or ""}
     return start(kind, resolve(kind, task, rule, numbers, run), run)

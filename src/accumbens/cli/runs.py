@@ -11,7 +11,7 @@ FOLDERS = tyro.conf.arg(metavar="FOLDER", help="Folders of runs.", help_behavior
 
 
 def runs(folders: Annotated[tuple[Path, ...], tyro.conf.Positional, FOLDERS] = (), /, *, json: Flag = False) -> int:
-    """List the runs in a folder: how far each is, and its score.
+    """List the runs in a folder: how far each is, whether it is running, and its score.
 
     Args:
         folders: of runs.
@@ -45,12 +45,15 @@ def _state(path: Path) -> dict[str, Any]:
 
     known: dict[str, Any] = {"run": str(path), "kind": "–", "seeds": 0, "state": "", "result": ""}
     try:
-        kind, run, config = kinds.open_run(path)
+        kind, run, config = kinds.open_run(path, known=False)
         known |= {"kind": kind.words.name, "seeds": config.seeds}
-        result, last = kind.recorded(run), last_rows(run.metrics)
+        result, last, process = kind.recorded(run), last_rows(run.metrics), run.at_work()
     except AccumbensError as error:
         return known | {"state": f"cannot be read: {error}"}
-    if result is not None:
+    if result is not None and process is None:
         return known | {"state": "finished", "result": kind.line(result)}
     step = int(last[0]["step"]) if last else 0
-    return known | {"state": f"at {kind.words.step} {step:,}" if step else "begun"}
+    place = f"at {kind.words.step} {step:,}" if step else ""
+    if process is not None:
+        return known | {"state": f"{f'running {place}'.strip()}: {process}"}
+    return known | {"state": place or "begun"}

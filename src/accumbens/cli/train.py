@@ -9,7 +9,6 @@ from accumbens.cli.start import DEFAULTS, Run, resolve, start
 
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
 ALGO = tyro.conf.arg(metavar="ALGO", help="Preset; 'accumbens algos' lists them.")
-LAYERS = tyro.conf.arg(aliases=["--layers"])
 
 
 def train(
@@ -19,8 +18,9 @@ def train(
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
     net_arch: Annotated[
-        tuple[int, ...] | None, LAYERS, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
+        tuple[int, ...] | None, parsed("net_arch", tuple[int, ...], "N,N,…"), default("the preset's")
     ] = None,
+    layers: Annotated[tuple[int, ...] | None, parsed("layers", tuple[int, ...], "N,N,…"), default("--net-arch")] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     eval_frequency: Annotated[int | None, parsed("eval_frequency", int, "N"), default("a tenth of the run")] = None,
     num_eval_episodes: Annotated[int, parsed("num_eval_episodes", int, "N")] = 10,
@@ -33,17 +33,19 @@ def train(
         algo: preset.
         total_timesteps: Environment steps of each seed.
         net_arch: Hidden units of every cell, such as 128,96.
+        layers: Another name of --net-arch.
         credit: Where the gradient stops: at every cell (local) or nowhere (backprop).
         eval_frequency: Environment steps between greedy evaluations; 0 for one at the end.
         num_eval_episodes: Episodes of each evaluation, per seed and prefix of cells.
         run: what every run can be given.
     """
     from accumbens import kinds
+    from accumbens.runs.names import given_once
 
     kind = kinds.kind_named("agent")
     numbers = {
         "total_timesteps": total_timesteps,
-        "net_arch": net_arch,
+        "net_arch": given_once(net_arch=net_arch, layers=layers),
         "credit": credit,
         "eval_frequency": eval_frequency,
         "num_eval_episodes": num_eval_episodes,

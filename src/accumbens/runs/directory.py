@@ -76,14 +76,27 @@ class RunDirectory:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    file.seek(0)
-                    holder = file.read().strip() or "another process"
+                    holder = self.at_work() or "another process"
                     raise AccumbensError(f"{holder} is at work on the run {self.path}") from None
             file.truncate(0)
             since = datetime.now().astimezone().isoformat(" ", timespec="seconds")
             file.write(f"process {os.getpid()} on {platform.node()} (since {since})")
             file.flush()
             yield
+
+    def at_work(self) -> str | None:
+        """Return which process is at work on the run, as it said itself; None if none is, or on Windows."""
+        path = self.path / ".lock"
+        if sys.platform == "win32" or not path.exists():
+            return None
+        import fcntl
+
+        with path.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip() or "another process"
+        return None
 
     def has_learned(self) -> bool:
         """Return whether anything was learned that is worth keeping: a row of a later step, or a checkpoint."""

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from accumbens.errors import AccumbensError, UnknownNameError
 
@@ -75,6 +76,18 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "validation_fraction": ("valid_fraction",),
 }
 """By a name that other programs use: what the same is called here, in the order in which it is looked for."""
+
+
+def given_once(**named: Any) -> Any:
+    """Return what was given under one of several names of the same; None if it was not given.
+
+    Raises:
+        AccumbensError: it was given under two.
+    """
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise AccumbensError(f"{' and '.join(given)} are names of the same: give one of them")
+    return named[given[0]] if given else None
 
 
 def meant(name: str, known: Collection[str]) -> str | None:
