@@ -69,7 +69,7 @@ def require(name: str, value: Any, allowed: str, holds: object) -> None:
 
 
 @contextmanager
-def users_code(what: str, source: object = None) -> Iterator[None]:
+def users_code(what: str, source: object = None, kind: type[AccumbensError] = AccumbensError) -> Iterator[None]:
     """Tell what the user's own code raises as one error, with the user's own file and line.
 
     An error that passed no line of the user's is ours, and keeps its traceback.
@@ -78,6 +78,7 @@ def users_code(what: str, source: object = None) -> Iterator[None]:
         what: went wrong, for the message.
         source: the user's class or function that is called here; then the errors of a call that does not suit it,
             which pass no line of it, are told as well.
+        kind: of the error.
 
     Raises:
         AccumbensError: the user's code raised.
@@ -91,7 +92,7 @@ def users_code(what: str, source: object = None) -> Iterator[None]:
         place = users_place(error, source if of_the_call else None)
         if not place and not of_the_call:
             raise
-        raise AccumbensError(f"{what}: {described(error)}{place}") from error
+        raise kind(f"{what}: {described(error)}{place}") from error
 
 
 def described(error: BaseException) -> str:

@@ -198,10 +198,22 @@ class Unmade(gymnasium.Env):
 def test_what_is_raised_while_an_environment_is_made_is_told_with_the_users_line(entry_point, said):
     gymnasium.register("Unmade-v0", entry_point=entry_point)
     try:
-        with pytest.raises(AccumbensError, match=f"environment 'Unmade-v0' cannot be made: {said}"):
+        with pytest.raises(EnvironmentFailedError, match=f"environment 'Unmade-v0' cannot be made: {said}"):
             describe("Unmade-v0")
     finally:
         del gymnasium.registry["Unmade-v0"]
+
+
+@pytest.mark.parametrize("missing", ["observation_space", "action_space"])
+def test_an_environment_without_a_space_is_refused(missing):
+    spaces = {"observation_space": Box(0, 1, (2,)), "action_space": Discrete(2)}
+    del spaces[missing]
+    gymnasium.register("Spaceless-v0", entry_point=type("Spaceless", (gymnasium.Env,), spaces))
+    try:
+        with pytest.raises(AccumbensError, match=f"environment 'Spaceless-v0' has no {missing}: its class has to set"):
+            describe("Spaceless-v0")
+    finally:
+        del gymnasium.registry["Spaceless-v0"]
 
 
 def test_what_gymnasium_asserts_of_a_spec_is_told(monkeypatch):

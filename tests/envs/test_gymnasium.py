@@ -240,7 +240,7 @@ def test_environment_that_gymnasium_cannot_make(register):
         raise ImportError("no simulator here")
 
     register("test/Broken-v0", broken)
-    with pytest.raises(AccumbensError, match="Gymnasium cannot make environment 'test/Broken-v0': no simulator here"):
+    with pytest.raises(AccumbensError, match="environment 'test/Broken-v0' cannot be made: no simulator here"):
         HostEnvironments("test/Broken-v0", num_envs=1, seed=0)
 
 

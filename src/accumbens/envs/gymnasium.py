@@ -18,7 +18,7 @@ from accumbens.envs.bang_bang import BangBang, Discretisation
 from accumbens.envs.copies import Copies, Layout
 from accumbens.envs.declared import Declared, given_bounds
 from accumbens.envs.workers import Workers
-from accumbens.errors import AccumbensError, UnknownNameError, users_code
+from accumbens.errors import AccumbensError, EnvironmentFailedError, UnknownNameError, users_code
 
 
 class HostStep(NamedTuple):
@@ -211,20 +211,21 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None, name: 
         name: as the user calls it, for messages; None takes its id.
 
     Raises:
-        AccumbensError: a package is missing, or the environment raised.
+        AccumbensError: a package is missing, or it has no spaces.
+        EnvironmentFailedError: the environment raised.
     """
     if isinstance(source, str):
         from accumbens.envs.control_suite import ControlSuiteEnvironment
 
         return Declared(ControlSuiteEnvironment(source, render_mode), source)
+    name = name or source.id
     try:
         if "box2d" in str(source.entry_point):
             _import_box2d()
         # An environment that cannot draw need not take the argument.
         options: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
-        with users_code(f"environment {name or source.id!r} cannot be made", source.entry_point):
+        with users_code(f"environment {name!r} cannot be made", source.entry_point, EnvironmentFailedError):
             env = gymnasium.make(source, disable_env_checker=True, **options)
-        return Declared(env, name or source.id)
     except (gymnasium.error.Error, ImportError, AssertionError) as error:  # it asserts what specs must be
         if "box2d" in str(error).lower():
             raise AccumbensError(
@@ -232,6 +233,10 @@ def make_unchanged(source: str | EnvSpec, render_mode: str | None = None, name: 
                 """'uv sync --extra box2d', elsewhere 'pip install "accumbens[box2d]"'."""
             ) from error
         raise AccumbensError(f"Gymnasium cannot make environment {source.id!r}: {error}") from error
+    for space in ("observation_space", "action_space"):
+        if getattr(env, space, None) is None:
+            raise AccumbensError(f"environment {name!r} has no {space}: its class has to set one")
+    return Declared(env, name)
 
 
 def _import_box2d() -> None:

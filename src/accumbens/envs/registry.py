@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from accumbens.errors import AccumbensError, UnknownNameError, users_code
+from accumbens.errors import AccumbensError, EnvironmentFailedError, UnknownNameError, users_code
 from accumbens.registration import Registered, import_module
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
     if make_registered is not None:
         from accumbens.envs.checker import check_declaration
 
-        with users_code(f"environment {name!r} cannot be made", make_registered):
+        with users_code(f"environment {name!r} cannot be made", make_registered, EnvironmentFailedError):
             env = make_registered()
         check_declaration(env)
         return env._replace(name=name)
