@@ -78,12 +78,15 @@ def start(kind: Any, config: Any, options: Options) -> int:
     from accumbens.cli.run_view import RunView
     from accumbens.errors import AccumbensError
     from accumbens.runs import launch
+    from accumbens.runs.directory import require_free_name
     from accumbens.runs.origin import parse_origin
     from accumbens.runs.tracking import require_usable
 
     origin = None if options.from_ is None else parse_origin(options.from_)
     require_usable(options.track, options.checkpoint_seconds)
     if options.dry_run:
+        if options.name is not None and not options.resume:
+            require_free_name(kind.folder(config, options.output), options.name)
         print_plan(kind, config, origin, options.json)
         return 0
     if options.resume and options.name is None:

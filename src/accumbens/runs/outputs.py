@@ -25,9 +25,7 @@ def require_free(path: Path, force: bool = False, mark: str | None = None) -> No
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not force:
-        raise AccumbensError(
-            f"{path} exists already: choose another with -o, or replace it with --force (force=True)"
-        )
+        raise AccumbensError(f"{path} exists already: choose another with -o, or replace it with --force (force=True)")
     if mark is not None and not (path / mark).is_file():
         raise AccumbensError(f"{path} has no {mark}: --force replaces only what the same command wrote")
 
