@@ -86,7 +86,9 @@ def test_an_audit_is_of_the_runs_own_configuration(run):
 
 
 class Bandit(gymnasium.Env):
-    """One step: the second arm pays."""
+    """One step: the second arm pays. It is a script's, whatever imports the tests."""
+
+    __module__ = "__main__"
 
     observation_space = gymnasium.spaces.Box(0, 1, (1,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
