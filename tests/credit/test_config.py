@@ -122,6 +122,12 @@ def test_tasks_and_rules_of_the_user_s_own(of_mine, tmp_path, monkeypatch):
     assert "antigravity" not in sys.modules
     assert (elsewhere.task, elsewhere.rule_settings) == ("antigravity:spirals", config.rule_settings)
     assert dataclasses.asdict(elsewhere.task_settings) == {"split_seed": 0, "turns": 3.0, "centres": (4, 5)}
+    assert FITS.read(tmp_path / "config.toml", known=False) == elsewhere
+    text = (tmp_path / "config.toml").read_text().replace("antigravity:spirals", "spiralz")
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(AccumbensError, match=r"^the task 'spiralz' of .*config.toml is not registered in this process"):
+        FITS.read(tmp_path / "config.toml")
+    assert FITS.chapter.summary(FITS.read(tmp_path / "config.toml", known=False)) == ""
 
 
 def test_a_setting_that_would_be_a_task_s_and_a_rule_s(of_mine):
