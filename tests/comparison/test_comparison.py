@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from accumbens import stats
-from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
+from accumbens.comparison import compare, read_scales, read_scores, write_comparison
+from accumbens.comparison.picture import draw_comparison
 from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.comparing import Scale

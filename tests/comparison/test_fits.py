@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from accumbens import stats
-from accumbens.comparison import compare, draw_comparison, read_scales, read_scores, write_comparison
+from accumbens.comparison import compare, read_scales, read_scores, write_comparison
+from accumbens.comparison.picture import draw_comparison
 from accumbens.comparison.table import document
 from accumbens.errors import AccumbensError
 from accumbens.runs.tables import read_table, to_json

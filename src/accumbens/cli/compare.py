@@ -73,7 +73,9 @@ def compare(
         if output is not None:
             analysis.write_comparison(comparison, Path(output))
         if figure is not None:
-            analysis.draw_comparison(comparison, Path(figure))
+            from accumbens.comparison.picture import draw_comparison
+
+            draw_comparison(comparison, Path(figure))
     view.show(comparison, files)
     if json:
         about = {"metric": comparison.metric.name, "by": comparison.by, "normalised": bool(comparison.scales)}

@@ -3,7 +3,6 @@
 from accumbens.comparison.comparison import Comparison, compare
 from accumbens.comparison.groups import Group
 from accumbens.comparison.pairs import Pair
-from accumbens.comparison.picture import draw_comparison
 from accumbens.comparison.scale import read_scales
 from accumbens.comparison.scores import read_scores
 from accumbens.comparison.table import document, require_writable, write_comparison
@@ -14,7 +13,6 @@ __all__ = [
     "Pair",
     "compare",
     "document",
-    "draw_comparison",
     "read_scales",
     "read_scores",
     "require_writable",

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy import stats
 
 from accumbens.runs.chapter import Along, Line
+from accumbens.stats import t_quantile
 
 POINTS = 200
 """Most points of a drawn curve."""
@@ -36,7 +36,7 @@ class Series(NamedTuple):
         if count < 2:
             return None
         deviation = self.values.std(axis=0, ddof=1)
-        return float(stats.t.ppf(0.975, count - 1)) * deviation / math.sqrt(count)
+        return t_quantile(count) * deviation / math.sqrt(count)
 
     def thinned(self, points: int = POINTS) -> "Series":
         """Return at most that many points, the first and the last among them, evenly spread."""
