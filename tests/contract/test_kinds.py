@@ -94,10 +94,10 @@ def test_start(run):
 
 
 def test_dry_run_from_another(run, cli):
-    code, out, err = cli("walk", "hill/steep", "--dry-run", "--json", "--from", run[0])
+    code, out, err = cli("walk", "hill/steep", "--name", "b", "--dry-run", "--json", "--from", run[0])
     assert (code, json.loads(out)["from"]["step"]) == (0, 40)
     assert f"begins from                {run[0].absolute()}, step 40, each seed's own network" in err
-    code, _, err = cli("walk", "hill/steep", "--dry-run", "--from", f"{run[0]}@7")
+    code, _, err = cli("walk", "hill/steep", "--name", "b", "--dry-run", "--from", f"{run[0]}@7")
     assert (code, "step=7 cannot be used" in err) == (2, True)
 
 
