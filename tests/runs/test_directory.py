@@ -1,9 +1,11 @@
 import csv
 import json
 import math
+import os
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
@@ -258,3 +260,16 @@ def test_a_table_with_other_columns_is_refused(tmp_path):
         Table(path, COLUMNS)
     with path.open(newline="") as file:
         assert next(csv.reader(file)) == [*COLUMNS, "more"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_who_only_looks_whether_a_run_is_at_work_does_not_keep_it_from_working(tmp_path):
+    import fcntl
+
+    (tmp_path / ".lock").write_text("process 1 on a machine (since then)")
+    looking = (tmp_path / ".lock").open()
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.2, looking.close).start()
+    with RunDirectory(tmp_path).lock():
+        assert f"process {os.getpid()} on " in RunDirectory(tmp_path).at_work()
+    assert RunDirectory(tmp_path).at_work() is None

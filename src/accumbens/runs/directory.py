@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -73,11 +74,15 @@ class RunDirectory:
             if sys.platform != "win32":
                 import fcntl
 
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    holder = self.at_work() or "another process"
-                    raise AccumbensError(f"{holder} is at work on the run {self.path}") from None
+                while True:
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        holder = self.at_work()
+                        if holder:
+                            raise AccumbensError(f"{holder} is at work on the run {self.path}") from None
+                        time.sleep(0.001)  # somebody only looks whether it is
             file.truncate(0)
             since = datetime.now().astimezone().isoformat(" ", timespec="seconds")
             file.write(f"process {os.getpid()} on {platform.node()} (since {since})")
