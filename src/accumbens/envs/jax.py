@@ -46,21 +46,21 @@ def _environment(
     """
 
     @functools.cache
-    def gymnax() -> tuple[Any, Any]:
+    def gymnax() -> Any:
         module, _, kind = home.partition(":")
-        with jax.ensure_compile_time_eval():  # it makes arrays, which outlive whatever is being traced
-            env = getattr(_module_of_gymnax(f"gymnax.environments.classic_control.{module}"), kind)()
-            return env, env.default_params
+        with jax.ensure_compile_time_eval():  # arrays that it made would outlive whatever is being traced
+            return getattr(_module_of_gymnax(f"gymnax.environments.classic_control.{module}"), kind)()
 
     def reset(key: PRNGKeyArray) -> tuple[State, Observation]:
-        game, params = gymnax()
-        observation, state = game.reset_env(key, params)
+        game = gymnax()
+        observation, state = game.reset_env(key, game.default_params)
         return _strongly_typed(state), observation.astype(jnp.float32)
 
     def step(key: PRNGKeyArray, state: State, action: Int[Array, ""]) -> tuple[State, Step]:
         # `step_env` knows no time limit (`step` has it), so what it calls done is terminated.
-        game, params = gymnax()
-        observation, state, reward, terminated, _ = game.step_env(key, state, action, params)
+        game = gymnax()
+        # Its parameters are made anew, for there are arrays among them, of 32 or 64 bits as is asked for where it plays.
+        observation, state, reward, terminated, _ = game.step_env(key, state, action, game.default_params)
         observation, reward = observation.astype(jnp.float32), reward.astype(jnp.float32)
         return _strongly_typed(state), Step(observation, reward, terminated, jnp.zeros((), bool))
 
