@@ -59,7 +59,7 @@ def _environment(
     def step(key: PRNGKeyArray, state: State, action: Int[Array, ""]) -> tuple[State, Step]:
         # `step_env` knows no time limit (`step` has it), so what it calls done is terminated.
         game = gymnax()
-        # Its parameters are made anew, for there are arrays among them, of 32 or 64 bits as is asked for where it plays.
+        # Its parameters are made anew: arrays among them have 32 or 64 bits, as is asked for where it plays.
         observation, state, reward, terminated, _ = game.step_env(key, state, action, game.default_params)
         observation, reward = observation.astype(jnp.float32), reward.astype(jnp.float32)
         return _strongly_typed(state), Step(observation, reward, terminated, jnp.zeros((), bool))
