@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from accumbens.agents.protocol import Decision, EnvironmentFacts, LearningMetrics, Memory
 from accumbens.agents.settings import CommonSettings
 from accumbens.agents.stacks import action_codes
-from accumbens.cells import Carry, Credit, Stack
+from accumbens.cells import Candidates, Carry, Credit, Stack
 from accumbens.td.exploration import epsilon_greedy, no_repeat
 from accumbens.td.losses import expectile, huber, quantile_huber, squared
 from accumbens.td.values import Layout
@@ -55,15 +55,13 @@ def evaluate(
     observation: Rows,
     carry: Carry,
     credit: Credit,
-    candidates: Float[Array, "*batch candidates features"] | None = None,
+    candidates: Float[Array, "candidates features"] | None = None,
 ) -> tuple[Array, Carry]:
     """Return values [batch, cells, (quantiles,) actions] and new carries of a batch.
 
-    Cells that are conditioned on the action value the candidates: the same for all rows, or for each row its own.
+    Cells that are conditioned on the action value the candidates.
     """
-    axis = 0 if candidates is not None and candidates.ndim == 3 else None
-    step = jax.vmap(lambda o, c, a: stack(o, c, credit, a), in_axes=(0, 0, axis))
-    return step(observation, carry, candidates)
+    return jax.vmap(lambda o, c: stack(o, c, credit, candidates))(observation, carry)
 
 
 class ValueFunction(NamedTuple):
@@ -74,34 +72,28 @@ class ValueFunction(NamedTuple):
         credit: where the gradient stops.
         action_codes: what cells that are conditioned on the action see of each; None if cells are not.
         mean_bootstrap: cells bootstrap from the mean over cells.
+        choices: how many actions one choice is among.
     """
 
     layout: Layout
     credit: Credit
     action_codes: Float[np.ndarray, "actions features"] | None
     mean_bootstrap: bool
+    choices: int
 
     def all(self, stack: Stack, observation: Rows, carry: Carry) -> tuple[Array, Carry]:
         """Return the values of all actions [batch, cells, (quantiles,) actions], and the new carries."""
         codes = None if self.action_codes is None else jnp.asarray(self.action_codes)
         return evaluate(stack, observation, carry, self.credit, codes)
 
-    def taken(self, stack: Stack, observation: Rows, carry: Carry, action: Array) -> Array:
-        """Return the values of the actions taken, [batch, cells] or [batch, cells, quantiles].
-
-        Cells that are conditioned on the action compute no others.
-        """
-        if self.action_codes is None:
-            values, _ = self.all(stack, observation, carry)
-            return self.layout.at(values, action[:, None])
+    def taken(self, action: Int[Array, "*dimensions"]) -> Candidates:
+        """Return the action taken in one row, as candidates; its value is the mean over them."""
         dimensions = self.layout.action_dimensions
         if dimensions is None:
-            chosen = action[:, None]
+            chosen = action[None]
         else:  # the choices of all dimensions are numbered through
-            chosen = action + self.layout.choices(len(self.action_codes)) * np.arange(dimensions)
-        candidates = jnp.asarray(self.action_codes)[chosen]
-        values, _ = evaluate(stack, observation, carry, self.credit, candidates)
-        return values.mean(axis=-1)
+            chosen = action + self.choices * np.arange(dimensions)
+        return chosen if self.action_codes is None else jnp.asarray(self.action_codes)[chosen]
 
     def for_bootstrap(self, values: Array) -> Array:
         """Return the values that each cell's target is made of: its own, or the mean over cells."""
@@ -113,7 +105,9 @@ class ValueFunction(NamedTuple):
 def value_function(settings: CommonSettings, env: EnvironmentFacts) -> ValueFunction:
     """Return how the stacks of an agent are asked for values."""
     codes = action_codes(env) if settings.action_conditioning else None
-    return ValueFunction(layout_of(settings, env), settings.credit, codes, settings.bootstrap == "mean")
+    layout = layout_of(settings, env)
+    choices = layout.choices(env.num_actions)
+    return ValueFunction(layout, settings.credit, codes, settings.bootstrap == "mean", choices)
 
 
 def init_memory(settings: CommonSettings, env: EnvironmentFacts, num_envs: int) -> Memory:
@@ -198,13 +192,19 @@ def make_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
     }
     element_loss = loss_of[settings.loss]
 
+    def mean(value):
+        return value.mean(axis=-1) if settings.readout == "quantile" else value
+
     def losses(stack: Stack, observation, carry, action, targets):
-        values = q_function.taken(stack, observation, carry, action)
-        expected, expected_targets = values, targets
-        if settings.readout == "quantile":
-            expected, expected_targets = values.mean(axis=-1), targets.mean(axis=-1)
-        td_error = jnp.abs(expected_targets - expected).mean(axis=0)
-        return element_loss(values, targets).mean(axis=0), (td_error, expected.mean(axis=0))
+        def of_row(observation, carry, action, targets):
+            def read(cell: int, values: Array):
+                value, target = values.mean(axis=-1), targets[cell]
+                return element_loss(value, target), (jnp.abs(mean(target) - mean(value)), mean(value))
+
+            return stack(observation, carry, settings.credit, q_function.taken(action), read)[0]
+
+        rows = jax.vmap(of_row)(observation, carry, action, targets)
+        return jax.tree.map(lambda x: x.mean(axis=0), rows)
 
     return losses
 

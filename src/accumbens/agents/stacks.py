@@ -15,6 +15,7 @@ from accumbens.agents.settings import CommonSettings
 from accumbens.cells import (
     AttentionCell,
     Cell,
+    ConstantKeyCell,
     Convolution,
     DotCell,
     GoodnessReadout,
@@ -26,7 +27,12 @@ from accumbens.cells import (
 )
 from accumbens.errors import AccumbensError, UnknownNameError
 
-CELLS: dict[str, Callable[..., Cell]] = {"attention": AttentionCell, "dot": DotCell, "mlp": MLPCell}
+CELLS: dict[str, Callable[..., Cell]] = {
+    "attention": AttentionCell,
+    "constant_key": ConstantKeyCell,
+    "dot": DotCell,
+    "mlp": MLPCell,
+}
 
 
 def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArray) -> Stack:

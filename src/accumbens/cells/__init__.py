@@ -1,6 +1,6 @@
 """What a layer computes, how values are read from it, and how layers are wired."""
 
-from accumbens.cells.attention import AttentionCell, DotCell
+from accumbens.cells.attention import AttentionCell, ConstantKeyCell, DotCell
 from accumbens.cells.mlp import MLPCell
 from accumbens.cells.protocol import Activity, Candidates, Cell, CellOutput, Convolution, dense
 from accumbens.cells.readout import Goodness, GoodnessReadout, QuantileReadout, Readout, ScalarReadout, goodness_of
@@ -13,6 +13,7 @@ __all__ = [
     "Carry",
     "Cell",
     "CellOutput",
+    "ConstantKeyCell",
     "Convolution",
     "Credit",
     "DotCell",

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from accumbens.cells.protocol import Activity, Candidates, CellOutput, Convolution, dense, dense_of
 from accumbens.cells.readout import Readout, ScalarReadout
@@ -32,6 +32,14 @@ def attention_weights(
     if standardise:
         z1, z2 = standardise_factors(z1, z2)
     return jnp.tanh(z2.T @ z1)
+
+
+def outputs_of(
+    z2: Float[Array, "rank actions*size"], actions: Int[Array, " chosen"], size: int
+) -> Float[Array, "rank chosen*size"]:
+    """Return the columns that belong to some actions, by a product: the transpose of a gather is a slow scatter."""
+    blocks = z2.reshape(z2.shape[0], -1, size)
+    return jnp.einsum("kas,na->kns", blocks, jax.nn.one_hot(actions, blocks.shape[1])).reshape(z2.shape[0], -1)
 
 
 class AttentionCell(eqx.Module):
@@ -107,6 +115,13 @@ class AttentionCell(eqx.Module):
         y = self.attention(x, candidates) @ h
         return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
 
+    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
+        """Return h and the values of some actions by their numbers; for a cell that is not conditioned on them."""
+        h = self.activity(x)
+        z1, z2 = self._split(x @ self.W_z1), outputs_of(self._split(x @ self.W_z2), actions, self.readout.size)
+        y = attention_weights(z1, z2, self.standardise) @ h
+        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+
     def attention(
         self, x: Float[Array, " inputs"], candidates: Candidates = None
     ) -> Float[Array, "*candidates outputs hidden"]:
@@ -119,6 +134,78 @@ class AttentionCell(eqx.Module):
 
     def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
         return z.reshape(*z.shape[:-1], self.rank, -1)
+
+
+class ConstantKeyCell(eqx.Module):
+    """The released cell with one thing less: z1, the keys of the hidden units, is learned and does not depend on x.
+
+    h = LayerNorm(ReLU(W_h x + b)); W = z2ᵀ z1 with z2 (rank × outputs) linear in x and z1 (rank × hidden) a parameter;
+    y = tanh(W) h, rows of W standardised or not; the readout makes values of y.
+
+    To compute z1 from x is rank × hidden × inputs of the rank × hidden × inputs + hidden × inputs + rank × outputs ×
+    inputs products of a released cell, four fifths at rank 4. Ours; neither paper has it.
+    """
+
+    activity: Activity
+    z1: Float[Array, "rank hidden"]
+    W_z2: Float[Array, "inputs_and_features rank*outputs"]
+    readout: Readout
+    actions: int = eqx.field(static=True)
+    standardise: bool = eqx.field(static=True)
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        actions: int,
+        *,
+        key: PRNGKeyArray,
+        rank: int = 8,
+        standardise: bool = True,
+        layer_norm: bool = True,
+        readout: Readout | None = None,
+        action_features: int | None = None,
+        convolution: Convolution | None = None,
+    ):
+        """Draw the weights, the keys from a standard normal distribution; the arguments are those of `AttentionCell`."""
+        activity_key, z1_key, z2_key = jax.random.split(key, 3)
+        self.activity = Activity(inputs, hidden, layer_norm=layer_norm, key=activity_key, convolution=convolution)
+        self.readout = ScalarReadout() if readout is None else readout
+        outputs = self.readout.size * (actions if action_features is None else min(actions, 1))
+        self.z1 = jax.random.normal(z1_key, (rank, hidden if outputs else 0))
+        self.W_z2 = dense(z2_key, inputs + (action_features or 0), rank * outputs)
+        self.actions, self.standardise = actions, standardise
+
+    def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
+        """Return h."""
+        return self.activity(x)
+
+    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
+        """Return h and the values, of the candidates if the cell is conditioned on the action."""
+        h = self.activity(x)
+        if self.actions == 0:
+            return CellOutput(hidden=h, value=jnp.zeros(0))
+        y = self.attention(x, candidates) @ h
+        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+
+    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
+        """Return h and the values of some actions by their numbers; for a cell that is not conditioned on them."""
+        h = self.activity(x)
+        z2 = outputs_of(self._split(x @ self.W_z2), actions, self.readout.size)
+        y = attention_weights(self.z1, z2, self.standardise) @ h
+        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
+
+    def attention(
+        self, x: Float[Array, " inputs"], candidates: Candidates = None
+    ) -> Float[Array, "*candidates outputs hidden"]:
+        """Return tanh(W), the weights by which the outputs are read from h."""
+        z2 = self._split(dense_of(x, self.W_z2, candidates))
+        if candidates is None:
+            return attention_weights(self.z1, z2, self.standardise)
+        return jax.vmap(lambda z2: attention_weights(self.z1, z2, self.standardise))(z2)
+
+    def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
+        return z.reshape(*z.shape[:-1], self.z1.shape[0], -1)
 
 
 class DotCell(eqx.Module):

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 
 class CellOutput(NamedTuple):
@@ -21,13 +21,18 @@ class CellOutput(NamedTuple):
     value: Float[Array, "*quantiles actions"]
 
 
-Candidates = Float[Array, "candidates features"] | None
-"""What the actions to be valued are made of; None for cells that value all actions at once."""
+Candidates = Float[Array, "candidates features"] | Int[Array, " candidates"] | None
+"""The actions to be valued: what they are made of, for cells that are conditioned on the action; otherwise their numbers,
+or None for all actions at once."""
 
 
 @runtime_checkable
 class Cell(Protocol):
-    """One layer: an unbatched Equinox module that knows nothing of time, reward or gradients."""
+    """One layer: an unbatched Equinox module that knows nothing of time, reward or gradients.
+
+    A cell may also have `chosen(x, actions) -> CellOutput`, the values of some actions by their numbers; learning, which
+    needs one action's, is then spared the others (see `output_of`).
+    """
 
     def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
         """Return only the activity; replaying a context needs no values."""
@@ -36,6 +41,17 @@ class Cell(Protocol):
     def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
         """Return activity and values: of the candidates, or of all actions if the cell is not conditioned on them."""
         ...
+
+
+def output_of(cell: Cell, x: Float[Array, " inputs"], candidates: Candidates) -> CellOutput:
+    """Return activity and values of the candidates; given by their numbers, only if the cell is not conditioned."""
+    if candidates is None or jnp.issubdtype(candidates.dtype, jnp.inexact):
+        return cell(x, candidates)
+    chosen = getattr(cell, "chosen", None)
+    if chosen is not None:
+        return chosen(x, candidates)
+    output = cell(x)
+    return output._replace(value=output.value[..., candidates])
 
 
 def dense(key: PRNGKeyArray, inputs: int, outputs: int) -> Float[Array, "{inputs} {outputs}"]:

@@ -1,14 +1,14 @@
 """The stack: how cells are wired, and the only place where gradients stop."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from accumbens.cells.protocol import Candidates, Cell
+from accumbens.cells.protocol import Candidates, Cell, output_of
 
 Credit = Literal["local", "backprop"]
 Carry = tuple[Float[Array, "... _hidden"], ...]
@@ -101,28 +101,34 @@ class Stack(eqx.Module):
         carry: Carry,
         credit: Credit = "local",
         candidates: Candidates = None,
-    ) -> tuple[Float[Array, "cells *quantiles actions"], Carry]:
+        read: Callable[[int, Array], Any] | None = None,
+    ) -> tuple[Any, Carry]:
         """Advance one step.
 
         Args:
             observation: flat observation.
             carry: hidden activity of every cell one step ago; never differentiated through.
             credit: `local` stops the gradient at every cell, `backprop` nowhere.
-            candidates: the actions to value, for cells that are conditioned on the action.
+            candidates: the actions to value; see `Candidates`.
+            read: `read(number, values)` is what is kept of the values of a predicting cell. What learns reads the loss:
+                then a cell is done with before the next one begins, and nothing of it needs to be remembered.
 
         Returns:
-            the values of every predicting cell, of the candidates or of all actions, and the new carry.
+            the values of every predicting cell, `[cells, (quantiles,) actions]`, or what was read of them, stacked; and
+            the new carry.
         """
         carry = jax.lax.stop_gradient(carry)
-        below, values, activities = observation, [], []
+        below, kept, activities = observation, [], []
         for index, cell in enumerate(self.cells):
             if credit == "local":
                 below = jax.lax.stop_gradient(below)
-            below, value = cell(self._inputs(index, observation, below, carry), candidates)
+            predicts = self.every_cell_predicts or index == len(self.cells) - 1
+            x = self._inputs(index, observation, below, carry)
+            below, values = output_of(cell, x, candidates if predicts else None)
             activities.append(below)
-            values.append(value)
-        predictions = jnp.stack(values if self.every_cell_predicts else values[-1:])
-        return predictions, jax.lax.stop_gradient(tuple(activities))
+            if predicts:
+                kept.append(values if read is None else read(len(kept), values))
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept), jax.lax.stop_gradient(tuple(activities))
 
     def advance(self, observation: Float[Array, " observation"], carry: Carry) -> Carry:
         """Return the new carry without computing values, as a replayed context needs."""
