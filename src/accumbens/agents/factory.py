@@ -3,8 +3,10 @@
 from accumbens.agents.parallel_q import make_parallel_q
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.replay_q import block_length, make_replay_q
-from accumbens.agents.settings import AgentSettings, ParallelSettings, ReplaySettings
+from accumbens.agents.segment_q import make_segment_q
+from accumbens.agents.settings import AgentSettings, ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.replay.ring import Ring, make_ring
+from accumbens.replay.segments import SegmentReplay, make_segment_replay
 
 
 def replay_ring(settings: ReplaySettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> Ring:
@@ -24,6 +26,21 @@ def replay_ring(settings: ReplaySettings, env: EnvironmentFacts, total_steps: in
     )
 
 
+def segment_replay(settings: SegmentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> SegmentReplay:
+    """Return the replay of an agent that learns from segments; it is never made larger than the run can fill."""
+    block = settings.num_envs * settings.rollout_length
+    return make_segment_replay(
+        min(settings.replay_capacity, -(-total_steps // block) * block),
+        settings.num_envs,
+        settings.rollout_length,
+        env.observation_shape,
+        env.observation_dtype,
+        truncates,
+        settings.net_arch,
+        () if env.action_dimensions is None else (env.action_dimensions,),
+    )
+
+
 def make_agent(settings: AgentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> Agent:
     """Return the agent of `settings` for `env`.
 
@@ -33,6 +50,8 @@ def make_agent(settings: AgentSettings, env: EnvironmentFacts, total_steps: int,
         total_steps: length of the run in environment steps; schedules are relative to it.
         truncates: episodes may be truncated.
     """
+    if isinstance(settings, SegmentSettings):
+        return make_segment_q(settings, env, total_steps, segment_replay(settings, env, total_steps, truncates))
     if isinstance(settings, ParallelSettings):
         return make_parallel_q(settings, env, total_steps)
     ring = replay_ring(settings, env, total_steps, truncates)

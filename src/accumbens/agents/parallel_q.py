@@ -4,6 +4,7 @@ Reference: Gallici et al. (2025), "Simplifying Deep Temporal Difference Learning
 per cell in place of one per network.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -25,27 +26,15 @@ class ParallelState(NamedTuple):
     optimiser_states: tuple[Any, ...]
 
 
-def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_steps: int) -> Agent:
-    """Return the agent; `total_steps` are environment steps, all environments counted."""
-    steps_per_block = settings.num_envs * settings.rollout_length
-    updates_per_block = settings.epochs * settings.num_minibatches
-    total_updates = max(1, -(-total_steps // steps_per_block) * updates_per_block)
-    schedule = network.learning_rate_schedule(settings, total_updates)
-    encode = network.make_encoder(settings, env)
-    optimiser = network.make_optimiser(settings, schedule)
-    update = network.make_update(settings, env, optimiser)
-    q_function = network.value_function(settings, env)
+def make_targets(settings: ParallelSettings, env: EnvironmentFacts) -> Callable[[Stack, Rollout], Array]:
+    """Return `targets(stack, rollout)`: the Q(λ) targets of every cell, with the parameters that made its values."""
+    q_function, encode = network.value_function(settings, env), network.make_encoder(settings, env)
 
-    def init(key: PRNGKeyArray) -> ParallelState:
-        stack = stacks.build_stack(settings, env, key)
-        return ParallelState(stack, network.init_optimiser_states(optimiser, stack))
-
-    def targets_of(stack: Stack, rollout: Rollout) -> Array:
-        """Q(λ) targets of every cell, all with the parameters that acted."""
+    def targets(stack: Stack, rollout: Rollout) -> Array:
         last_values, _ = q_function.all(stack, encode(rollout.last_observation), rollout.last_carry)
         next_values = jnp.concatenate([rollout.values[1:], last_values[None]])
         if rollout.final_observation is not None:
-            rows = jax.tree.map(_merge_time, (rollout.final_observation, rollout.next_carry))
+            rows = jax.tree.map(merge_time, (rollout.final_observation, rollout.next_carry))
             final_values, _ = q_function.all(stack, encode(rows[0]), rows[1])
             final_values = final_values.reshape(next_values.shape)
             truncated = jnp.expand_dims(rollout.truncated, tuple(range(2, next_values.ndim)))
@@ -60,23 +49,48 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
             q_function.layout,
         )
 
+    return targets
+
+
+def make_passes(settings: ParallelSettings, update: Callable) -> Callable:
+    """Return `passes(state, rows, key)`: so many passes over rows, in minibatches of a random order."""
+
+    def passes(state: ParallelState, rows: tuple, key: PRNGKeyArray) -> tuple[ParallelState, LearningMetrics]:
+        def minibatch(state: ParallelState, index: Int[Array, " batch"]):
+            batch = jax.tree.map(lambda x: x[index], rows)
+            stack, optimiser_states, metrics = update(state.stack, state.optimiser_states, *batch)
+            return ParallelState(stack, optimiser_states), metrics
+
+        num_rows = len(rows[0])
+        order = jax.vmap(lambda k: jax.random.permutation(k, num_rows))(jax.random.split(key, settings.epochs))
+        state, metrics = jax.lax.scan(minibatch, state, order.reshape(settings.epochs * settings.num_minibatches, -1))
+        return state, network.mean_over_updates(metrics)
+
+    return passes
+
+
+def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_steps: int) -> Agent:
+    """Return the agent; `total_steps` are environment steps, all environments counted."""
+    steps_per_block = settings.num_envs * settings.rollout_length
+    updates_per_block = settings.epochs * settings.num_minibatches
+    total_updates = max(1, -(-total_steps // steps_per_block) * updates_per_block)
+    schedule = network.learning_rate_schedule(settings, total_updates)
+    encode = network.make_encoder(settings, env)
+    optimiser = network.make_optimiser(settings, schedule)
+    update = network.make_update(settings, env, optimiser)
+
+    def init(key: PRNGKeyArray) -> ParallelState:
+        stack = stacks.build_stack(settings, env, key)
+        return ParallelState(stack, network.init_optimiser_states(optimiser, stack))
+
+    targets_of, passes = make_targets(settings, env), make_passes(settings, update)
+
     def learn(
         state: ParallelState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
     ) -> tuple[ParallelState, LearningMetrics]:
         del iteration
-        rows = (rollout.observation, rollout.carry, rollout.action, targets_of(state.stack, rollout))
-        rows = jax.tree.map(_merge_time, rows)
-
-        def minibatch(state: ParallelState, index: Int[Array, " batch"]):
-            observation, carry, action, targets = jax.tree.map(lambda x: x[index], rows)
-            stack, optimiser_states, metrics = update(
-                state.stack, state.optimiser_states, encode(observation), carry, action, targets
-            )
-            return ParallelState(stack, optimiser_states), metrics
-
-        order = jax.vmap(lambda k: jax.random.permutation(k, steps_per_block))(jax.random.split(key, settings.epochs))
-        state, metrics = jax.lax.scan(minibatch, state, order.reshape(updates_per_block, -1))
-        return state, network.mean_over_updates(metrics)
+        rows = (encode(merge_time(rollout.observation)), *jax.tree.map(merge_time, (rollout.carry, rollout.action)))
+        return passes(state, (*rows, merge_time(targets_of(state.stack, rollout))), key)
 
     return Agent(
         init=init,
@@ -97,5 +111,6 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
     )
 
 
-def _merge_time(x: Array) -> Array:
+def merge_time(x: Array) -> Array:
+    """From [time, envs, …] to [time × envs, …]."""
     return x.reshape(-1, *x.shape[2:])

@@ -138,7 +138,19 @@ class ReplaySettings(CommonSettings):
     """Store the carry with every step instead of replaying the context."""
 
 
-AgentSettings = ParallelSettings | ReplaySettings
+@dataclass(frozen=True, kw_only=True)
+class SegmentSettings(ParallelSettings):
+    """The segment learner: Q(λ) over stretches of T steps drawn from a replay, no target network."""
+
+    replay_capacity: int = 1_000_000
+    """Environment steps that the replay holds."""
+    segments: int = 128
+    """Stretches of T steps drawn per learning phase; `num_minibatches` divides their steps."""
+    learning_starts: int = 10_000
+    """Environment steps before the first update; ε decays from here on."""
+
+
+AgentSettings = ParallelSettings | SegmentSettings | ReplaySettings
 
 
 @dataclass(frozen=True, kw_only=True)

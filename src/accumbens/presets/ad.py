@@ -3,7 +3,7 @@
 Guan et al. (2024), "Temporal-difference learning using distributed error signals", NeurIPS 2024.
 """
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.presets.table import AD, AD_CODE, OURS, PQN, Preset, group, laid_over
 
 AD_QUANTILES = {
@@ -109,6 +109,8 @@ AD_PARALLEL["probe"] = [
     group("ours: enough, and seconds", total_timesteps=100_000),
 ]
 
+AD_SEGMENTS = {"all": [], "dmc": [group("ours", num_envs=16, rollout_length=64, segments=128, epochs=2, num_minibatches=16)]}
+
 AD_RELEASED = {
     "all": [
         group(f"{AD_CODE}, scripts/train.py", net_arch=(128, 96, 96), learning_rate=2.5e-4, batch_size=512),
@@ -124,6 +126,11 @@ AD_RELEASED = {
 
 PRESETS: dict[str, Preset] = {
     "ad_pqn": Preset("Artificial Dopamine, parallel Q(λ): fast, the default", ParallelSettings, AD_PARALLEL),
+    "ad_dqn_lambda": Preset(
+        "Artificial Dopamine, Q(λ) over replayed segments: the fewest steps that two cores can pay",
+        SegmentSettings,
+        laid_over(AD_PARALLEL, AD_SEGMENTS),
+    ),
     "ad_dqn": Preset("Artificial Dopamine as in the paper: replay and double-Q", ReplaySettings, AD_REPLAY),
     "ad_dqn_released": Preset(
         "Artificial Dopamine as the published script runs it, its faults in bookkeeping aside",

@@ -1,0 +1,121 @@
+"""The segment learner: Q(λ) per cell over stretches of replayed steps, without target network.
+
+After every block some stretches of earlier play are drawn; the network of the moment runs through each of them from the
+carry that was stored with its first step, so values and carries are fresh. Their Q(λ) targets are computed once and kept
+for some passes of updates over all their steps, as the parallel learner makes them over a block just played. So the
+targets stand still while the network moves, which is what a target network is for.
+
+Reference: Daley & Amato (2019), "Reconciling λ-returns with experience replay", algorithm 1, whose cache is drawn anew
+every phase here; stored and refreshed activity as in Kapturowski et al. (2019), section 3.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from accumbens.agents import network, stacks
+from accumbens.agents.parallel_q import ParallelState, make_passes, make_targets, merge_time
+from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
+from accumbens.agents.settings import SegmentSettings
+from accumbens.cells import Carry, Stack
+from accumbens.replay.segments import SegmentReplay, Segments
+from accumbens.td.exploration import linear_epsilon
+
+
+class SegmentState(NamedTuple):
+    """The network with its optimisers, and the replay."""
+
+    learner: ParallelState
+    replay: Segments
+
+
+def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps: int, replay: SegmentReplay) -> Agent:
+    """Return the agent; `total_steps` are environment steps, all environments counted."""
+    steps_per_block = settings.num_envs * settings.rollout_length
+    updates_per_block = settings.epochs * settings.num_minibatches
+    total_blocks = -(-total_steps // steps_per_block)
+    first_block = max(0, -(-settings.learning_starts // steps_per_block) - 1)
+
+    def updates_at(iteration: int) -> int:
+        return max(0, iteration - first_block) * updates_per_block
+
+    schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
+    encode = network.make_encoder(settings, env)
+    optimiser = network.make_optimiser(settings, schedule)
+    passes = make_passes(settings, network.make_update(settings, env, optimiser))
+    targets_of = make_targets(settings, env)
+    q_function = network.value_function(settings, env)
+    num_cells = network.num_predicting_cells(settings)
+
+    def init(key: PRNGKeyArray) -> SegmentState:
+        stack = stacks.build_stack(settings, env, key)
+        return SegmentState(ParallelState(stack, network.init_optimiser_states(optimiser, stack)), replay.init())
+
+    def refreshed(stack: Stack, drawn: Segments) -> Rollout:
+        """Return stretches as if this network had seen them, from their first carry on."""
+
+        def step(carry: Carry, row: tuple[Array, Array]):
+            observation, ended = row
+            values, after = q_function.all(stack, encode(observation), carry)
+            following = tuple(jnp.where(ended[:, None], 0.0, hidden) for hidden in after)
+            return following, (carry, after, values)
+
+        ended = drawn.terminated | drawn.truncated
+        last_carry, (carry, next_carry, values) = jax.lax.scan(step, drawn.carry, (drawn.observation[:-1], ended))
+        return Rollout(
+            observation=drawn.observation[:-1],
+            carry=carry,
+            next_carry=next_carry,
+            values=values,
+            action=drawn.action,
+            reward=drawn.reward,
+            terminated=drawn.terminated,
+            truncated=drawn.truncated,
+            final_observation=drawn.final_observation,
+            last_observation=drawn.observation[-1],
+            last_carry=last_carry,
+        )
+
+    def learn(
+        state: SegmentState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
+    ) -> tuple[SegmentState, LearningMetrics]:
+        stored = replay.append(state.replay, iteration, rollout)
+
+        # The replay is only read in here: passing it through the branch would copy it.
+        def learning_phase(learner: ParallelState):
+            draw_key, order_key = jax.random.split(key)
+            drawn = replay.sample(stored, iteration + 1, draw_key, settings.segments)
+            seen = refreshed(learner.stack, drawn)
+            rows = (encode(merge_time(seen.observation)), *jax.tree.map(merge_time, (seen.carry, seen.action)))
+            return passes(learner, (*rows, merge_time(targets_of(learner.stack, seen))), order_key)
+
+        def nothing(learner: ParallelState):
+            zeros = (jnp.zeros(num_cells) for _ in range(4))
+            return learner, LearningMetrics(*zeros, updates=jnp.zeros((), jnp.int32))
+
+        learner, metrics = jax.lax.cond(iteration >= first_block, learning_phase, nothing, state.learner)
+        return SegmentState(learner, stored), metrics
+
+    return Agent(
+        init=init,
+        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
+        act=network.make_act(settings, env, encode),
+        learn=learn,
+        epsilon=lambda step: linear_epsilon(
+            step,
+            settings.epsilon_start,
+            settings.epsilon_end,
+            settings.learning_starts,
+            round(settings.epsilon_fraction * total_steps),
+        ),
+        learning_rate=schedule,
+        network=lambda state: state.learner.stack,
+        with_network=lambda state, stack: state._replace(learner=state.learner._replace(stack=stack)),
+        num_envs=settings.num_envs,
+        rollout_length=settings.rollout_length,
+        num_cells=num_cells,
+        cell_weights=network.cell_weights(settings),
+        updates_at=updates_at,
+    )
