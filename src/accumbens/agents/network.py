@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from accumbens.agents.optimiser import cell_optimiser
 from accumbens.agents.protocol import Decision, EnvironmentFacts, LearningMetrics, Memory
 from accumbens.agents.settings import CommonSettings
 from accumbens.agents.stacks import action_codes
@@ -162,12 +163,8 @@ def learning_rate_schedule(settings: CommonSettings, total_updates: int) -> opta
 
 def make_optimiser(settings: CommonSettings, schedule: Callable) -> optax.GradientTransformation:
     """Return the optimiser each cell gets its own copy of; the clip sees one cell's gradient only."""
-    scale = {"adam": optax.scale_by_adam, "radam": optax.scale_by_radam}[settings.optimiser]
-    return optax.chain(
-        optax.clip_by_global_norm(settings.max_gradient_norm),
-        scale(b1=settings.adam_b1, b2=settings.adam_b2, eps=1e-8),
-        optax.scale_by_learning_rate(schedule),
-    )
+    b1, b2 = settings.adam_b1, settings.adam_b2
+    return cell_optimiser(settings.optimiser, schedule, settings.max_gradient_norm, b1, b2)
 
 
 def init_optimiser_states(optimiser: optax.GradientTransformation, stack: Stack) -> tuple[Any, ...]:
