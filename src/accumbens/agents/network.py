@@ -90,10 +90,8 @@ class ValueFunction(NamedTuple):
     def taken(self, action: Int[Array, "*dimensions"]) -> Candidates:
         """Return the action taken in one row, as candidates; its value is the mean over them."""
         dimensions = self.layout.action_dimensions
-        if dimensions is None:
-            chosen = action[None]
-        else:  # the choices of all dimensions are numbered through
-            chosen = action + self.choices * np.arange(dimensions)
+        # The choices of all dimensions are numbered through.
+        chosen = action[None] if dimensions is None else action + self.choices * np.arange(dimensions)
         return chosen if self.action_codes is None else jnp.asarray(self.action_codes)[chosen]
 
     def for_bootstrap(self, values: Array) -> Array:
@@ -172,12 +170,13 @@ def init_optimiser_states(optimiser: optax.GradientTransformation, stack: Stack)
     return tuple(optimiser.init(eqx.filter(cell, eqx.is_array)) for cell in stack.cells)
 
 
-def make_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
-    """Return the loss of every predicting cell, as a function of the stack's parameters.
+def make_block_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
+    """Return the losses of some cells, one above the other.
 
-    `losses(stack, observation [B, n], carry, action [B], targets [B, cells] or [B, cells, quantiles])
-    -> (loss, (td_error, value))`, each [cells]: the mean loss, the mean size of the (expected) TD error, and the mean
-    (expected) value of the actions taken.
+    `losses(stack, indices, below, observation [B, n], carry, action [B], targets [B, cells, (quantiles)])
+    -> ((loss, (td_error, value)), activity)`: a list with the mean loss of every predicting cell among `indices`, the
+    mean size of its (expected) TD error, and the mean (expected) value of the actions taken; and the activity of the
+    last of the cells, whose `below` is that of the cell under the first.
     """
     q_function = value_function(settings, env)
     threshold = settings.huber_threshold
@@ -189,21 +188,54 @@ def make_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
     }
     element_loss = loss_of[settings.loss]
 
-    def mean(value):
+    def mean(value: Array) -> Array:
         return value.mean(axis=-1) if settings.readout == "quantile" else value
 
-    def losses(stack: Stack, observation, carry, action, targets):
-        def of_row(observation, carry, action, targets):
-            def read(cell: int, values: Array):
-                value, target = values.mean(axis=-1), targets[cell]
+    def losses(stack: Stack, indices: range, below, observation, carry, action, targets):
+        def of_row(below, observation, carry, action, targets):
+            def read(number: int, values: Array):
+                value, target = values.mean(axis=-1), targets[number]
                 return element_loss(value, target), (jnp.abs(mean(target) - mean(value)), mean(value))
 
-            return stack(observation, carry, settings.credit, q_function.taken(action), read)[0]
+            candidates = q_function.taken(action)
+            kept, activities = stack.walk(indices, below, observation, carry, settings.credit, candidates, read)
+            return kept, activities[-1]
 
-        rows = jax.vmap(of_row)(observation, carry, action, targets)
-        return jax.tree.map(lambda x: x.mean(axis=0), rows)
+        kept, activity = jax.vmap(of_row)(below, observation, carry, action, targets)
+        return jax.tree.map(lambda x: x.mean(axis=0), kept), activity
 
     return losses
+
+
+def make_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
+    """Return the loss of every predicting cell, as a function of the stack's parameters.
+
+    `losses(stack, observation [B, n], carry, action [B], targets [B, cells] or [B, cells, quantiles])
+    -> (loss, (td_error, value))`, each [cells]; see `make_block_losses`.
+    """
+    losses_of = make_block_losses(settings, env)
+
+    def losses(stack: Stack, observation, *rows):
+        kept, _ = losses_of(stack, range(len(stack.cells)), observation, observation, *rows)
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept)
+
+    return losses
+
+
+def wait_for(done: Array, tree: Any) -> Any:
+    """Return the tree, its arrays unchanged to the bit but not to be had before the number `done` is.
+
+    XLA's CPU compiler drops `optimization_barrier` before it decides on an order (jaxlib 0.10.2), and computes what
+    does not depend on a cell's loss long before it is needed, for all cells at once.
+    """
+    number = jax.lax.optimization_barrier(jax.lax.bitcast_convert_type(done.astype(jnp.float32), jnp.int32))
+    zero = number & ~number
+
+    def waiting(x: Array) -> Array:
+        bits = jax.lax.bitcast_convert_type(x, jnp.int32) | zero
+        return jax.lax.bitcast_convert_type(bits, x.dtype)
+
+    return jax.tree.map(lambda x: waiting(x) if x.dtype == jnp.float32 else x, tree)
 
 
 def make_update(settings: CommonSettings, env: EnvironmentFacts, optimiser: optax.GradientTransformation) -> Callable:
@@ -211,25 +243,41 @@ def make_update(settings: CommonSettings, env: EnvironmentFacts, optimiser: opta
 
     `update(stack, optimiser_states, observation [B, n], carry, action [B], targets [B, cells, (quantiles)])
     -> (stack, optimiser_states, LearningMetrics)`.
-    """
-    losses = make_losses(settings, env)
 
-    def summed(stack: Stack, *batch):
-        # With local credit no path leads from one cell's loss to another cell's parameters, so the gradient of the
-        # sum is every cell's own gradient.
-        loss, statistics = losses(stack, *batch)
-        return loss.sum(), (loss, *statistics)
+    The cells are taken in blocks: with local credit every cell is one, without all cells are. A block is evaluated,
+    differentiated and changed before the next begins, whose input is the activity before the change. So what must be
+    remembered for the gradient is that of one block, and does not grow with the number of cells.
+    """
+    losses_of = make_block_losses(settings, env)
+    num_cells = len(settings.net_arch)
+    size = 1 if settings.credit == "local" else num_cells
 
     def update(stack: Stack, optimiser_states, observation, carry, action, targets):
-        gradients, (loss, td_error, value) = jax.grad(summed, has_aux=True)(stack, observation, carry, action, targets)
-        cells, states = [], []
-        for cell, state, gradient in zip(stack.cells, optimiser_states, gradients.cells, strict=True):
-            changes, state = optimiser.update(gradient, state)
-            cells.append(eqx.apply_updates(cell, changes))
-            states.append(state)
+        cells, states, kept, norms = [], [], [], []
+        below, rows = observation, (observation, carry, action, targets)
+        for first in range(0, num_cells, size):
+            indices = range(first, first + size)
+            old = stack.cells[first : first + size]
+            if norms:  # matrices would be copied
+                vectors, matrices = eqx.partition(old, lambda leaf: leaf.ndim < 2)
+                vectors, below, rows = wait_for(norms[-1], (vectors, below, rows))
+                old = eqx.combine(vectors, matrices)
+
+            def summed(old, below, rows, indices=indices):
+                there = stack.cells[: indices.start] + old + stack.cells[indices.stop :]
+                of_block, activity = losses_of(eqx.tree_at(lambda s: s.cells, stack, there), indices, below, *rows)
+                return sum((loss for loss, _ in of_block), jnp.zeros(())), (of_block, activity)
+
+            gradients, (of_block, below) = jax.grad(summed, has_aux=True)(old, below, rows)
+            for cell, state, gradient in zip(old, optimiser_states[first : first + size], gradients, strict=True):
+                changes, state = optimiser.update(gradient, state)
+                cells.append(eqx.apply_updates(cell, changes))
+                states.append(state)
+                norms.append(optax.tree.norm(gradient))
+            kept += of_block
+        loss, (td_error, value) = jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept)
         # An error that is the top cell's alone has its gradient in all cells.
-        of_one_error = gradients.cells if settings.every_cell_predicts else [gradients.cells]
-        norms = jnp.stack([optax.tree.norm(gradient) for gradient in of_one_error])
+        norms = jnp.stack(norms) if settings.every_cell_predicts else optax.tree.norm(norms)[None]
         metrics = LearningMetrics(loss, td_error, value, norms, jnp.ones((), jnp.int32))
         return eqx.tree_at(lambda s: s.cells, stack, tuple(cells)), tuple(states), metrics
 

@@ -101,8 +101,7 @@ class Stack(eqx.Module):
         carry: Carry,
         credit: Credit = "local",
         candidates: Candidates = None,
-        read: Callable[[int, Array], Any] | None = None,
-    ) -> tuple[Any, Carry]:
+    ) -> tuple[Float[Array, "cells *quantiles actions"], Carry]:
         """Advance one step.
 
         Args:
@@ -110,25 +109,51 @@ class Stack(eqx.Module):
             carry: hidden activity of every cell one step ago; never differentiated through.
             credit: `local` stops the gradient at every cell, `backprop` nowhere.
             candidates: the actions to value; see `Candidates`.
-            read: `read(number, values)` is what is kept of the values of a predicting cell. What learns reads the loss:
-                then a cell is done with before the next one begins, and nothing of it needs to be remembered.
 
         Returns:
-            the values of every predicting cell, `[cells, (quantiles,) actions]`, or what was read of them, stacked; and
-            the new carry.
+            the values of every predicting cell, of the candidates or of all actions, and the new carry.
+        """
+        values, activities = self.walk(range(len(self.cells)), observation, observation, carry, credit, candidates)
+        return jnp.stack(values), jax.lax.stop_gradient(activities)
+
+    def walk(
+        self,
+        indices: range,
+        below: Float[Array, " _"],
+        observation: Float[Array, " observation"],
+        carry: Carry,
+        credit: Credit,
+        candidates: Candidates,
+        read: Callable[[int, Array], Any] = lambda number, values: values,
+    ) -> tuple[list[Any], Carry]:
+        """Evaluate some cells, one above the other.
+
+        Args:
+            indices: which cells.
+            below: activity of the cell below the first of them; the observation for the first cell of all.
+            observation: flat observation.
+            carry: of all cells; never differentiated through.
+            credit: where the gradient stops.
+            candidates: the actions to value.
+            read: `read(number, values)` is what is kept of the values of the predicting cell of that number, such as
+                its loss: then nothing else of the cell needs to be remembered.
+
+        Returns:
+            what was kept of every predicting cell, and the activity of every cell walked.
         """
         carry = jax.lax.stop_gradient(carry)
-        below, kept, activities = observation, [], []
-        for index, cell in enumerate(self.cells):
+        kept, activities = [], []
+        for index in indices:
             if credit == "local":
                 below = jax.lax.stop_gradient(below)
+            number = index if self.every_cell_predicts else 0
             predicts = self.every_cell_predicts or index == len(self.cells) - 1
             x = self._inputs(index, observation, below, carry)
-            below, values = output_of(cell, x, candidates if predicts else None)
+            below, values = output_of(self.cells[index], x, candidates if predicts else None)
             activities.append(below)
             if predicts:
-                kept.append(values if read is None else read(len(kept), values))
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept), jax.lax.stop_gradient(tuple(activities))
+                kept.append(read(number, values))
+        return kept, tuple(activities)
 
     def advance(self, observation: Float[Array, " observation"], carry: Carry) -> Carry:
         """Return the new carry without computing values, as a replayed context needs."""
