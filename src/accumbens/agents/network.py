@@ -254,22 +254,25 @@ def make_update(settings: CommonSettings, env: EnvironmentFacts, optimiser: opta
 
     def update(stack: Stack, optimiser_states, observation, carry, action, targets):
         cells, states, kept, norms = [], [], [], []
-        below, rows = observation, (observation, carry, action, targets)
+        below = observation
         for first in range(0, num_cells, size):
             indices = range(first, first + size)
-            old = stack.cells[first : first + size]
+            block = slice(first, first + size)
+            read = stack.cells[block]
             if norms:  # matrices would be copied
-                vectors, matrices = eqx.partition(old, lambda leaf: leaf.ndim < 2)
-                vectors, below, rows = wait_for(norms[-1], (vectors, below, rows))
-                old = eqx.combine(vectors, matrices)
+                vectors, matrices = eqx.partition(read, lambda leaf: leaf.ndim < 2)
+                vectors, below, observation, carry = wait_for(norms[-1], (vectors, below, observation, carry))
+                read = eqx.combine(vectors, matrices)
 
-            def summed(old, below, rows, indices=indices):
-                there = stack.cells[: indices.start] + old + stack.cells[indices.stop :]
-                of_block, activity = losses_of(eqx.tree_at(lambda s: s.cells, stack, there), indices, below, *rows)
+            def summed(read, *rows, indices=indices):
+                there = stack.cells[: indices.start] + read + stack.cells[indices.stop :]
+                of_block, activity = losses_of(eqx.tree_at(lambda s: s.cells, stack, there), indices, *rows)
                 return sum((loss for loss, _ in of_block), jnp.zeros(())), (of_block, activity)
 
-            gradients, (of_block, below) = jax.grad(summed, has_aux=True)(old, below, rows)
-            for cell, state, gradient in zip(old, optimiser_states[first : first + size], gradients, strict=True):
+            gradients, (of_block, below) = jax.grad(summed, has_aux=True)(
+                read, below, observation, carry, action, targets
+            )
+            for cell, state, gradient in zip(stack.cells[block], optimiser_states[block], gradients, strict=True):
                 changes, state = optimiser.update(gradient, state)
                 cells.append(eqx.apply_updates(cell, changes))
                 states.append(state)
