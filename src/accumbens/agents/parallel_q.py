@@ -52,13 +52,18 @@ def make_targets(settings: ParallelSettings, env: EnvironmentFacts) -> Callable[
     return targets
 
 
-def make_passes(settings: ParallelSettings, update: Callable) -> Callable:
-    """Return `passes(state, rows, key)`: so many passes over rows, in minibatches of a random order."""
+def make_passes(settings: ParallelSettings, encode: Callable, update: Callable) -> Callable:
+    """Return `passes(state, rows, key)`: so many passes over steps, in minibatches of a random order.
+
+    `rows` are observation, carry, action and targets, `[time, envs, ...]`.
+    """
 
     def passes(state: ParallelState, rows: tuple, key: PRNGKeyArray) -> tuple[ParallelState, LearningMetrics]:
+        rows = jax.tree.map(merge_time, rows)
+
         def minibatch(state: ParallelState, index: Int[Array, " batch"]):
-            batch = jax.tree.map(lambda x: x[index], rows)
-            stack, optimiser_states, metrics = update(state.stack, state.optimiser_states, *batch)
+            observation, *rest = jax.tree.map(lambda x: x[index], rows)
+            stack, optimiser_states, metrics = update(state.stack, state.optimiser_states, encode(observation), *rest)
             return ParallelState(stack, optimiser_states), metrics
 
         num_rows = len(rows[0])
@@ -83,14 +88,14 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
         stack = stacks.build_stack(settings, env, key)
         return ParallelState(stack, network.init_optimiser_states(optimiser, stack))
 
-    targets_of, passes = make_targets(settings, env), make_passes(settings, update)
+    targets_of, passes = make_targets(settings, env), make_passes(settings, encode, update)
 
     def learn(
         state: ParallelState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
     ) -> tuple[ParallelState, LearningMetrics]:
         del iteration
-        rows = (encode(merge_time(rollout.observation)), *jax.tree.map(merge_time, (rollout.carry, rollout.action)))
-        return passes(state, (*rows, merge_time(targets_of(state.stack, rollout))), key)
+        rows = (rollout.observation, rollout.carry, rollout.action, targets_of(state.stack, rollout))
+        return passes(state, rows, key)
 
     return Agent(
         init=init,

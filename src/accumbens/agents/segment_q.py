@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from accumbens.agents import network, stacks
-from accumbens.agents.parallel_q import ParallelState, make_passes, make_targets, merge_time
+from accumbens.agents.parallel_q import ParallelState, make_passes, make_targets
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import SegmentSettings
 from accumbens.cells import Carry, Stack
@@ -44,7 +44,7 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
     schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
     encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
-    passes = make_passes(settings, network.make_update(settings, env, optimiser))
+    passes = make_passes(settings, encode, network.make_update(settings, env, optimiser))
     targets_of = make_targets(settings, env)
     q_function = network.value_function(settings, env)
     num_cells = network.num_predicting_cells(settings)
@@ -88,8 +88,8 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
             draw_key, order_key = jax.random.split(key)
             drawn = replay.sample(stored, iteration + 1, draw_key, settings.segments)
             seen = refreshed(learner.stack, drawn)
-            rows = (encode(merge_time(seen.observation)), *jax.tree.map(merge_time, (seen.carry, seen.action)))
-            return passes(learner, (*rows, merge_time(targets_of(learner.stack, seen))), order_key)
+            rows = (seen.observation, seen.carry, seen.action, targets_of(learner.stack, seen))
+            return passes(learner, rows, order_key)
 
         def nothing(learner: ParallelState):
             zeros = (jnp.zeros(num_cells) for _ in range(4))
