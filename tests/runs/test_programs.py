@@ -251,7 +251,7 @@ class StopError(Exception):
 
 
 def stop(progress):
-    if progress.step:
+    if 2 * progress.step > progress.total:
         raise StopError
 
 
