@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from accumbens.envs.minatar.common import SIZE, Game, happens, render
+from accumbens.envs.minatar.common import SIZE, Game, happens, once, render
 
 LEFT, UP, RIGHT, DOWN, FIRE = 1, 2, 3, 4, 5
 FULL_ROW = np.int32((1 << SIZE) - 1)
@@ -138,27 +138,29 @@ def advance(
     spawn_timer = jnp.where(state.spawn_timer == 0, FIRST_SPAWN_INTERVAL - state.difficulty, state.spawn_timer) - 1
 
     fires = (action == FIRE) & (state.reload_timer == 0)
+    fires = once(fires)
     x = jnp.clip(state.x + (action == RIGHT) - (action == LEFT), 0, SIZE - 1)
     y = jnp.clip(state.y + (action == DOWN) - (action == UP), 0, DEEPEST)
     faces_right = (action == RIGHT) | (state.faces_right & (action != LEFT))
+    x, y = once((x, y))
     player = cell(x, y)
 
     from_muzzle = jnp.where(fires & (faces_right == np.arange(2)[:, None]), player, 0)
     shots = travel(state.shots | from_muzzle)
-    flying = shots[0] | shots[1]
-    struck = strike(enemies, flying)
+    flying = once(shots[0] | shots[1])
+    struck = once(strike(enemies, flying))
     enemies = enemies & ~struck[:, None]
-    missed = flying & ~merge(struck)
+    missed = once(flying & ~merge(struck))
 
     swims = diver_timer % STROKE_INTERVAL == 0
     newer, aboard = swim(newer, swims, x, y, state.divers_aboard)
-    older, aboard = swim(older, swims, x, y, aboard)
+    older, aboard = once(swim(older, swims, x, y, aboard))
 
     # An enemy whose timer is 0 moves, and may run into a shot; if it is a submarine, it still fires.
     moved = move(enemies[0] & FULL_ROW, rightward)
     arrived = moved[0] | moved[1] | moved[2] | moved[3]
     rammed = jnp.any((merge(jax.lax.reduce_or(enemies, (1,))) | arrived) & player != 0)
-    struck_now = arrived & missed & ~player
+    struck_now = once(arrived & missed & ~player)
     launched = launch(enemies, rightward, state.clock)
     soon, later = with_timer(interval, moved & ~struck_now)
     soon = soon | enemies[0] >> SIZE | (enemies[1] & FULL_ROW) << 2 * SIZE
@@ -174,7 +176,7 @@ def advance(
     complete = surfaces & (aboard == DIVER_SEATS)
     hits = jax.lax.population_count(flying ^ missed | struck_now).sum()
     reward = hits + jnp.where(complete, state.oxygen // OXYGEN_PER_CELL, 0)
-    terminated = rammed | bombed | stranded | (state.oxygen <= 0)
+    terminated = once(rammed | bombed | stranded | (state.oxygen <= 0))
 
     following = State(
         x=x,
