@@ -145,7 +145,7 @@ def once(values: Any) -> Any:
 
 def render(*boards: Rows) -> Bool[Array, "10 10 channels"]:
     """Spread boards, one per channel, into an observation; bits beyond the tenth column are dropped."""
-    return _columns(finished(jnp.stack(boards, axis=-1)))
+    return _columns(finished(jnp.stack(boards)).T)
 
 
 def render_fused(*boards: Rows) -> Bool[Array, "10 10 channels"]:

@@ -154,7 +154,8 @@ def advance(
 
     swims = diver_timer % STROKE_INTERVAL == 0
     newer, aboard = swim(newer, swims, x, y, state.divers_aboard)
-    older, aboard = once(swim(older, swims, x, y, aboard))
+    older, aboard = swim(older, swims, x, y, aboard)
+    newer, older, aboard = once((newer, older, aboard))
 
     # An enemy whose timer is 0 moves, and may run into a shot; if it is a submarine, it still fires.
     moved = move(enemies[0] & FULL_ROW, rightward)
@@ -211,7 +212,7 @@ def admit_enemy(state: State, draws: Draws, interval: Int[Array, ""]) -> tuple[E
     door = row & jnp.where(draws.enemy_goes_right, LEFT_EDGE, RIGHT_EDGE)
     entering = jnp.where(enters & (kind >> KIND_BITS & 1 == 1), door, 0)
     soon, later = with_timer(interval, entering)
-    enemies = jnp.stack([state.enemies[0] | soon, state.enemies[1] | later])
+    enemies = state.enemies | pair(soon, later)
     return enemies, jnp.where(enters, state.rightward & ~row | heading, state.rightward)
 
 
@@ -244,20 +245,24 @@ def strike(enemies: Enemies, shots: Rows) -> Int[Array, "2 16"]:
     fish, subs = kinds(enemies)
     struck = first_timer(fish & shots * EVERY_TIMER)
     struck = struck | first_timer(subs & (shots & ~merge(struck)) * EVERY_TIMER)
-    return jnp.stack([struck[0], struck[1]])
+    return struck
 
 
 def launch(enemies: Enemies, rightward: Rows, clock: Int[Array, ""]) -> Int[Array, "2 16"]:
     """New torpedoes, by direction, where the submarines whose kind is `clock` are after they have moved."""
-    agree = enemies ^ ((clock >> KIND_BITS & 1) - 1)
-    ready = agree[:, 0] & agree[:, 1] & agree[:, 2] & agree[:, 3]
+    ready = jax.lax.reduce_and(enemies ^ ((clock >> KIND_BITS & 1) - 1), (1,))
     cells = move(ready[0] & FULL_ROW, rightward) | merge(ready & np.array([[~FULL_ROW], [-1]], np.int32))
-    return jnp.stack([cells & ~rightward, cells & rightward])
+    return pair(cells & ~rightward, cells & rightward)
 
 
 def with_timer(timer: Int[Array, ""], boards: Int[Array, "4 16"]) -> tuple[Int[Array, "4 16"], Int[Array, "4 16"]]:
     """The boards as both words of enemies with the given timer, which is 2 at least."""
     return jnp.where(timer < 3, boards << 2 * SIZE, 0), jnp.where(timer < 3, 0, boards << SIZE * (timer - 3))
+
+
+def pair(first: Int[Array, "*shape"], second: Int[Array, "*shape"]) -> Int[Array, "2 *shape"]:
+    """Both as one. Under `vmap`, `jnp.stack` puts the new axis before the batch's, and XLA has to transpose."""
+    return jnp.concatenate([first[None], second[None]])
 
 
 def first_timer(words: Int[Array, "2 16"]) -> Int[Array, "2 16"]:
