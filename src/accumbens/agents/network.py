@@ -232,10 +232,12 @@ def wait_for(done: Array, tree: Any) -> Any:
     zero = number & ~number
 
     def waiting(x: Array) -> Array:
+        if x.dtype not in (jnp.float32, jnp.int32):
+            return x
         bits = jax.lax.bitcast_convert_type(x, jnp.int32) | zero
         return jax.lax.bitcast_convert_type(bits, x.dtype)
 
-    return jax.tree.map(lambda x: waiting(x) if x.dtype == jnp.float32 else x, tree)
+    return jax.tree.map(waiting, tree)
 
 
 def make_update(settings: CommonSettings, env: EnvironmentFacts, optimiser: optax.GradientTransformation) -> Callable:
@@ -261,7 +263,8 @@ def make_update(settings: CommonSettings, env: EnvironmentFacts, optimiser: opta
             read = stack.cells[block]
             if norms:  # matrices would be copied
                 vectors, matrices = eqx.partition(read, lambda leaf: leaf.ndim < 2)
-                vectors, below, observation, carry = wait_for(norms[-1], (vectors, below, observation, carry))
+                seen = (vectors, below, observation, carry, action)
+                vectors, below, observation, carry, action = wait_for(norms[-1], seen)
                 read = eqx.combine(vectors, matrices)
 
             def summed(read, *rows, indices=indices):
