@@ -54,7 +54,9 @@ def everything(settings):
             "backprop": outcome(stack, observation, carry, "backprop"),
             "advanced": jax.vmap(stack.advance)(observation, carry),
             "alone": stack(observation[0], tuple(h[0] for h in carry), "local", candidates),
-            "taken": q_function.taken(stack, observation, carry, actions),
+            "taken": jax.vmap(lambda o, c, a: stack(o, c, "local", q_function.taken(a))[0].mean(axis=-1))(
+                observation, carry, actions
+            ),
             "taken from all": q_function.layout.at(q_function.all(stack, observation, carry)[0], actions[:, None]),
             "hidden": [cell.hidden(x) for cell, x in zip(stack.cells, inputs, strict=True)],
             "called": [cell(x, candidates) for cell, x in zip(stack.cells, inputs, strict=True)],

@@ -13,8 +13,9 @@ from facts import facts
 from accumbens.agents import network, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.cells import CellOutput, Stack
+from accumbens.cells.protocol import output_of
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
 from accumbens.training.audit import audit_agent, audit_config, small, to_document
@@ -62,8 +63,8 @@ def test_every_preset(algo, credit):
     assert not found.time.any()
     assert not found.bypasses.any()
     assert found.predicting == found.acting == tuple(predicting)
-    replays = isinstance(config.settings, ReplaySettings)
-    assert bool(found.replay) == bool(found.target_network) == replays
+    assert bool(found.replay) == isinstance(config.settings, ReplaySettings | SegmentSettings)
+    assert bool(found.target_network) == isinstance(config.settings, ReplaySettings)
     assert {"reward", "terminated", "action"} < set(found.error_data[cells - 1])
 
     assert audit.holds
@@ -185,19 +186,19 @@ def test_what_is_not_made_of_cells_cannot_be_audited():
 ORIGINAL_CALL, ORIGINAL_LOSSES = Stack.__call__, network.make_losses
 
 
-def without_stops(self, observation, carry, credit="local", candidates=None):
-    return ORIGINAL_CALL(self, observation, carry, "backprop", candidates)
+def without_stops(self, observation, carry, credit="local", candidates=None, read=None):
+    return ORIGINAL_CALL(self, observation, carry, "backprop", candidates, read)
 
 
-def through_time(self, observation, carry, credit="local", candidates=None):
+def through_time(self, observation, carry, credit="local", candidates=None, read=lambda cell, values: values):
     """The stack as it is, but the carry is differentiated through."""
-    below, values, activities = observation, [], []
+    below, kept, activities = observation, [], []
     for index, cell in enumerate(self.cells):
         below = jax.lax.stop_gradient(below) if index else below
-        below, value = cell(self._inputs(index, observation, below, carry), candidates)
+        below, values = output_of(cell, self._inputs(index, observation, below, carry), candidates)
         activities.append(below)
-        values.append(value)
-    return jnp.stack(values), tuple(activities)
+        kept.append(read(index, values))
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept), tuple(activities)
 
 
 def advance_through_time(self, observation, carry):
@@ -223,7 +224,10 @@ def losses_of_another(settings, env):
     q_function = network.value_function(settings, env)
 
     def losses(stack, observation, carry, action, targets):
-        values = q_function.taken(stack, observation, carry, action)
+        def taken(observation, carry, action):
+            return stack(observation, carry, settings.credit, q_function.taken(action))[0].mean(axis=-1)
+
+        values = jax.vmap(taken)(observation, carry, action)
         td_error = targets - values
         second = -values[:, 1] * jax.lax.stop_gradient(td_error[:, 0])
         loss = jnp.stack([jnp.square(td_error[:, 0]), second], axis=1)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accumbens.agents.checks import check_settings
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import PRESETS
@@ -289,6 +289,7 @@ REFUSED = {
     "value_offset": [True],  # of a goodness only
 }
 REFUSED_PARALLEL = {"rollout_length": [0], "epochs": [0], "num_minibatches": [0, 7], "trace_decay": [1.1]}
+REFUSED_SEGMENTS = {"segments": [0], "replay_capacity": [0], "learning_starts": [-1], "num_minibatches": [7, 12]}
 REFUSED_REPLAY = {
     "replay_capacity": [0],
     "batch_size": [0],
@@ -306,6 +307,7 @@ REFUSED_REPLAY = {
         (kind, name, value)
         for kind, refused in [
             (ParallelSettings, REFUSED | REFUSED_PARALLEL),
+            (SegmentSettings, REFUSED | REFUSED_PARALLEL | REFUSED_SEGMENTS),
             (ReplaySettings, REFUSED | REFUSED_REPLAY),
         ]
         for name, values in refused.items()

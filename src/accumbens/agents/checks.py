@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, Settings
+from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, SegmentSettings, Settings
 from accumbens.errors import require
 
 
@@ -25,6 +25,8 @@ def check_settings(settings: AgentSettings) -> None:
         if parallel
         else ["replay_capacity", "batch_size", "train_every", "updates_per_phase", "target_every"]
     )
+    segments = isinstance(settings, SegmentSettings)
+    counts += ["replay_capacity", "segments"] if segments else []
     each(counts, ">= 1", lambda value: value >= 1)
     fractions = ["discount", "epsilon_start", "epsilon_end", "epsilon_fraction", "warmup_fraction"]
     each([*fractions, "trace_decay"] if parallel else fractions, "from 0 to 1", lambda value: 0 <= value <= 1)
@@ -40,11 +42,12 @@ def check_settings(settings: AgentSettings) -> None:
     _require_fitting(settings)
     each(["duration_exponent"], "> 1 and finite, or none", lambda value: value is None or 1 < value < math.inf)
     if parallel:
-        rows = settings.num_envs * settings.rollout_length
-        allowed = f"a divisor of num_envs * rollout_length = {rows}"
+        stretches = "segments" if segments else "num_envs"
+        rows = getattr(settings, stretches) * settings.rollout_length
+        allowed = f"a divisor of {stretches} * rollout_length = {rows}"
         each(["num_minibatches"], allowed, lambda value: rows % value == 0)
-    else:
-        each(["learning_starts", "context_length"], ">= 0", lambda value: value >= 0)
+    starts = ["learning_starts"] if segments else [] if parallel else ["learning_starts", "context_length"]
+    each(starts, ">= 0", lambda value: value >= 0)
 
 
 def _require_fitting(settings: AgentSettings) -> None:

@@ -26,7 +26,9 @@ def replay_ring(settings: ReplaySettings, env: EnvironmentFacts, total_steps: in
     )
 
 
-def segment_replay(settings: SegmentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> SegmentReplay:
+def segment_replay(
+    settings: SegmentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool
+) -> SegmentReplay:
     """Return the replay of an agent that learns from segments; it is never made larger than the run can fill."""
     block = settings.num_envs * settings.rollout_length
     return make_segment_replay(

@@ -14,8 +14,8 @@ class CommonSettings:
     bytes, 0 and 255, as pictures have. Boolean observations stay as they are."""
     # cell, readout and wiring
     cell: Literal["attention", "constant_key", "dot", "mlp"] | str = "attention"
-    """What one layer computes: attention (AD as released), constant_key (the same with learned keys), dot (AD as in the equations), mlp (linear readout), or
-    module:id for a registered cell."""
+    """What one layer computes: attention (AD as released), constant_key (the same with learned keys), dot (AD as in the
+    equations), mlp (linear readout), or module:id for a registered cell."""
     net_arch: tuple[int, ...] = (128, 96)
     """Hidden units of every cell, from the observation upward."""
     rank: int = 8

@@ -109,7 +109,10 @@ AD_PARALLEL["probe"] = [
     group("ours: enough, and seconds", total_timesteps=100_000),
 ]
 
-AD_SEGMENTS = {"all": [], "dmc": [group("ours", num_envs=16, rollout_length=64, segments=128, epochs=2, num_minibatches=16)]}
+AD_SEGMENTS = {
+    "all": [],
+    "dmc": [group("ours", num_envs=16, rollout_length=64, segments=128, epochs=2, num_minibatches=16)],
+}
 
 AD_RELEASED = {
     "all": [
