@@ -74,9 +74,17 @@ def test_every_preset(algo, credit):
     assert first.startswith("One cell" if cells == 1 else "Local" if credit == "local" else "Backprop, as it says")
 
 
-@pytest.mark.parametrize(("algo", "credit"), [("arq", "local"), ("ad_qr_pqn", "backprop")])
-def test_numbers_agree_with_the_walk(algo, credit):
-    audit = audit_config(configuration(algo, credit))
+@pytest.mark.parametrize(
+    ("algo", "credit", "changes"),
+    [
+        ("arq", "local", {}),
+        ("ad_qr_pqn", "backprop", {}),
+        ("ad_pqn", "local", {"cell": "constant_key"}),
+        ("ad_dqn_lambda", "backprop", {"cell": "constant_key"}),
+    ],
+)
+def test_numbers_agree_with_the_walk(algo, credit, changes):
+    audit = audit_config(configuration(algo, credit, **changes))
     assert audit.contradictions == []
     assert audit.holds
     reach = np.eye(2, dtype=bool) if credit == "local" else np.tri(2, dtype=bool)

@@ -89,11 +89,8 @@ class ValueFunction(NamedTuple):
 
     def taken(self, action: Int[Array, "*dimensions"]) -> Candidates:
         """Return the action taken in one row, as candidates; its value is the mean over them."""
-        dimensions = self.layout.action_dimensions
-        if dimensions is None:
-            chosen = action[None]
-        else:  # the choices of all dimensions are numbered through
-            chosen = action + self.choices * np.arange(dimensions)
+        # The choices of all dimensions are numbered through.
+        chosen = jnp.atleast_1d(action) + self.choices * np.arange(self.layout.action_dimensions or 1)
         return chosen if self.action_codes is None else jnp.asarray(self.action_codes)[chosen]
 
     def for_bootstrap(self, values: Array) -> Array:

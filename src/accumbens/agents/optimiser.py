@@ -18,10 +18,10 @@ EPSILON = 1e-8
 
 
 def degrees_of_freedom(t: Float[Array, ""], b2: float) -> Float[Array, ""]:
-    """Return ρ_t = ρ_∞ - 2 t b^t / (1 - b^t), with ρ_∞ = 2 / (1 - b) - 1: how many squares the second moment is made of.
+    """Return how many squares the second moment is made of: ρ_t = ρ_∞ - 2 t b^t / (1 - b^t), ρ_∞ = 2 / (1 - b) - 1.
 
     With b = 0.999 the two terms are 1999 and, at first, 1994 or so: their difference in float32 (optax 0.2.8) is wrong
-    by up to 0.04, and the first rectified steps by up to half a per cent, in a way that depends on the last bits of b^t.
+    by up to 0.04, and the first rectified steps by up to half a per cent, which depends on the last bits of b^t.
     Here x = -t log b, and the difference is taken inside 1 - x / (e^x - 1) = x/2 - x²/12 + x⁴/720 - …
 
     Reference: Liu et al. (2020), eq. 5.

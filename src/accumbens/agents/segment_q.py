@@ -1,9 +1,9 @@
 """The segment learner: Q(λ) per cell over stretches of replayed steps, without target network.
 
 After every block some stretches of earlier play are drawn; the network of the moment runs through each of them from the
-carry that was stored with its first step, so values and carries are fresh. Their Q(λ) targets are computed once and kept
-for some passes of updates over all their steps, as the parallel learner makes them over a block just played. So the
-targets stand still while the network moves, which is what a target network is for.
+carry that was stored with its first step, so values and carries are fresh. Their Q(λ) targets are computed once and
+kept for some passes of updates over all their steps, as the parallel learner makes them over a block just played. So
+the targets stand still while the network moves, which is what a target network is for.
 
 Reference: Daley & Amato (2019), "Reconciling λ-returns with experience replay", algorithm 1, whose cache is drawn anew
 every phase here; stored and refreshed activity as in Kapturowski et al. (2019), section 3.

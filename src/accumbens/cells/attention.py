@@ -167,7 +167,7 @@ class ConstantKeyCell(eqx.Module):
         action_features: int | None = None,
         convolution: Convolution | None = None,
     ):
-        """Draw the weights, the keys from a standard normal distribution; the arguments are those of `AttentionCell`."""
+        """Draw the weights, the keys from a standard normal; the arguments are those of `AttentionCell`."""
         activity_key, z1_key, z2_key = jax.random.split(key, 3)
         self.activity = Activity(inputs, hidden, layer_norm=layer_norm, key=activity_key, convolution=convolution)
         self.readout = ScalarReadout() if readout is None else readout

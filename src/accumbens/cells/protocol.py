@@ -22,16 +22,16 @@ class CellOutput(NamedTuple):
 
 
 Candidates = Float[Array, "candidates features"] | Int[Array, " candidates"] | None
-"""The actions to be valued: what they are made of, for cells that are conditioned on the action; otherwise their numbers,
-or None for all actions at once."""
+"""The actions to be valued: what they are made of, for cells that are conditioned on the action; otherwise their
+numbers, or None for all actions at once."""
 
 
 @runtime_checkable
 class Cell(Protocol):
     """One layer: an unbatched Equinox module that knows nothing of time, reward or gradients.
 
-    A cell may also have `chosen(x, actions) -> CellOutput`, the values of some actions by their numbers; learning, which
-    needs one action's, is then spared the others (see `output_of`).
+    A cell may also have `chosen(x, actions) -> CellOutput`, the values of some actions by their numbers; learning,
+    which needs one action's, is then spared the others (see `output_of`).
     """
 
     def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
