@@ -14,11 +14,12 @@ from accumbens.agents import network, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
 from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
-from accumbens.cells import CellOutput, Stack
+from accumbens.cells import AttentionCell, CellOutput, Stack
 from accumbens.cells.protocol import output_of
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
 from accumbens.training.audit import audit_agent, audit_config, small, to_document
+from accumbens.training.audit.taps import Disturbance, tap
 from accumbens.training.config import resolve_config
 
 LOCAL = "Local: every cell learns from its own TD error alone; no gradient crosses a cell or a time step."
@@ -178,6 +179,19 @@ def test_a_cell_of_somebody_else(credit, monkeypatch):
     assert audit.holds
     if credit == "backprop":
         np.testing.assert_array_equal(audit.disturbed, np.tri(2, dtype=bool))
+
+
+@pytest.mark.parametrize("make", [AttentionCell, make_ring], ids=["with chosen", "without"])
+def test_taps_see_the_values_of_chosen_actions_and_no_others(make):
+    cell, x, actions = make(4, 5, 3, key=jax.random.key(0)), jnp.arange(4.0), jnp.asarray([2])
+    tapped = tap(cell, (cell,), Disturbance())
+    np.testing.assert_array_equal(output_of(tapped, x, actions).value, output_of(cell, x, actions).value)
+    program = jax.make_jaxpr(jax.grad(lambda cell: output_of(cell, x, actions).value.sum()))(tapped)
+    named = [equation for equation in program.eqns if equation.primitive.name == "name"]
+    shapes = {equation.params["name"]: equation.outvars[0].aval.shape for equation in named}
+    assert shapes["audit:prediction:0"] == shapes["audit:error:0"] == (1,)
+    assert "audit:bootstrap:0" not in shapes
+    assert "audit:gradient:0" in shapes
 
 
 def test_what_is_not_made_of_cells_cannot_be_audited():
