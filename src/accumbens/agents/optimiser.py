@@ -54,17 +54,17 @@ def cell_optimiser(
         optax.scale_by_learning_rate(schedule),
     )
 
-    def update(gradient: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         del params
         clipping, moments, scheduled = state
-        norm = optax.tree.norm(gradient)
+        norm = jnp.asarray(optax.tree.norm(updates))
         clip = jnp.where(norm < max_norm, 1.0, max_norm / norm)
         count = optax.safe_increment(moments.count)
-        t = count.astype(norm.dtype)
+        t = jnp.asarray(count, norm.dtype)
         # 1 / (1 - b^t); the plain difference has lost digits where b^t is near one.
         correction1, correction2 = (-1.0 / jnp.expm1(t * math.log(b)) if b else 1.0 for b in (b1, b2))
-        mu = jax.tree.map(lambda m, g: b1 * m + (1.0 - b1) * (clip * g), moments.mu, gradient)
-        nu = jax.tree.map(lambda v, g: b2 * v + (1.0 - b2) * jnp.square(clip * g), moments.nu, gradient)
+        mu = jax.tree.map(lambda m, g: b1 * m + (1.0 - b1) * (clip * g), moments.mu, updates)
+        nu = jax.tree.map(lambda v, g: b2 * v + (1.0 - b2) * jnp.square(clip * g), moments.nu, updates)
         step = -schedule(scheduled.count) * correction1
         rectified = jnp.asarray(kind == "adam")
         if kind == "radam" and b2:  # without a memory of squares ρ stays at 1, and nothing is ever rectified
