@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accumbens.agents.protocol import Rollout
 from accumbens.errors import AccumbensError
-from accumbens.replay.segments import make_segment_replay
+from accumbens.replay.segments import Segments, make_segment_replay
 
 DRAWN = 256  # so many that each of at most 12 stretches is drawn
 HIDDEN = (2, 3)
@@ -66,18 +65,14 @@ def block_of(setting, written, rng):
     T, N = setting.block_length, setting.num_envs
     number = 3 * ((written * T + np.arange(T))[:, None] * N + np.arange(N))
     ending = rng.choice(3, (T, N))
-    return Rollout(
-        observation=observation_of(number, setting.dtype),
-        carry=tuple(rng.normal(size=(T, N, hidden)).astype(np.float32) for hidden in HIDDEN),
-        next_carry=None,
-        values=np.zeros((T, N, 2, 2), np.float32),
+    return Segments(
+        observation=observation_of(np.concatenate([number, number[-1:] + 2]), setting.dtype),
+        carry=tuple(rng.normal(size=(N, hidden)).astype(np.float32) for hidden in HIDDEN),
         action=rng.integers(0, 9, (T, N, *setting.action_shape)).astype(np.int32),
         reward=number.astype(np.float32),
         terminated=ending == 1,
         truncated=(ending == 2) & setting.truncates,
         final_observation=observation_of(number + 1, setting.dtype) if setting.truncates else None,
-        last_observation=observation_of(number[-1] + 2, setting.dtype),
-        last_carry=tuple(np.zeros((N, hidden), np.float32) for hidden in HIDDEN),
     )
 
 
@@ -93,12 +88,17 @@ def check(setting, drawn, blocks):
     assert (drawn.final_observation is None) == (not setting.truncates)
     for s, (b, n) in enumerate(zip(written, env, strict=True)):
         block = blocks[b]
-        np.testing.assert_array_equal(drawn.observation[:-1, s], block.observation[:, n])
-        np.testing.assert_array_equal(drawn.observation[-1, s], block.last_observation[n])
-        for field in ("action", "reward", "terminated", "truncated", *["final_observation"] * setting.truncates):
+        for field in (
+            "observation",
+            "action",
+            "reward",
+            "terminated",
+            "truncated",
+            *["final_observation"] * setting.truncates,
+        ):
             np.testing.assert_array_equal(getattr(drawn, field)[:, s], getattr(block, field)[:, n], err_msg=field)
         for carry, played in zip(drawn.carry, block.carry, strict=True):
-            np.testing.assert_array_equal(carry[s], played[0, n])
+            np.testing.assert_array_equal(carry[s], played[n])
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
@@ -163,12 +163,9 @@ def test_a_donated_replay_is_written_in_place(seeds):
     def step(storage, key, blocks):
         observation = jax.random.bernoulli(key, shape=(block_length, num_envs, *shape))
         zeros = jnp.zeros((block_length, num_envs))
-        carry = (jnp.zeros((block_length, num_envs, 8)),)
-        rollout = Rollout(
-            observation, carry, None, zeros[..., None, None], zeros.astype(jnp.int32), zeros, zeros > 0, zeros > 0,
-            observation, observation[0], (carry[0][0],),
-        )  # fmt: skip
-        storage = replay.append(storage, blocks, rollout)
+        seen, carry = jnp.concatenate([observation, observation[:1]]), (jnp.zeros((num_envs, 8)),)
+        block = Segments(seen, zeros.astype(jnp.int32), zeros, zeros > 0, zeros > 0, observation, carry)
+        storage = replay.append(storage, blocks, block)
         return storage, replay.sample(storage, blocks + 1, key, 8).observation
 
     step = step if seeds is None else jax.vmap(step, in_axes=(0, 0, None))
