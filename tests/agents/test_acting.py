@@ -237,7 +237,11 @@ def test_values_of_factored_actions(conditioned, quick_jit):
     def values(key):
         stack = stacks.build_stack(settings, env, key)
         everything, _ = q_function.all(stack, jnp.asarray(OBSERVATION), carry)
-        return everything, q_function.taken(stack, jnp.asarray(OBSERVATION), carry, jnp.asarray(action))
+
+        def of_row(observation, carry, action):
+            return stack(observation, carry, settings.credit, q_function.taken(action))[0].mean(axis=-1)
+
+        return everything, jax.vmap(of_row)(jnp.asarray(OBSERVATION), carry, jnp.asarray(action))
 
     everything, taken = quick_jit(values)(jax.random.key(0))
     assert everything.shape == (ENVS, 2, 6)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.cells import AttentionCell, DotCell, MLPCell, ScalarReadout
+from accumbens.cells import AttentionCell, ConstantKeyCell, DotCell, MLPCell, ScalarReadout
 
 INPUTS, HIDDEN, ACTIONS, RANK = 5, 7, 3, 2
 
@@ -37,9 +37,17 @@ def expected_activity(activity, x):
 
 
 def expected_attention(cell, x, standardise=True, value_scale=1.0):
-    h = expected_activity(cell.activity, x)
     # The linear maps to z1 (rank × hidden) and z2 (rank × actions), row after row.
     z1 = [[x @ np.asarray(cell.W_z1)[:, k * HIDDEN + d] for d in range(HIDDEN)] for k in range(RANK)]
+    return expected_from_keys(cell, x, z1, standardise, value_scale)
+
+
+def expected_constant_key(cell, x, standardise=True, value_scale=1.0):
+    return expected_from_keys(cell, x, np.asarray(cell.z1), standardise, value_scale)
+
+
+def expected_from_keys(cell, x, z1, standardise, value_scale):
+    h = expected_activity(cell.activity, x)
     z2 = [[x @ np.asarray(cell.W_z2)[:, k * ACTIONS + a] for a in range(ACTIONS)] for k in range(RANK)]
     q = []
     for a in range(ACTIONS):
@@ -70,6 +78,10 @@ def expected_mlp(cell, x, value_scale=1.0):
         (AttentionCell, {"rank": RANK, "layer_norm": False}, expected_attention, {}),
         (AttentionCell, {"rank": RANK, "standardise": False}, expected_attention, {"standardise": False}),
         (AttentionCell, {"rank": RANK, "readout": ScalarReadout(0.1)}, expected_attention, {"value_scale": 0.1}),
+        (ConstantKeyCell, {"rank": RANK}, expected_constant_key, {}),
+        (ConstantKeyCell, {"rank": RANK, "layer_norm": False}, expected_constant_key, {}),
+        (ConstantKeyCell, {"rank": RANK, "standardise": False}, expected_constant_key, {"standardise": False}),
+        (ConstantKeyCell, {"rank": RANK, "readout": ScalarReadout(0.1)}, expected_constant_key, {"value_scale": 0.1}),
         (DotCell, {}, expected_dot, {}),
         (DotCell, {"readout": ScalarReadout(0.1)}, expected_dot, {"value_scale": 0.1}),
         (MLPCell, {}, expected_mlp, {}),

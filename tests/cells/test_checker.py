@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from accumbens.cells import AttentionCell, CellOutput, DotCell, GoodnessReadout, MLPCell, ScalarReadout
+from accumbens.cells import AttentionCell, CellOutput, ConstantKeyCell, DotCell, GoodnessReadout, MLPCell, ScalarReadout
 from accumbens.cells.checker import check_cell, check_readout
 from accumbens.errors import AccumbensError
 
@@ -32,7 +32,7 @@ class Plain(eqx.Module):
         return CellOutput(h, self.value(h))
 
 
-@pytest.mark.parametrize("cell", [Plain, AttentionCell, DotCell, MLPCell])
+@pytest.mark.parametrize("cell", [Plain, AttentionCell, ConstantKeyCell, DotCell, MLPCell])
 def test_good_cells_pass(cell):
     check_cell(cell)
 
@@ -85,6 +85,15 @@ class ActionInActivity(Plain):
         return CellOutput(h, candidates.sum(axis=1) + h.sum())
 
 
+class First(Plain):
+    def chosen(self, x, actions):
+        output = self(x)
+        return output._replace(value=output.value[..., jnp.zeros_like(actions)])
+
+    def value(self, h):
+        return super().value(h) + jnp.arange(self.actions)
+
+
 class Broken(Plain):
     def hidden(self, x):
         return x @ self.Q
@@ -104,6 +113,7 @@ BROKEN = {
     Unused: "another key gives the same parameters",
     Whole: "its parameters are of float32, int32, not arrays of float32",
     ActionInActivity: "`hidden` and a call give different activities",
+    First: "`chosen` and a call give different outputs",
     Broken: r"the cell does not work: TypeError: dot_general .*\n.*test_checker.py, line \d+, in hidden\n.* x @ self.Q",
     Unnamed: r"the cell does not work: NameError: name 'no_such_name' is not defined\n.*\n    return x @ no_such_name",
 }

@@ -8,6 +8,7 @@ import pytest
 from accumbens.cells import (
     Activity,
     AttentionCell,
+    ConstantKeyCell,
     Convolution,
     DotCell,
     GoodnessReadout,
@@ -44,7 +45,8 @@ def attention(cell, x, outputs, standardise):
     for i in range(outputs):
         row = [
             sum(
-                (x @ np.asarray(cell.W_z2)[:, k * outputs + i]) * (x @ np.asarray(cell.W_z1)[:, k * HIDDEN + d])
+                (x @ np.asarray(cell.W_z2)[:, k * outputs + i])
+                * (x @ np.asarray(cell.W_z1)[:, k * HIDDEN + d] if hasattr(cell, "W_z1") else float(cell.z1[k, d]))
                 for k in range(RANK)
             )
             for d in range(HIDDEN)
@@ -57,12 +59,13 @@ def attention(cell, x, outputs, standardise):
 
 @pytest.mark.parametrize("kind", GOODNESS)
 @pytest.mark.parametrize("standardise", [True, False])
-def test_arq_cell(kind, standardise):
-    """h without the action; for every action z1 and z2 of [x, a], W, y and its goodness."""
+@pytest.mark.parametrize("make", [AttentionCell, ConstantKeyCell])
+def test_arq_cell(make, kind, standardise):
+    """h without the action; for every action z2 and, unless it is learned, z1 of [x, a], W, y and its goodness."""
     with jax.enable_x64(True):
         readout = GoodnessReadout(WIDTH, kind, value_scale=0.5, value_offset=True)
         options = {"rank": RANK, "standardise": standardise, "readout": readout, "action_features": FEATURES}
-        cell = double(AttentionCell(INPUTS, HIDDEN, FEATURES, key=jax.random.key(0), **options))
+        cell = double(make(INPUTS, HIDDEN, FEATURES, key=jax.random.key(0), **options))
         for x in np.random.default_rng(1).normal(size=(3, INPUTS)):
             output = cell(jnp.asarray(x), jnp.asarray(CODES))
             each = [attention(cell, np.concatenate([x, code]), WIDTH, standardise) for code in CODES]
@@ -74,7 +77,7 @@ def test_arq_cell(kind, standardise):
 
 
 @pytest.mark.parametrize("conditioned", [False, True])
-@pytest.mark.parametrize("make", [AttentionCell, DotCell, MLPCell])
+@pytest.mark.parametrize("make", [AttentionCell, ConstantKeyCell, DotCell, MLPCell])
 def test_quantiles_and_blocks(make, conditioned):
     """Without conditioning, an action's block of y is what the readout sees; the cell's y is that of a scalar cell."""
     if make is MLPCell and conditioned:

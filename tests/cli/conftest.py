@@ -18,12 +18,15 @@ sys.path.append(str(Path(__file__).parent / "processes"))
 PATIENCE = 300
 """Seconds after which a process is taken to hang; only a failing test waits so long."""
 
-# 128 blocks, so 128 chunks, of 64 and 16 environment steps.
+# 128 blocks, so 128 chunks, of 64, 16 and 32 environment steps.
 PARALLEL = ["CartPole-v1", "ad_pqn", "--total-timesteps", 8192, "--net-arch", "6,5", "--num-eval-episodes", 2]
 PARALLEL += ["--set", "num_envs=4", "rollout_length=16", "--set", "num_minibatches=2", "epochs=1"]
 REPLAY = ["CartPole-v1", "ad_dqn", "--total-timesteps", 2048, "--net-arch", "6,5", "--num-eval-episodes", 2]
 REPLAY += ["--set", "num_envs=2", "train_every=16", "batch_size=8", "learning_starts=200", "context_length=2"]
 REPLAY += ["--set", "target_every=64", "replay_capacity=512"]
+SEGMENTS = ["CartPole-v1", "ad_dqn_lambda", "--total-timesteps", 4096, "--net-arch", "6,5", "--num-eval-episodes", 2]
+SEGMENTS += ["--set", "num_envs=4", "rollout_length=8", "segments=3", "num_minibatches=2", "epochs=1"]
+SEGMENTS += ["--set", "learning_starts=200", "replay_capacity=512"]
 
 
 class Outcome(NamedTuple):
@@ -62,7 +65,7 @@ def cli():
 @pytest.fixture(scope="session")
 def words():
     """The words of a small run of each learner."""
-    return {"parallel": PARALLEL, "replay": REPLAY}
+    return {"parallel": PARALLEL, "replay": REPLAY, "segments": SEGMENTS}
 
 
 @pytest.fixture(scope="package")
@@ -82,6 +85,15 @@ def replay_run(tmp_path_factory, cli):
     outcome = cli("train", *REPLAY, "--output", out, "--name", "a", "--checkpoint-seconds", 0)
     assert outcome.code == 0, outcome.err
     return Run(out / "CartPole-v1" / "ad_dqn" / "a", outcome)
+
+
+@pytest.fixture(scope="package")
+def segments_run(tmp_path_factory, cli):
+    """One seed of the segment learner, uninterrupted."""
+    out = tmp_path_factory.mktemp("segments")
+    outcome = cli("train", *SEGMENTS, "--output", out, "--name", "a", "--quiet")
+    assert outcome.code == 0, outcome.err
+    return Run(out / "CartPole-v1" / "ad_dqn_lambda" / "a", outcome)
 
 
 @pytest.fixture(scope="package")

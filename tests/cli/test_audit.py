@@ -48,8 +48,8 @@ def test_replay_and_target_network_are_named(cli):
 def test_a_lie_exits_with_1(cli, monkeypatch):
     call = Stack.__call__
 
-    def without_stops(self, observation, carry, credit="local", candidates=None):
-        return call(self, observation, carry, "backprop", candidates)
+    def without_stops(self, observation, carry, credit="local", candidates=None, read=None):
+        return call(self, observation, carry, "backprop", candidates, read)
 
     monkeypatch.setattr(Stack, "__call__", without_stops)
     outcome = cli("audit", *TINY)

@@ -13,8 +13,8 @@ from accumbens.cli.run_view import RunView
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tables import read_table
 
-OPTIONS = {"parallel": ["--seeds", 2], "replay": []}
-both = pytest.mark.parametrize("learner", ["parallel", "replay"])
+OPTIONS = {"parallel": ["--seeds", 2], "replay": [], "segments": []}
+each = pytest.mark.parametrize("learner", ["parallel", "replay", "segments"])
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def assert_same_end(path, whole):
     assert not list(path.glob("checkpoints/*.tmp"))
 
 
-@both
+@each
 def test_a_run_that_is_killed_again_and_again_ends_like_one_that_is_not(learner, whole, command, path, run_apart):
     command += ["--resume", "--quiet"]
     random_numbers = random.Random(learner)

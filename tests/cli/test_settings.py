@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings, SegmentSettings
 from accumbens.credit.config import resolve_fit
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS
@@ -13,7 +13,7 @@ from accumbens.runs.settings import hints_of
 from accumbens.training.config import resolve_config
 
 CLASSES = {
-    *(ParallelSettings, ReplaySettings, SACSettings),
+    *(ParallelSettings, SegmentSettings, ReplaySettings, SACSettings),
     *(type(entry.settings) for entry in [*RULES.values(), *TASKS.values()]),
 }
 
@@ -38,7 +38,7 @@ def test_every_number_of_a_run_says_what_it_means(config):
 
 def test_choices_are_those_that_can_be_counted():
     assert choices(ParallelSettings, "loss") == ["squared", "huber", "quantile_huber", "expectile"]
-    assert choices(ParallelSettings, "cell") == ["attention", "dot", "mlp", "module:id"]
+    assert choices(ParallelSettings, "cell") == ["attention", "constant_key", "dot", "mlp", "module:id"]
     assert choices(ParallelSettings, "scale_observations") == ["true", "false", "none"]
     assert choices(ParallelSettings, "rank") == choices(ParallelSettings, "goodness_width") == []
 

@@ -15,17 +15,17 @@ from accumbens.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
-def trained(parallel_run, replay_run):
-    """Both runs, restored: (run, trainer, final state)."""
+def trained(parallel_run, replay_run, segments_run):
+    """The runs, restored: (run, trainer, final state)."""
     found = {}
-    for name, run in (("parallel", parallel_run), ("replay", replay_run)):
+    for name, run in (("parallel", parallel_run), ("replay", replay_run), ("segments", segments_run)):
         directory, config = AGENTS.open(run.path)
         trainer = Trainer(config)
         found[name] = directory, trainer, trainer.restore(directory, pytest.fail)
     return found
 
 
-both = pytest.mark.parametrize("learner", ["parallel", "replay"])
+each = pytest.mark.parametrize("learner", ["parallel", "replay", "segments"])
 
 
 def test_the_last_line_is_json(parallel_run):
@@ -72,7 +72,7 @@ def test_people_are_shown_progress_and_where_to_look(replay_run):
     assert "resume" not in out
 
 
-@both
+@each
 def test_a_run_leaves_its_files(trained, learner):
     directory, trainer, state = trained[learner]
     names = {
@@ -99,7 +99,7 @@ def test_meta_says_what_happened(parallel_run):
     assert meta["sessions"][0]["versions"] == meta["versions"]
 
 
-@both
+@each
 def test_there_is_a_row_of_metrics_for_every_chunk_and_seed(trained, learner):
     directory, trainer, _ = trained[learner]
     plan, rows = trainer.plan, read_table(directory.metrics)
@@ -129,7 +129,7 @@ def test_there_is_a_row_of_metrics_for_every_chunk_and_seed(trained, learner):
             assert (column[f"loss_{cell}"][~learned] == 0).all()
 
 
-@both
+@each
 def test_the_updates_that_ran_are_those_that_were_announced(trained, learner, cli, words):
     directory, trainer, state = trained[learner]
     announced = cli("train", *words[learner], "--dry-run", "--json").json["plan"]["updates"]
@@ -141,10 +141,10 @@ def test_the_updates_that_ran_are_those_that_were_announced(trained, learner, cl
     assert len(counts) >= 2, "every cell counts its own updates"
     assert {int(count) for leaf in counts for count in leaf} == {announced}
     assert {row["updates"] for row in read_table(directory.metrics)[-len(trainer.seeds) :]} == {str(announced)}
-    assert announced == {"parallel": 256, "replay": 128 - 12}[learner]
+    assert announced == {"parallel": 256, "replay": 128 - 12, "segments": 2 * (128 - 6)}[learner]
 
 
-@both
+@each
 def test_the_announced_sizes_are_the_real_ones(trained, learner, cli, words):
     _, trainer, state = trained[learner]
     plan = cli("train", *words[learner], "--dry-run", "--json").json["plan"]
@@ -153,17 +153,17 @@ def test_the_announced_sizes_are_the_real_ones(trained, learner, cli, words):
     assert plan["cell_parameters"] == [sum(x.size for x in jax.tree.leaves(cell)) // num_seeds for cell in cells]
     replay = getattr(state.seeds.agent, "replay", None)
     assert plan["replay_bytes"] == sum(x.nbytes for x in jax.tree.leaves(replay)) // num_seeds
-    assert plan["replay_rows"] == (512 if learner == "replay" else 0)
+    assert plan["replay_rows"] == (0 if learner == "parallel" else 512)
 
 
-@both
+@each
 def test_net_arch_is_the_network(trained, learner):
     _, trainer, state = trained[learner]
     cells = trainer.agent.network(state.seeds.agent).cells
     assert [cell.activity.W_h.shape[-1] for cell in cells] == [6, 5]
 
 
-@both
+@each
 def test_every_prefix_of_cells_is_evaluated_ten_times(trained, learner):
     directory, trainer, _ = trained[learner]
     rows = read_table(directory.evaluations)

@@ -13,6 +13,7 @@ from family import FAMILY
 
 from accumbens.agents import network, stacks
 from accumbens.agents.settings import ParallelSettings
+from accumbens.cells.protocol import output_of
 
 WIRINGS = {
     "all connections": {},
@@ -54,7 +55,9 @@ def everything(settings):
             "backprop": outcome(stack, observation, carry, "backprop"),
             "advanced": jax.vmap(stack.advance)(observation, carry),
             "alone": stack(observation[0], tuple(h[0] for h in carry), "local", candidates),
-            "taken": q_function.taken(stack, observation, carry, actions),
+            "taken": jax.vmap(lambda o, c, a: stack(o, c, "local", q_function.taken(a))[0].mean(axis=-1))(
+                observation, carry, actions
+            ),
             "taken from all": q_function.layout.at(q_function.all(stack, observation, carry)[0], actions[:, None]),
             "hidden": [cell.hidden(x) for cell, x in zip(stack.cells, inputs, strict=True)],
             "called": [cell(x, candidates) for cell, x in zip(stack.cells, inputs, strict=True)],
@@ -124,3 +127,44 @@ def test_cells_in_every_wiring(member, wiring, quick_jit):
 def same(one, other):
     leaves = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     return all(np.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in leaves)
+
+
+UNCONDITIONED = [member for member in FAMILY if not FAMILY[member]["action_conditioning"]]
+
+
+@pytest.mark.parametrize("member", UNCONDITIONED)
+def test_some_actions_by_their_numbers_are_those_of_all(member, quick_jit):
+    """In values and gradients; whether a cell computes only them or leaves that to `output_of`."""
+    settings = ParallelSettings(**{"net_arch": (6,)} | FAMILY[member] | WIRINGS["one cell"])
+    env = facts(SHAPE, 6, action_dimensions=2)  # as a factored action numbers its choices: 0 to 2, and 3 to 5
+    action = network.value_function(settings, env).taken(jnp.asarray([2, 1]))
+    np.testing.assert_array_equal(action, [2, 4])
+    x = np.random.default_rng(0).normal(size=(BATCH, math.prod(SHAPE))).astype(np.float32)
+    weights = jax.random.normal(jax.random.key(1), (7,))
+
+    def outputs(cell, x, some):
+        """By their numbers, and out of all of them."""
+        everything = cell(x)
+        return output_of(cell, x, some), everything._replace(value=everything.value[..., some])
+
+    def error(cell, x, some, way):
+        hidden, value = outputs(cell, x, some)[way]
+        return jnp.square(value * weights[: len(some)] - 1).sum() + hidden.sum()
+
+    def tell(key):
+        cell = stacks.build_stack(settings, env, key).cells[0]  # with no parameter at the zero where it starts
+        cell = jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(key, leaf.shape), cell)
+        gradient = jax.grad(error, argnums=(0, 1))
+        for some in (action, jnp.asarray([5, 0, 0, 3, 1, 4, 2])):
+            gradients = [jax.vmap(lambda x, way=way, some=some: gradient(cell, x, some, way))(x) for way in (0, 1)]
+            yield jax.vmap(lambda x, some=some: outputs(cell, x, some))(x), gradients
+
+    for (found, expected), (gradient, expected_gradient) in quick_jit(lambda key: list(tell(key)))(jax.random.key(0)):
+        assert found.value.shape == expected.value.shape
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), found, expected)
+        largest = max(np.abs(leaf).max() for leaf in jax.tree.leaves(expected_gradient))
+        jax.tree.map(
+            lambda a, b, atol=1e-5 * largest: np.testing.assert_allclose(a, b, rtol=1e-3, atol=atol),
+            gradient,
+            expected_gradient,
+        )

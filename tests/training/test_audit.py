@@ -13,11 +13,13 @@ from facts import facts
 from accumbens.agents import network, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
-from accumbens.cells import CellOutput, Stack
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.cells import AttentionCell, CellOutput, Stack
+from accumbens.cells.protocol import output_of
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
 from accumbens.training.audit import audit_agent, audit_config, small, to_document
+from accumbens.training.audit.taps import Disturbance, tap
 from accumbens.training.config import resolve_config
 
 LOCAL = "Local: every cell learns from its own TD error alone; no gradient crosses a cell or a time step."
@@ -62,8 +64,8 @@ def test_every_preset(algo, credit):
     assert not found.time.any()
     assert not found.bypasses.any()
     assert found.predicting == found.acting == tuple(predicting)
-    replays = isinstance(config.settings, ReplaySettings)
-    assert bool(found.replay) == bool(found.target_network) == replays
+    assert bool(found.replay) == isinstance(config.settings, ReplaySettings | SegmentSettings)
+    assert bool(found.target_network) == isinstance(config.settings, ReplaySettings)
     assert {"reward", "terminated", "action"} < set(found.error_data[cells - 1])
 
     assert audit.holds
@@ -73,9 +75,17 @@ def test_every_preset(algo, credit):
     assert first.startswith("One cell" if cells == 1 else "Local" if credit == "local" else "Backprop, as it says")
 
 
-@pytest.mark.parametrize(("algo", "credit"), [("arq", "local"), ("ad_qr_pqn", "backprop")])
-def test_numbers_agree_with_the_walk(algo, credit):
-    audit = audit_config(configuration(algo, credit))
+@pytest.mark.parametrize(
+    ("algo", "credit", "changes"),
+    [
+        ("arq", "local", {}),
+        ("ad_qr_pqn", "backprop", {}),
+        ("ad_pqn", "local", {"cell": "constant_key"}),
+        ("ad_dqn_lambda", "backprop", {"cell": "constant_key"}),
+    ],
+)
+def test_numbers_agree_with_the_walk(algo, credit, changes):
+    audit = audit_config(configuration(algo, credit, **changes))
     assert audit.contradictions == []
     assert audit.holds
     reach = np.eye(2, dtype=bool) if credit == "local" else np.tri(2, dtype=bool)
@@ -171,6 +181,19 @@ def test_a_cell_of_somebody_else(credit, monkeypatch):
         np.testing.assert_array_equal(audit.disturbed, np.tri(2, dtype=bool))
 
 
+@pytest.mark.parametrize("make", [AttentionCell, make_ring], ids=["with chosen", "without"])
+def test_taps_see_the_values_of_chosen_actions_and_no_others(make):
+    cell, x, actions = make(4, 5, 3, key=jax.random.key(0)), jnp.arange(4.0), jnp.asarray([2])
+    tapped = tap(cell, (cell,), Disturbance())
+    np.testing.assert_array_equal(output_of(tapped, x, actions).value, output_of(cell, x, actions).value)
+    program = jax.make_jaxpr(jax.grad(lambda cell: output_of(cell, x, actions).value.sum()))(tapped)
+    named = [equation for equation in program.eqns if equation.primitive.name == "name"]
+    shapes = {equation.params["name"]: equation.outvars[0].aval.shape for equation in named}
+    assert shapes["audit:prediction:0"] == shapes["audit:error:0"] == (1,)
+    assert "audit:bootstrap:0" not in shapes
+    assert "audit:gradient:0" in shapes
+
+
 def test_what_is_not_made_of_cells_cannot_be_audited():
     agent = make_agent(small(ParallelSettings()), facts(), 1000, False)
     plain = agent._replace(network=lambda state: state.stack.cells, act=lambda network, *rest: agent.act(None, *rest))
@@ -185,19 +208,19 @@ def test_what_is_not_made_of_cells_cannot_be_audited():
 ORIGINAL_CALL, ORIGINAL_LOSSES = Stack.__call__, network.make_losses
 
 
-def without_stops(self, observation, carry, credit="local", candidates=None):
-    return ORIGINAL_CALL(self, observation, carry, "backprop", candidates)
+def without_stops(self, observation, carry, credit="local", candidates=None, read=None):
+    return ORIGINAL_CALL(self, observation, carry, "backprop", candidates, read)
 
 
-def through_time(self, observation, carry, credit="local", candidates=None):
+def through_time(self, observation, carry, credit="local", candidates=None, read=lambda cell, values: values):
     """The stack as it is, but the carry is differentiated through."""
-    below, values, activities = observation, [], []
+    below, kept, activities = observation, [], []
     for index, cell in enumerate(self.cells):
         below = jax.lax.stop_gradient(below) if index else below
-        below, value = cell(self._inputs(index, observation, below, carry), candidates)
+        below, values = output_of(cell, self._inputs(index, observation, below, carry), candidates)
         activities.append(below)
-        values.append(value)
-    return jnp.stack(values), tuple(activities)
+        kept.append(read(index, values))
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept), tuple(activities)
 
 
 def advance_through_time(self, observation, carry):
@@ -223,7 +246,10 @@ def losses_of_another(settings, env):
     q_function = network.value_function(settings, env)
 
     def losses(stack, observation, carry, action, targets):
-        values = q_function.taken(stack, observation, carry, action)
+        def taken(observation, carry, action):
+            return stack(observation, carry, settings.credit, q_function.taken(action))[0].mean(axis=-1)
+
+        values = jax.vmap(taken)(observation, carry, action)
         td_error = targets - values
         second = -values[:, 1] * jax.lax.stop_gradient(td_error[:, 0])
         loss = jnp.stack([jnp.square(td_error[:, 0]), second], axis=1)

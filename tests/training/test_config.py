@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accumbens.agents.checks import check_settings
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import PRESETS
@@ -58,7 +58,11 @@ LITERALS = {
 FLAGS = ["scale_observations", "standardise", "layer_norm", "input_skip", "every_cell_predicts"]
 # Settings that exclude one another.
 CELLS = [
-    *({"cell": "attention", "convolution": 16, "action_conditioning": conditioned} for conditioned in (False, True)),
+    *(
+        {"cell": cell, "convolution": 16, "action_conditioning": conditioned}
+        for cell in ("attention", "constant_key")
+        for conditioned in (False, True)
+    ),
     *({"cell": "dot", "convolution": None, "action_conditioning": conditioned} for conditioned in (False, True)),
     {"cell": "mlp", "convolution": None, "action_conditioning": False},
 ]
@@ -77,17 +81,26 @@ def fitting(values):
 
 
 # Values, not settings: beartype checks a tuple by a random sample, which Hypothesis forbids inside strategies.
-parallel_values = st.tuples(counts, counts).flatmap(
-    lambda sizes: fitting(
-        {
-            **common,
-            "num_envs": st.just(sizes[0]),
-            "rollout_length": st.just(sizes[1]),
-            "num_minibatches": st.just(sizes[1]),
-            "trace_decay": fractions,
-            "epochs": counts,
-        }
+def with_minibatches(others):
+    """Strategies for the settings of learners with passes over steps, with `others` for those that are its own."""
+    return counts.flatmap(
+        lambda length: fitting(
+            {
+                **common,
+                **others,
+                "num_envs": counts,
+                "rollout_length": st.just(length),
+                "num_minibatches": st.just(length),
+                "trace_decay": fractions,
+                "epochs": counts,
+            }
+        )
     )
+
+
+parallel_values = with_minibatches({})
+segment_values = with_minibatches(
+    {"segments": counts, "replay_capacity": counts, "learning_starts": st.integers(0, 10**9)}
 )
 replay_values = fitting(
     {
@@ -99,7 +112,11 @@ replay_values = fitting(
         "stored_carry": st.booleans(),
     }
 )
-agents = st.tuples(st.just("ad_pqn"), parallel_values) | st.tuples(st.just("ad_dqn"), replay_values)
+agents = st.one_of(
+    st.tuples(st.just("ad_pqn"), parallel_values),
+    st.tuples(st.just("ad_dqn_lambda"), segment_values),
+    st.tuples(st.just("ad_dqn"), replay_values),
+)
 run_values = st.fixed_dictionaries(
     {
         "env": st.sampled_from(registry.device_environments()),
@@ -289,6 +306,7 @@ REFUSED = {
     "value_offset": [True],  # of a goodness only
 }
 REFUSED_PARALLEL = {"rollout_length": [0], "epochs": [0], "num_minibatches": [0, 7], "trace_decay": [1.1]}
+REFUSED_SEGMENTS = {"segments": [0], "replay_capacity": [0], "learning_starts": [-1], "num_minibatches": [7, 12]}
 REFUSED_REPLAY = {
     "replay_capacity": [0],
     "batch_size": [0],
@@ -306,6 +324,7 @@ REFUSED_REPLAY = {
         (kind, name, value)
         for kind, refused in [
             (ParallelSettings, REFUSED | REFUSED_PARALLEL),
+            (SegmentSettings, REFUSED | REFUSED_PARALLEL | REFUSED_SEGMENTS),
             (ReplaySettings, REFUSED | REFUSED_REPLAY),
         ]
         for name, values in refused.items()

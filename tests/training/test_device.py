@@ -13,7 +13,7 @@ from tables import environment, table
 
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Decision, LearningMetrics
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.envs.protocol import Step
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.device import RunState, make_device_loop
@@ -45,6 +45,17 @@ SETTINGS = {
         target_every=12,
         replay_capacity=100,
         context_length=2,
+    ),
+    # Learns from the block that reaches step 36, the third; the replay holds four.
+    "segments": SegmentSettings(
+        **COMMON,
+        num_envs=4,
+        rollout_length=3,
+        epochs=2,
+        num_minibatches=2,
+        segments=6,
+        learning_starts=30,
+        replay_capacity=48,
     ),
 }
 LEARNERS = list(SETTINGS)
@@ -135,12 +146,12 @@ def test_counts(learner, program):
     for block in range(6):
         run, metrics = chunk(run, jnp.asarray(1))
         updates = agent.updates_at(block + 1) - agent.updates_at(block)
-        assert updates == (4 if learner == "parallel" else 2 * (block >= 3))
+        assert updates == {"parallel": 4, "replay": 2 * (block >= 3), "segments": 4 * (block >= 2)}[learner]
         np.testing.assert_array_equal(metrics.learning.updates, updates)
         assert np.all((np.asarray(metrics.learning.gradient_norm) > 0) == (updates > 0))
     # Every update moved every cell's optimiser.
-    states = run.seeds.agent.networks if learner == "replay" else run.seeds.agent
-    for _, adam, _ in states.optimiser_states:
+    part = {"parallel": lambda state: state, "replay": lambda state: state.networks, "segments": lambda s: s.learner}
+    for _, adam, _ in part[learner](run.seeds.agent).optimiser_states:
         np.testing.assert_array_equal(adam.count, agent.updates_at(6))
 
 
@@ -209,9 +220,10 @@ def branches(jaxpr):
                     yield from branches(inner)
 
 
-def test_learning_stays_a_branch_however_many_seeds(program):
+@pytest.mark.parametrize("learner", ["replay", "segments"])
+def test_learning_stays_a_branch_however_many_seeds(learner, program):
     """Before learning starts nothing is learned and thrown away: the counter is shared, so `cond` is no `select`."""
-    agent, init, _, _ = program("replay")
+    agent, init, _, _ = program(learner)
     loop = make_device_loop(ENV, agent)
     run = init()
     assert len(list(branches(jax.make_jaxpr(loop.chunk)(run, jnp.asarray(1)).jaxpr))) == 1

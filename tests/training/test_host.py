@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
 from accumbens.training.config import RunConfig
 from accumbens.training.host import HostLoop
 from accumbens.training.metrics import no_totals
@@ -34,6 +34,9 @@ SETTINGS = {
         stored_carry=True,
         learning_rate=0.01,
         epsilon_start=0.2,
+    ),
+    "segments": SegmentSettings(
+        **COMMON, rollout_length=4, num_minibatches=2, epochs=1, segments=4, learning_starts=16, replay_capacity=64
     ),
 }
 

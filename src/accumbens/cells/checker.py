@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from accumbens.cells.protocol import Cell, CellOutput
+from accumbens.cells.protocol import Cell, CellOutput, output_of
 from accumbens.cells.readout import QuantileReadout, Readout, ScalarReadout
 from accumbens.errors import AccumbensError, users_code
 from accumbens.tracing.compile import quick_jit
@@ -22,9 +22,9 @@ def check_cell(make: Callable[..., Cell]) -> None:
     """Check a kind of cell by making some and looking at what they compute.
 
     It finds missing arguments, wrong shapes and types, parameters that are not arrays of float32 or do not come from
-    the key, an activity that depends on the action or that `hidden` computes differently, activity, values and
-    gradients that are not finite (silence included: a cell that sees only zeros), and readouts and cells without
-    actions that do not work.
+    the key, an activity that depends on the action or that `hidden` computes differently, another output by
+    `chosen` than by a call, activity, values and gradients that are not finite (silence included: a cell that sees only
+    zeros), and readouts and cells without actions that do not work.
 
     Args:
         make: what `register_cell` takes.
@@ -72,6 +72,8 @@ def check_cell_with(
         _require(not _same(cell, made(1)), "another key gives the same parameters")
         for candidates in _candidates(features):
             _check_outputs(cell, candidates, readout, actions)
+        if hasattr(cell, "chosen") and features is None and actions:
+            _check_chosen(cell, actions)
 
 
 def _inputs() -> Float[Array, "cases inputs"]:
@@ -111,6 +113,18 @@ def _check_outputs(cell: Any, candidates: Array | None, readout: Readout, action
         _require(_same(alone, output.hidden), "`hidden` and a call give different activities for the same inputs")
         finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
         _require(finite, f"its gradient is not finite where x is {x}")
+
+
+def _check_chosen(cell: Any, actions: int) -> None:
+    """What a cell says of some actions is what it says of them among all."""
+    some = jnp.asarray([actions - 1, 0])
+
+    def both(x: Array) -> tuple[CellOutput, CellOutput]:
+        output = cell(x)
+        return output_of(cell, x, some), output._replace(value=output.value[..., some])
+
+    chosen, expected = quick_jit(jax.vmap(both))(_inputs())
+    _require(_same(chosen, expected), "`chosen` and a call give different outputs for the same actions")
 
 
 def check_readout(make: Callable[..., Readout]) -> None:

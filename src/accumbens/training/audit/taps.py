@@ -22,9 +22,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from accumbens.cells import Candidates, Cell, CellOutput
+from accumbens.cells.protocol import output_of
 
 PREFIX = "audit"
 
@@ -104,8 +105,15 @@ class TappedCell(eqx.Module):
 
     def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
         """Return activity and values."""
+        return self._outputs(x, candidates)
+
+    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
+        """Return activity and the values of some actions, computed as the cell itself would."""
+        return self._outputs(x, actions)
+
+    def _outputs(self, x: Float[Array, " inputs"], candidates: Candidates) -> CellOutput:
         cell, x = self._inside(x)
-        output = cell(x, candidates)
+        output = output_of(cell, x, candidates)
         return CellOutput(
             hidden=_tap("", "arrival", self.number, output.hidden),
             value=_tap_value(self.number, output.value, self.disturbance.of(self.number)),

@@ -1,0 +1,165 @@
+"""The segment learner against float64 NumPy: stretches run through anew, their Q(λ) targets, and the updates."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy_agents as reference
+import pytest
+from facts import facts
+
+from accumbens.agents import network
+from accumbens.agents.factory import make_agent
+from accumbens.agents.protocol import Rollout
+from accumbens.agents.settings import SegmentSettings
+
+TIME, ENVS, SEGMENTS, OBSERVATION, ACTIONS, NET_ARCH = 6, 3, 4, 3, 2, (6, 5)
+EPOCHS, MINIBATCHES, KEPT = 2, 3, 2
+WIRING = reference.Wiring()
+SETTINGS = SegmentSettings(
+    net_arch=NET_ARCH,
+    rank=2,
+    discount=0.9,
+    trace_decay=0.7,
+    reward_scale=0.5,
+    learning_rate=1e-3,
+    num_envs=ENVS,
+    rollout_length=TIME,
+    segments=SEGMENTS,
+    replay_capacity=KEPT * TIME * ENVS + 5,
+    learning_starts=TIME * ENVS + 1,  # reached in the second block
+    epochs=EPOCHS,
+    num_minibatches=MINIBATCHES,
+)
+FACTS = facts((OBSERVATION,), ACTIONS, max_episode_steps=5)
+
+
+def make_rollout(rng):
+    """Values and all carries but the first are of a network that is no more: nobody may learn from them."""
+
+    def normal(*shape):
+        return rng.normal(size=shape).astype(np.float32)
+
+    outcome = rng.choice(3, size=(TIME, ENVS), p=[0.6, 0.2, 0.2])
+    return Rollout(
+        observation=normal(TIME, ENVS, OBSERVATION),
+        carry=tuple(normal(TIME, ENVS, h) for h in NET_ARCH),
+        next_carry=tuple(normal(TIME, ENVS, h) for h in NET_ARCH),
+        values=normal(TIME, ENVS, len(NET_ARCH), ACTIONS),
+        action=rng.integers(0, ACTIONS, (TIME, ENVS)).astype(np.int32),
+        reward=normal(TIME, ENVS),
+        terminated=outcome == 1,
+        truncated=outcome == 2,
+        final_observation=normal(TIME, ENVS, OBSERVATION),
+        last_observation=normal(ENVS, OBSERVATION),
+        last_carry=tuple(normal(ENVS, h) for h in NET_ARCH),
+    )
+
+
+def run_through(stack, rollout):
+    """Carries [time, envs, hidden] of this network from the block's first carry on, and the targets of its values."""
+    carry = [np.array(h[0], np.float64) for h in rollout.carry]
+    carries, values, final = [], [], []
+    for t in range(TIME):
+        carries.append(carry)
+        value, after, _ = reference.advance(stack, WIRING, rollout.observation[t], carry)
+        values.append(value)
+        final.append(reference.advance(stack, WIRING, rollout.final_observation[t], after)[0])
+        carry = [h.copy() for h in after]
+        for h in carry:
+            h[rollout.terminated[t] | rollout.truncated[t]] = 0
+    values.append(reference.advance(stack, WIRING, rollout.last_observation, carry)[0])
+    following = np.stack(values[1:]).swapaxes(1, 2)
+    following[rollout.truncated] = np.stack(final).swapaxes(1, 2)[rollout.truncated]
+    targets = reference.q_lambda(0.5 * rollout.reward, rollout.terminated, rollout.truncated, following, 0.9, 0.7)
+    return [np.stack(h) for h in zip(*carries, strict=True)], targets
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """What every update was made of, in order: observation, carry, action, targets."""
+    seen, make_update = [], network.make_update
+
+    def make_recorded_update(*arguments):
+        update = make_update(*arguments)
+
+        def recorded(stack, optimiser_states, *batch):
+            jax.debug.callback(lambda *batch: seen.append(jax.tree.map(np.asarray, batch)), *batch, ordered=True)
+            return update(stack, optimiser_states, *batch)
+
+        return recorded
+
+    monkeypatch.setattr(network, "make_update", make_recorded_update)
+    return seen
+
+
+def places_of(observations, rollouts):
+    """Block, step and environment of every row; no two steps look alike."""
+    steps = np.stack([rollout.observation for rollout in rollouts])
+    alike = (observations[:, None] == steps.reshape(-1, OBSERVATION)).all(axis=-1)
+    assert (alike.sum(axis=-1) == 1).all()
+    return np.stack(np.unravel_index(alike.argmax(axis=-1), steps.shape[:3]))
+
+
+def test_learning_phases_match_numpy(batches, quick_jit):
+    agent = make_agent(SETTINGS, FACTS, 10**6, True)
+    learn, state = quick_jit(agent.learn), quick_jit(agent.init)(jax.random.key(0))
+    rng = np.random.default_rng(0)
+    rollouts = [make_rollout(rng) for _ in range(4)]
+    stack = [reference.from_attention_cell(cell) for cell in state.learner.stack.cells]
+    adams, steps_seen = [reference.Adam() for _ in stack], set()
+    for block, rollout in enumerate(rollouts):
+        before = state
+        state, metrics = learn(state, rollout, jnp.asarray(block), jax.random.key(block))
+        jax.effects_barrier()
+        assert int(metrics.updates) == agent.updates_at(block + 1) - agent.updates_at(block) == len(batches)
+        if block == 0:
+            jax.tree.map(np.testing.assert_array_equal, state.learner, before.learner)
+            assert not np.any(metrics.loss)
+            continue
+        assert len(batches) == EPOCHS * MINIBATCHES
+
+        seen = [run_through(stack, earlier) for earlier in rollouts]  # all before the first update
+        orders, losses = [], []
+        for observation, carry, action, targets in batches:
+            places = places_of(observation, rollouts)
+            orders.append(places)
+            for level, h in enumerate(carry):
+                expected = np.stack([seen[i][0][level][j, k] for i, j, k in places.T])
+                np.testing.assert_allclose(h, expected, rtol=1e-4, atol=1e-4)
+            expected = np.stack([seen[i][1][j, k] for i, j, k in places.T])
+            np.testing.assert_allclose(targets, expected, rtol=1e-4, atol=1e-4)
+            np.testing.assert_array_equal(action, [rollouts[i].action[j, k] for i, j, k in places.T])
+            carry = [np.stack([seen[i][0][level][j, k] for i, j, k in places.T]) for level in range(len(stack))]
+            loss, gradients = reference.gradients(stack, WIRING, observation, carry, action, expected.T)
+            stack = [adam.step(c, g, 1e-3) for adam, c, g in zip(adams, stack, gradients, strict=True)]
+            losses.append(loss)
+        np.testing.assert_allclose(metrics.loss, np.mean(losses, axis=0), rtol=1e-4)
+        for level, cell in enumerate(state.learner.stack.cells):
+            for name, parameter in reference.from_attention_cell(cell).items():
+                # A hundredth of one step.
+                np.testing.assert_allclose(parameter, stack[level][name], atol=1e-5, err_msg=f"{level} {name}")
+
+        # In every pass the same whole stretches, of the blocks that are kept, in another order.
+        first, second = np.concatenate(orders, axis=1).reshape(3, EPOCHS, -1).swapaxes(0, 1)
+        assert first.shape[1] == SEGMENTS * TIME
+        assert not np.array_equal(first, second)
+        np.testing.assert_array_equal(*(part[:, np.lexsort(part)] for part in (first, second)))
+        counts = np.zeros((len(rollouts), TIME, ENVS), int)
+        np.add.at(counts, tuple(first), 1)
+        assert (counts == counts[:, :1]).all()
+        assert counts[:, 0].sum() == SEGMENTS
+        kept = np.arange(len(rollouts))
+        assert not counts[(kept > block) | (kept <= block - KEPT)].any()
+        assert counts[block].any() or block > 1, "what was just played can be drawn at once"
+        steps_seen |= {(i, j, k) for i, j, k in first.T.tolist()}
+        batches.clear()
+
+    # What was learned from has ends of both kinds within stretches, and a truncation at the last step of one.
+    ends = [(rollouts[i].terminated[j, k], rollouts[i].truncated[j, k], j == TIME - 1) for i, j, k in steps_seen]
+    assert {(True, False, False), (False, True, False), (False, True, True)} <= set(ends)
+
+
+def test_a_run_too_short_to_learn_is_no_error():
+    agent = make_agent(SETTINGS, FACTS, TIME * ENVS, True)
+    assert agent.updates_at(1) == 0
+    assert np.isfinite(agent.learning_rate(0))
