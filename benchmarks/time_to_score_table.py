@@ -1,0 +1,128 @@
+"""Table and figure of `time_to_score.py`."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from time_to_score_rows import Row, Task
+
+from accumbens.runs.looks import look
+from accumbens.runs.pictures import save_figure
+
+MEASURES = {"cpu_seconds": "CPU s", "wall_seconds": "wall s", "steps": "steps"}
+GREY = "0.35"
+
+
+def amounts(rows: Sequence[Row], measure: str) -> list[float]:
+    """Return what every run needed; a run that did not reach the target needs more than any: infinity."""
+    return [float(getattr(row, measure)) if row.reached else math.inf for row in rows]
+
+
+def grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], list[Row]]:
+    """Return the runs of every environment, algorithm, settings, and build, in their order."""
+    groups: dict[tuple[str, str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.env, row.algo, row.settings, row.build), []).append(row)
+    return groups
+
+
+def baseline(
+    groups: Mapping[tuple[str, str, str, str], Sequence[Row]], key: tuple[str, str, str, str], first: str
+) -> tuple[str, str, str, str] | None:
+    """Return what a group is compared with: the first build, with the same settings if it has them, or the preset."""
+    env, algo, settings, _ = key
+    candidates = ((env, algo, settings, first), (env, algo, "", first))
+    return next((candidate for candidate in candidates if candidate in groups), None)
+
+
+def ratio(rows: Sequence[Row], others: Sequence[Row], measure: str) -> float:
+    """Return how many times less `rows` need than `others`, by the medians; NaN if either median was not reached."""
+    here, there = (statistics.median(amounts(group, measure)) for group in (rows, others))
+    return there / here if math.isfinite(here) and math.isfinite(there) else math.nan
+
+
+def markdown(rows: Sequence[Row], first: str) -> str:
+    """Return a table: medians (best) over seeds, and how many times less than the first build.
+
+    Args:
+        rows: the runs.
+        first: name of the build that is compared with.
+    """
+    header = ["environment", "agent", "build", "reached", *MEASURES.values(), "compiling, CPU s"]
+    header += [f"{name}: times less" for name in MEASURES.values()]
+    lines = [header, ["---"] * len(header)]
+    groups = grouped(rows)
+    for key, group in groups.items():
+        cells = [group[0].env, f"`{group[0].task.variant}`", f"{group[0].build} ({_commits(group)})"]
+        cells.append(f"{sum(row.reached for row in group)} of {len(group)}, {group[0].target:g}")
+        cells += [_median_and_best(amounts(group, measure)) for measure in MEASURES]
+        cells.append(f"{statistics.median(row.compile_cpu_seconds for row in group):.1f}")
+        against = baseline(groups, key, first)
+        if against is None or against == key:
+            cells += ["–"] * len(MEASURES)
+        else:
+            ratios = [ratio(group, groups[against], measure) for measure in MEASURES]
+            seeds = f" (n = {len(groups[against])}, {len(group)})"
+            cells += ["–" if math.isnan(value) else f"{value:.2f}" + seeds for value in ratios]
+        lines.append(cells)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _commits(rows: Sequence[Row]) -> str:
+    return ", ".join(dict.fromkeys(row.commit for row in rows))
+
+
+def _median_and_best(values: Sequence[float]) -> str:
+    def text(value: float) -> str:
+        if math.isinf(value):
+            return "not reached"
+        return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+    median, best = text(statistics.median(values)), text(min(values))
+    return median if median == best else f"{median} ({best})"
+
+
+def draw(rows: Sequence[Row], curves: Mapping[Task, Sequence[Mapping[str, float]]], picture: Path) -> None:
+    """Draw a line per run, over CPU seconds above and over steps below, a column per environment.
+
+    A dot is where the target was reached, a cross where a run was given up.
+    """
+    envs = list(dict.fromkeys(row.env for row in rows))
+    names = list(dict.fromkeys((row.task.variant, row.build) for row in rows))
+    looks = {name: look(number, None) for number, name in enumerate(names)}
+    figure = Figure(figsize=(max(6.4, 3.2 * len(envs)), 5.6), layout="constrained")
+    grid = figure.subplots(2, len(envs), squeeze=False, sharey="col")
+    for place, env in enumerate(envs):
+        here = [row for row in rows if row.env == env]
+        for axes, over, title in zip(
+            grid[:, place], ("cpu_seconds", "steps"), ("CPU seconds of training", "environment steps"), strict=True
+        ):
+            for row in here:
+                _line(axes, curves[row.task], row, over, looks[row.task.variant, row.build].line())
+            axes.axhline(here[0].target, color=GREY, ls=(0, (1, 2)), lw=1.2)
+            axes.set(xlabel=title, xlim=(0, None))
+            axes.grid(alpha=0.25)
+        grid[0, place].set_title(f"{env}, AD paper {here[0].target:g}", fontsize=10)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("mean return")
+    for name in names:
+        grid[0, 0].plot([], [], label=" · ".join(name), lw=1.5, **looks[name].line())
+    figure.legend(
+        *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9
+    )
+    figure.suptitle(
+        "Mean return of the last 100 training episodes until the AD paper's end value; a line per seed", fontsize=10
+    )
+    save_figure(figure, picture, dpi=150)
+
+
+def _line(axes: Axes, points: Sequence[Mapping[str, float]], row: Row, over: str, style: dict) -> None:
+    shown = [point for point in points if not math.isnan(point["mean_return"])]
+    if not shown:
+        return
+    x, y = [point[over] for point in shown], [point["mean_return"] for point in shown]
+    axes.plot(x, y, lw=1.1, alpha=0.85, **style)
+    axes.plot(x[-1], y[-1], marker="o" if row.reached else "x", ms=4, color=style["color"], ls="")
