@@ -54,7 +54,7 @@ class Row(NamedTuple):
     @property
     def task(self) -> Task:
         """What was run."""
-        return Task(*self[: len(Task._fields)])
+        return Task(self.build, self.env, self.algo, self.settings, self.seed)
 
 
 def read_rows(path: Path) -> dict[Task, Row]:
@@ -69,12 +69,16 @@ def read_rows(path: Path) -> dict[Task, Row]:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != Row._fields:
             raise AccumbensError(f"{path} has other columns than {', '.join(Row._fields)}; move it away")
-        rows = [Row(*(_parse(Row.__annotations__[name], one[name]) for name in Row._fields)) for one in reader]
+        rows = [_parse_row(one) for one in reader]
     return {row.task: row for row in rows}
 
 
-def _parse(kind: type, text: str) -> Any:
-    return text == "True" if kind is bool else kind(text)
+def _parse_row(texts: Mapping[str, str]) -> Row:
+    values: list[Any] = []
+    for name in Row._fields:
+        kind = Row.__annotations__[name]
+        values.append(texts[name] == "True" if kind is bool else kind(texts[name]))
+    return Row(*values)
 
 
 def append_row(path: Path, row: Row) -> None:

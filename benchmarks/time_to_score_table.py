@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 from time_to_score_rows import Row, Task
 
 from accumbens.runs.looks import look
@@ -86,35 +87,35 @@ def _median_and_best(values: Sequence[float]) -> str:
 
 
 def draw(rows: Sequence[Row], curves: Mapping[Task, Sequence[Mapping[str, float]]], picture: Path) -> None:
-    """Draw a line per run, over CPU seconds above and over steps below, a column per environment.
+    """Draw a line per run, over CPU seconds on the left and over steps on the right, a row per environment.
 
     A dot is where the target was reached, a cross where a run was given up.
     """
     envs = list(dict.fromkeys(row.env for row in rows))
     names = list(dict.fromkeys((row.task.variant, row.build) for row in rows))
     looks = {name: look(number, None) for number, name in enumerate(names)}
-    figure = Figure(figsize=(max(6.4, 3.2 * len(envs)), 5.6), layout="constrained")
-    grid = figure.subplots(2, len(envs), squeeze=False, sharey="col")
+    figure = Figure(figsize=(7.4, 2.5 * len(envs) + 1.2), layout="constrained")
+    grid = figure.subplots(len(envs), 2, squeeze=False, sharey="row")
     for place, env in enumerate(envs):
         here = [row for row in rows if row.env == env]
-        for axes, over, title in zip(
-            grid[:, place], ("cpu_seconds", "steps"), ("CPU seconds of training", "environment steps"), strict=True
-        ):
+        for axes, over in zip(grid[place], ("cpu_seconds", "steps"), strict=True):
             for row in here:
                 _line(axes, curves[row.task], row, over, looks[row.task.variant, row.build].line())
-            axes.axhline(here[0].target, color=GREY, ls=(0, (1, 2)), lw=1.2)
-            axes.set(xlabel=title, xlim=(0, None))
+            axes.axhline(here[0].target, color=GREY, ls=(0, (1, 2)), lw=1.2, label="AD paper, end value")
+            axes.set_xlim(left=0)
             axes.grid(alpha=0.25)
-        grid[0, place].set_title(f"{env}, AD paper {here[0].target:g}", fontsize=10)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("mean return")
+            axes.set_title(f"{env} (AD paper: {here[0].target:g})", fontsize=10)
+        grid[place, 0].set(xlabel="CPU seconds of training", ylabel="mean return")
+        grid[place, 1].set_xlabel("environment steps")
+        grid[place, 1].xaxis.set_major_formatter(EngFormatter(sep=" "))
     for name in names:
         grid[0, 0].plot([], [], label=" · ".join(name), lw=1.5, **looks[name].line())
-    figure.legend(
-        *grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     figure.suptitle(
-        "Mean return of the last 100 training episodes until the AD paper's end value; a line per seed", fontsize=10
+        "Training until the last 100 episodes are as good as the AD paper's end value\n"
+        "a line per seed; dot: reached, cross: given up",
+        fontsize=10,
     )
     save_figure(figure, picture, dpi=150)
 
