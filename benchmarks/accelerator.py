@@ -12,8 +12,8 @@ FOLDER/accelerator.csv. `--smoke` runs everything in small.
 - `replay`: that replay alone: blocks appended, and a batch drawn after each.
 
 Speeds are of learning, without compiling. Steps per second are those of all seeds together; seconds per seed are those
-of the preset's whole run, divided by the seeds that run side by side. A CPU does not tell its peak of memory: there it is
-the process's own, `peak_host_bytes`, that counts.
+of the preset's whole run, divided by the seeds that run side by side. A CPU does not tell its peak of memory: there
+`peak_host_bytes`, of the process, says it.
 """
 
 import argparse
