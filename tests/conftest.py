@@ -25,6 +25,7 @@ PROGRAMS = {
     ).strip(),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    "ACCUMBENS_COMPILATION_CACHE": "off",  # where a test does without the above: nothing into the user's own folder
 }
 os.environ |= PROGRAMS
 OWN_FOLDER = "JAX_COMPILATION_CACHE_DIR" not in os.environ

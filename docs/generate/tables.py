@@ -26,7 +26,12 @@ def presets() -> str:
 
 
 def _learner(name: str) -> str:
-    return {"ParallelSettings": "parallel Q(λ)", "ReplaySettings": "replay", "SACSettings": "SBX"}[name]
+    return {
+        "ParallelSettings": "parallel Q(λ)",
+        "SegmentSettings": "segments Q(λ)",
+        "ReplaySettings": "replay",
+        "SACSettings": "SBX",
+    }[name]
 
 
 def defaults(algo: str) -> str:

@@ -16,6 +16,7 @@ import pytest
 import accumbens
 from accumbens import kinds
 from accumbens.cli import main as entry
+from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints, launch
 from accumbens.runs.snapshots import snapshot_steps
@@ -91,6 +92,14 @@ def test_start(run):
     assert "strides        40\n" in err
     assert len(rows_of(path)) == 2 * 40
     assert [int(step.stem) for step in sorted((path / "snapshots").iterdir())] == [0, 40]
+
+
+def test_where_nothing_was_measured_the_first_chunk_tells_how_long_it_takes(cli, monkeypatch):
+    told = []
+    monkeypatch.setattr(RunView, "projected", lambda view, *numbers: told.append(numbers))
+    cli("walk", "hill/steep", "--seeds", 2)
+    ((seconds, per_second),) = told
+    assert seconds == pytest.approx(39 / (per_second / 2))
 
 
 def test_dry_run_from_another(run, cli):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from accumbens.envs.minatar import GAMES, asterix, breakout, freeway
-from accumbens.envs.minatar.common import below, draw_chance, happens, make, one_cell, render
+from accumbens.envs.minatar.common import below, draw_chance, happens, make, once, one_cell, render
 from accumbens.envs.protocol import Step
 from accumbens.envs.wrappers import auto_reset
 
@@ -163,3 +163,12 @@ def test_render_draws_cells_where_they_are():
     observation = np.asarray(render(one_cell(3, 7), one_cell(0, 0) | one_cell(9, 9), one_cell(2, -1), one_cell(10, 5)))
     assert observation.shape == (10, 10, 4)
     np.testing.assert_array_equal(np.argwhere(observation), [[0, 0, 1], [7, 3, 0], [9, 9, 1]])
+
+
+def test_once_changes_no_value():
+    integers = jnp.array([0, 1, -1, 2**31 - 1, -(2**31), 0b1010, 0b0101], jnp.int32)
+    truths = jnp.array([[True, False], [False, True]])
+    values = jax.jit(jax.vmap(once))((integers, integers % 2 == 1)), jax.jit(once)(truths)
+    jax.tree.map(np.testing.assert_array_equal, values, ((integers, integers % 2 == 1), truths))
+    assert values[0][0].dtype == jnp.int32
+    assert values[1].dtype == bool

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, Settings
+from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, SegmentSettings, Settings
 from accumbens.errors import require
 
 
@@ -39,9 +39,13 @@ def check_settings(settings: AgentSettings) -> None:
     each(["huber_threshold"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
     _require_fitting(settings)
     each(["duration_exponent"], "> 1 and finite, or none", lambda value: value is None or 1 < value < math.inf)
+    if isinstance(settings, SegmentSettings):
+        each(["segments", "replay_capacity"], ">= 1", lambda value: value >= 1)
+        each(["learning_starts"], ">= 0", lambda value: value >= 0)
     if parallel:
-        rows = settings.num_envs * settings.rollout_length
-        allowed = f"a divisor of num_envs * rollout_length = {rows}"
+        stretches = "segments" if isinstance(settings, SegmentSettings) else "num_envs"
+        rows = getattr(settings, stretches) * settings.rollout_length
+        allowed = f"a divisor of {stretches} * rollout_length = {rows}"
         each(["num_minibatches"], allowed, lambda value: rows % value == 0)
     else:
         each(["learning_starts", "context_length"], ">= 0", lambda value: value >= 0)

@@ -4,7 +4,7 @@ from accumbens.agents.parallel_q import make_parallel_q
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.replay_q import block_length, make_replay_q
 from accumbens.agents.segment_q import make_segment_q
-from accumbens.agents.settings import AgentSettings, ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.settings import AgentSettings, ReplaySettings, SegmentSettings
 from accumbens.replay.ring import Ring, make_ring
 from accumbens.replay.segments import SegmentReplay, make_segment_replay
 
@@ -43,6 +43,15 @@ def segment_replay(
     )
 
 
+def replay_of(
+    settings: AgentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool
+) -> Ring | SegmentReplay | None:
+    """Return what an agent stores its steps in; None if it stores none."""
+    if isinstance(settings, SegmentSettings):
+        return segment_replay(settings, env, total_steps, truncates)
+    return replay_ring(settings, env, total_steps, truncates) if isinstance(settings, ReplaySettings) else None
+
+
 def make_agent(settings: AgentSettings, env: EnvironmentFacts, total_steps: int, truncates: bool) -> Agent:
     """Return the agent of `settings` for `env`.
 
@@ -52,9 +61,9 @@ def make_agent(settings: AgentSettings, env: EnvironmentFacts, total_steps: int,
         total_steps: length of the run in environment steps; schedules are relative to it.
         truncates: episodes may be truncated.
     """
+    sizes = (env, total_steps, truncates)
     if isinstance(settings, SegmentSettings):
-        return make_segment_q(settings, env, total_steps, segment_replay(settings, env, total_steps, truncates))
-    if isinstance(settings, ParallelSettings):
-        return make_parallel_q(settings, env, total_steps)
-    ring = replay_ring(settings, env, total_steps, truncates)
-    return make_replay_q(settings, env, total_steps, ring)
+        return make_segment_q(settings, env, total_steps, segment_replay(settings, *sizes))
+    if isinstance(settings, ReplaySettings):
+        return make_replay_q(settings, env, total_steps, replay_ring(settings, *sizes))
+    return make_parallel_q(settings, env, total_steps)

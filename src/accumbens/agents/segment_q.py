@@ -81,7 +81,16 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
     def learn(
         state: SegmentState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
     ) -> tuple[SegmentState, LearningMetrics]:
-        stored = replay.append(state.replay, iteration, rollout)
+        block = Segments(
+            observation=jnp.concatenate([rollout.observation, rollout.last_observation[None]]),
+            action=rollout.action,
+            reward=rollout.reward,
+            terminated=rollout.terminated,
+            truncated=rollout.truncated,
+            final_observation=rollout.final_observation,
+            carry=jax.tree.map(lambda hidden: hidden[0], rollout.carry),
+        )
+        stored = replay.append(state.replay, iteration, block)
 
         # The replay is only read in here: passing it through the branch would copy it.
         def learning_phase(learner: ParallelState):

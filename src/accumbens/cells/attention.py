@@ -35,8 +35,8 @@ def attention_weights(
 
 
 def outputs_of(
-    z2: Float[Array, "rank actions*size"], actions: Int[Array, " chosen"], size: int
-) -> Float[Array, "rank chosen*size"]:
+    z2: Float[Array, "rank outputs"], actions: Int[Array, " chosen"], size: int
+) -> Float[Array, "rank _"]:
     """Return the columns that belong to some actions, by a product: the transpose of a gather is a slow scatter."""
     blocks = z2.reshape(z2.shape[0], -1, size)
     return jnp.einsum("kas,na->kns", blocks, jax.nn.one_hot(actions, blocks.shape[1])).reshape(z2.shape[0], -1)

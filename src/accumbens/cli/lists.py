@@ -49,14 +49,19 @@ def algos(*, json: Flag = False) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings
+    from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings, SegmentSettings
     from accumbens.presets import PRESETS
     from accumbens.runs.tables import to_json
 
     if json:
         print(to_json({name: preset.summary for name, preset in PRESETS.items()}))
         return 0
-    learners = {ParallelSettings: "parallel", ReplaySettings: "replay", SACSettings: "actor-critic"}
+    learners = {
+        ParallelSettings: "parallel",
+        SegmentSettings: "segments",
+        ReplaySettings: "replay",
+        SACSettings: "actor-critic",
+    }
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "learner", "what it is"):
         table.add_column(column)

@@ -16,7 +16,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float32, Int, Int32, PRNGKeyArray, Shaped
 
-from accumbens.agents.protocol import Rollout
 from accumbens.errors import AccumbensError
 from accumbens.replay.bits import pack, packed_size, unpack
 
@@ -45,14 +44,15 @@ class SegmentReplay(NamedTuple):
 
     Attributes:
         init: `init() -> storage`, empty; leaves are `[blocks, envs, ...]`, boolean observations packed into bytes.
-        append: `append(storage, blocks_written, rollout) -> storage`; the caller then adds one to `blocks_written`.
+        append: `append(storage, blocks_written, block) -> storage`, the block with all environments in place of S; the
+            caller then adds one to `blocks_written`.
         sample: `sample(storage, blocks_written, key, num) -> Segments`, uniform, with replacement, of one at least.
         capacity: steps over all environments, after rounding down to whole blocks.
         num_bytes: size of the storage in bytes.
     """
 
     init: Callable[[], Segments]
-    append: Callable[[Segments, Int[Array, ""] | int, Rollout], Segments]
+    append: Callable[[Segments, Int[Array, ""] | int, Segments], Segments]
     sample: Callable[[Segments, Int[Array, ""] | int, PRNGKeyArray, int], Segments]
     capacity: int
     num_bytes: int
@@ -113,21 +113,15 @@ def make_segment_replay(
     def store(observations: Array) -> Array:
         return pack(observations, observation_shape) if packed else observations
 
-    def append(storage: Segments, blocks_written: Int[Array, ""] | int, rollout: Rollout) -> Segments:
-        final = rollout.final_observation
-        block = Segments(
-            observation=store(jnp.concatenate([rollout.observation, rollout.last_observation[None]])),
-            action=rollout.action,
-            reward=rollout.reward,
-            terminated=rollout.terminated,
-            truncated=rollout.truncated,
-            final_observation=None if final is None else store(final),
-            carry=jax.tree.map(lambda carry: carry[:1], rollout.carry),
+    def append(storage: Segments, blocks_written: Int[Array, ""] | int, block: Segments) -> Segments:
+        final = block.final_observation
+        carry = block.carry
+        block = block._replace(
+            observation=store(block.observation), final_observation=None if final is None else store(final), carry=()
         )
-        block = jax.tree.map(lambda x: x.swapaxes(0, 1)[None], block)
-        block = block._replace(carry=jax.tree.map(lambda x: x[:, :, 0], block.carry))
+        block = jax.tree.map(lambda x: x.swapaxes(0, 1), block)._replace(carry=carry)
         head = blocks_written % num_blocks
-        return jax.tree.map(lambda old, new: jax.lax.dynamic_update_slice_in_dim(old, new, head, 0), storage, block)
+        return jax.tree.map(lambda old, new: old.at[head].set(new), storage, block)
 
     def sample(storage: Segments, blocks_written: Int[Array, ""] | int, key: PRNGKeyArray, num: int) -> Segments:
         chosen = jax.random.randint(key, (num,), 0, jnp.minimum(blocks_written, num_blocks) * num_envs)

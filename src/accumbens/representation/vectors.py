@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 from accumbens.agents import network
 from accumbens.agents.protocol import EnvironmentFacts
 from accumbens.agents.settings import AgentSettings
-from accumbens.cells import AttentionCell, Cell, DotCell, GoodnessReadout, QuantileReadout, Stack
+from accumbens.cells import AttentionCell, Cell, ConstantKeyCell, DotCell, GoodnessReadout, QuantileReadout, Stack
 
 Kind = Literal["goodness", "quantiles", "contributions", "activity"]
 MEANINGS: dict[Kind, str] = {
@@ -42,7 +42,7 @@ def kind_of(cell: Cell, predicts: bool) -> Kind:
         return "goodness"
     if isinstance(readout, QuantileReadout):
         return "quantiles"
-    return "contributions" if isinstance(cell, AttentionCell | DotCell) else "activity"
+    return "contributions" if isinstance(cell, AttentionCell | ConstantKeyCell | DotCell) else "activity"
 
 
 def kinds_of(stack: Stack) -> list[Kind]:

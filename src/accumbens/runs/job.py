@@ -45,7 +45,7 @@ class Job(ABC, Generic[S]):
         return self.init()
 
     def prepare(self) -> float | None:
-        """Compile, and return steps per second of each seed while learning; None if they are not known."""
+        """Compile, and return steps per second of each seed while learning; None if the first chunk is to tell."""
         return None
 
     def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> S:

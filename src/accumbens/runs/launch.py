@@ -9,6 +9,7 @@ from accumbens.runs import checkpoints
 from accumbens.runs.directory import RunDirectory, require_same
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin
+from accumbens.runs.programs import kept_programs
 from accumbens.runs.reporter import Reporter
 from accumbens.runs.result import Result
 from accumbens.runs.session import Session
@@ -47,7 +48,7 @@ def start(
             run's network does not fit, or a number stopped being finite.
     """
     require_usable(track, checkpoint_seconds)
-    with closing(kind.make_job(config)) as job:
+    with kept_programs(report.message), closing(kind.make_job(config)) as job:
         meta = {} if origin is None else {"from": checked_origin(kind, origin, job)._asdict()}
         run = kind.create(config, out, name, meta)
         with run.lock():
@@ -95,7 +96,7 @@ def resume(
             report.message(f"the run {path} is complete")
             return finished
         checkpoints.require_good(run.checkpoints)
-        with closing(kind.make_job(config)) as job:
+        with kept_programs(report.message), closing(kind.make_job(config)) as job:
             return Session(kind, job, run, report, track, checkpoint_seconds).execute()
 
 

@@ -65,8 +65,9 @@ class Session:
         state = self._first_state()
         first = job.step_of(state)
         self._tracker = make_tracker(self._track, self._run, self._kind.to_document(job.config), first)
+        self._is_projected = per_second is not None
         if per_second:
-            report.projected((job.total - first) / per_second, per_second * len(job.seeds))
+            self._project(first, per_second)
         report.start(first, job.total)
         try:
             state = self._learn(state)
@@ -116,6 +117,11 @@ class Session:
         self._snapshot(state)
         return state
 
+    def _project(self, step: int, per_second: float) -> None:
+        job = self._job
+        self._report.projected((job.total - step) / per_second, per_second * len(job.seeds))
+        self._is_projected = True
+
     def _chunk(self, state: Any) -> Any:
         job, before = self._job, self._job.step_of(state)
         begin, compiled = time.perf_counter(), compile_seconds()
@@ -124,7 +130,10 @@ class Session:
         self._learned += seconds
         if rows:
             self._log(self._metrics, step, rows)
-        self._report.progress(step, score, (step - before) * len(job.seeds) / seconds)
+        per_second = (step - before) / seconds
+        self._report.progress(step, score, per_second * len(job.seeds))
+        if not self._is_projected:
+            self._project(step, per_second)
         if job.is_due(before, step):
             state = self._evaluate(state)
             if job.keeps_every_network:

@@ -28,7 +28,7 @@ OTHERS = {
 """The same of what SAC has, which has no cells."""
 
 COMPARABLE = {
-    "AD": ("ad_pqn", "ad_dqn", "ad_dqn_released"),
+    "AD": ("ad_pqn", "ad_dqn", "ad_dqn_lambda", "ad_dqn_released"),
     "AD-QR": ("ad_qr_pqn", "ad_qrdqn", "ad_qrdqn_released"),
     "ARQ": ("arq_pqn", "arq", "arq_released"),
     "DQN": ("dqn", "dqn_conv", "pqn", "pqn_conv"),

@@ -18,6 +18,9 @@ S = TypeVar("S")
 FEW_BLOCKS = 8
 """A run of so few blocks is not measured before it begins."""
 
+MEASURED_BLOCKS = 2
+"""A run is measured over so many blocks, unless its first chunk is no longer and tells as much."""
+
 
 class AgentJob(Job[S]):
     """Blocks of steps, and greedy evaluations of every prefix of cells.
@@ -25,11 +28,13 @@ class AgentJob(Job[S]):
     Attributes:
         plan: its sizes.
         num_cells: cells that an evaluation distinguishes.
+        learns_at_once: from its first block on.
     """
 
     config: RunConfig
     plan: Plan
     num_cells: int
+    learns_at_once = False
     evaluation_columns = ("cells", "episodes", "mean_return", "std_return", "mean_length", "cut")
     keeps_every_network = True
 
@@ -63,10 +68,14 @@ class AgentJob(Job[S]):
     def measure_speed(self) -> float:
         """Return blocks per second while learning, of what is compiled already."""
 
-    def prepare(self) -> float:
+    def prepare(self) -> float | None:
         """Compile, and return steps per second of each seed while learning; 0 of a run that is over before long."""
         self.compile()
-        return self.measure_speed() * self.plan.steps_per_block if self.plan.blocks > FEW_BLOCKS else 0.0
+        if self.plan.blocks <= FEW_BLOCKS:
+            return 0.0
+        if self.learns_at_once and self.plan.chunk_blocks <= MEASURED_BLOCKS:
+            return None
+        return self.measure_speed() * self.plan.steps_per_block
 
     def advance(self, state: S, evaluated: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]], float]:
         """Run one chunk; the score is the mean return of the last 100 episodes."""

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from accumbens.agents.settings import ReplaySettings, SACSettings
+from accumbens.agents.settings import ReplaySettings, SACSettings, SegmentSettings
 from accumbens.training.config import RunConfig, check
 from accumbens.training.plan import make_agent_and_plan, make_plan
 
@@ -23,7 +23,7 @@ def lengthened(config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
         AccumbensError: a run cannot be so long, or its environment cannot be made.
     """
     settings, notes = config.settings, []
-    if isinstance(settings, ReplaySettings | SACSettings):
+    if isinstance(settings, ReplaySettings | SegmentSettings | SACSettings):
         plan = make_plan(config)
         rows = plan.blocks * plan.steps_per_block if isinstance(settings, SACSettings) else plan.replay_rows
         if rows < settings.replay_capacity:

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from accumbens.agents.factory import make_agent, replay_ring
+from accumbens.agents.factory import make_agent, replay_of
 from accumbens.agents.network import has_bytes
 from accumbens.agents.own import check_own_parts
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import AgentSettings, ReplaySettings, SACSettings
+from accumbens.agents.settings import AgentSettings, SACSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.errors import users_code
@@ -69,17 +69,15 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
     blocks = -(-config.total_timesteps // steps_per_block)
     with users_code(f"cell={settings.cell} with readout={settings.readout} does not work"):
         stack = jax.eval_shape(lambda: agent.network(agent.init(jax.random.key(0))))
-    ring = None
-    if isinstance(settings, ReplaySettings):
-        ring = replay_ring(settings, facts, config.total_timesteps, truncates)
+    replay = replay_of(settings, facts, config.total_timesteps, truncates)
     plan = Plan(
         steps_per_block=steps_per_block,
         blocks=blocks,
         chunk_blocks=max(-(-blocks // MOST_CHUNKS), LEAST_OVERLAPPED if settings.overlap else 1),
         updates=agent.updates_at(blocks),
         cell_parameters=[sum(leaf.size for leaf in jax.tree.leaves(cell)) for cell in stack.cells],
-        replay_bytes=ring.num_bytes if ring else 0,
-        replay_rows=ring.capacity if ring else 0,
+        replay_bytes=replay.num_bytes if replay else 0,
+        replay_rows=replay.capacity if replay else 0,
         notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts)],
     )
     return agent, plan

@@ -20,7 +20,7 @@ from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evalua
 from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
-from accumbens.training.job import AgentJob
+from accumbens.training.job import MEASURED_BLOCKS, AgentJob
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan
 
@@ -39,6 +39,7 @@ class Trainer(AgentJob[RunState]):
         self.agent, plan = make_agent_and_plan(config, checked=True)
         super().__init__(config, plan)
         self.num_cells = self.agent.num_cells
+        self.learns_at_once = self.agent.updates_at(1) > 0
         per_cell = [f"{name}_{cell}" for name in PER_CELL for cell in range(1, self.num_cells + 1)]
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns = [*shared, *per_cell]
@@ -170,9 +171,9 @@ class Trainer(AgentJob[RunState]):
         """
         late = self._late()
         begin = time.perf_counter()
-        late, _ = self.chunk(late, 2)
+        late, _ = self.chunk(late, MEASURED_BLOCKS)
         jax.block_until_ready(late)
-        return 2 / (time.perf_counter() - begin)
+        return MEASURED_BLOCKS / (time.perf_counter() - begin)
 
     def close(self) -> None:
         """Release environments on the host."""

@@ -18,6 +18,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 from accumbens.envs.protocol import Environment, Observation, Step
 
 SIZE = 10
+BIT_HALVES = np.array([0x55555555, ~0x55555555], np.int32)
 
 GameState = Any
 Draws = Any
@@ -127,9 +128,24 @@ def finished(values: Any) -> Any:
     return jax.lax.optimization_barrier(values)
 
 
+def once(values: Any) -> Any:
+    """The same integers and truth values, computed here once also where many fused loops read them.
+
+    XLA on a CPU drops barriers before it fuses, but never computes a reduction twice: so this is one, over both halves
+    of the bits.
+    """
+
+    def reduced(value: Array) -> Array:
+        if value.dtype == bool:
+            return reduced(value.astype(jnp.int32)) != 0
+        return jax.lax.reduce_or(value & BIT_HALVES.reshape(2, *(1,) * value.ndim), (0,))
+
+    return jax.tree.map(reduced, values)
+
+
 def render(*boards: Rows) -> Bool[Array, "10 10 channels"]:
     """Spread boards, one per channel, into an observation; bits beyond the tenth column are dropped."""
-    return _columns(finished(jnp.stack(boards, axis=-1)))
+    return _columns(finished(jnp.stack(boards)).T)
 
 
 def render_fused(*boards: Rows) -> Bool[Array, "10 10 channels"]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt32
 
-from accumbens.envs.minatar.common import SIZE, Game, happens, render
+from accumbens.envs.minatar.common import SIZE, Game, happens, once, render
 
 LEFT, UP, RIGHT, DOWN, FIRE = 1, 2, 3, 4, 5
 FULL_ROW = np.int32((1 << SIZE) - 1)
@@ -138,27 +138,30 @@ def advance(
     spawn_timer = jnp.where(state.spawn_timer == 0, FIRST_SPAWN_INTERVAL - state.difficulty, state.spawn_timer) - 1
 
     fires = (action == FIRE) & (state.reload_timer == 0)
+    fires = once(fires)
     x = jnp.clip(state.x + (action == RIGHT) - (action == LEFT), 0, SIZE - 1)
     y = jnp.clip(state.y + (action == DOWN) - (action == UP), 0, DEEPEST)
     faces_right = (action == RIGHT) | (state.faces_right & (action != LEFT))
+    x, y = once((x, y))
     player = cell(x, y)
 
     from_muzzle = jnp.where(fires & (faces_right == np.arange(2)[:, None]), player, 0)
     shots = travel(state.shots | from_muzzle)
-    flying = shots[0] | shots[1]
-    struck = strike(enemies, flying)
+    flying = once(shots[0] | shots[1])
+    struck = once(strike(enemies, flying))
     enemies = enemies & ~struck[:, None]
-    missed = flying & ~merge(struck)
+    missed = once(flying & ~merge(struck))
 
     swims = diver_timer % STROKE_INTERVAL == 0
     newer, aboard = swim(newer, swims, x, y, state.divers_aboard)
     older, aboard = swim(older, swims, x, y, aboard)
+    newer, older, aboard = once((newer, older, aboard))
 
     # An enemy whose timer is 0 moves, and may run into a shot; if it is a submarine, it still fires.
     moved = move(enemies[0] & FULL_ROW, rightward)
     arrived = moved[0] | moved[1] | moved[2] | moved[3]
     rammed = jnp.any((merge(jax.lax.reduce_or(enemies, (1,))) | arrived) & player != 0)
-    struck_now = arrived & missed & ~player
+    struck_now = once(arrived & missed & ~player)
     launched = launch(enemies, rightward, state.clock)
     soon, later = with_timer(interval, moved & ~struck_now)
     soon = soon | enemies[0] >> SIZE | (enemies[1] & FULL_ROW) << 2 * SIZE
@@ -174,7 +177,7 @@ def advance(
     complete = surfaces & (aboard == DIVER_SEATS)
     hits = jax.lax.population_count(flying ^ missed | struck_now).sum()
     reward = hits + jnp.where(complete, state.oxygen // OXYGEN_PER_CELL, 0)
-    terminated = rammed | bombed | stranded | (state.oxygen <= 0)
+    terminated = once(rammed | bombed | stranded | (state.oxygen <= 0))
 
     following = State(
         x=x,
@@ -209,7 +212,7 @@ def admit_enemy(state: State, draws: Draws, interval: Int[Array, ""]) -> tuple[E
     door = row & jnp.where(draws.enemy_goes_right, LEFT_EDGE, RIGHT_EDGE)
     entering = jnp.where(enters & (kind >> KIND_BITS & 1 == 1), door, 0)
     soon, later = with_timer(interval, entering)
-    enemies = jnp.stack([state.enemies[0] | soon, state.enemies[1] | later])
+    enemies = state.enemies | pair(soon, later)
     return enemies, jnp.where(enters, state.rightward & ~row | heading, state.rightward)
 
 
@@ -242,20 +245,24 @@ def strike(enemies: Enemies, shots: Rows) -> Int[Array, "2 16"]:
     fish, subs = kinds(enemies)
     struck = first_timer(fish & shots * EVERY_TIMER)
     struck = struck | first_timer(subs & (shots & ~merge(struck)) * EVERY_TIMER)
-    return jnp.stack([struck[0], struck[1]])
+    return struck
 
 
 def launch(enemies: Enemies, rightward: Rows, clock: Int[Array, ""]) -> Int[Array, "2 16"]:
     """New torpedoes, by direction, where the submarines whose kind is `clock` are after they have moved."""
-    agree = enemies ^ ((clock >> KIND_BITS & 1) - 1)
-    ready = agree[:, 0] & agree[:, 1] & agree[:, 2] & agree[:, 3]
+    ready = jax.lax.reduce_and(enemies ^ ((clock >> KIND_BITS & 1) - 1), (1,))
     cells = move(ready[0] & FULL_ROW, rightward) | merge(ready & np.array([[~FULL_ROW], [-1]], np.int32))
-    return jnp.stack([cells & ~rightward, cells & rightward])
+    return pair(cells & ~rightward, cells & rightward)
 
 
 def with_timer(timer: Int[Array, ""], boards: Int[Array, "4 16"]) -> tuple[Int[Array, "4 16"], Int[Array, "4 16"]]:
     """The boards as both words of enemies with the given timer, which is 2 at least."""
     return jnp.where(timer < 3, boards << 2 * SIZE, 0), jnp.where(timer < 3, 0, boards << SIZE * (timer - 3))
+
+
+def pair(first: Int[Array, "*shape"], second: Int[Array, "*shape"]) -> Int[Array, "2 *shape"]:
+    """Both as one. Under `vmap`, `jnp.stack` puts the new axis before the batch's, and XLA has to transpose."""
+    return jnp.concatenate([first[None], second[None]])
 
 
 def first_timer(words: Int[Array, "2 16"]) -> Int[Array, "2 16"]:

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from accumbens.agents.settings import AgentSettings, ParallelSettings
+from accumbens.agents.settings import AgentSettings, ParallelSettings, SegmentSettings
 
 
 def small(settings: AgentSettings) -> AgentSettings:
@@ -23,6 +23,8 @@ def small(settings: AgentSettings) -> AgentSettings:
     }
     if isinstance(settings, ParallelSettings):
         changes |= {"rollout_length": 2, "epochs": 1, "num_minibatches": 1}
+        if isinstance(settings, SegmentSettings):
+            changes |= {"segments": 4, "learning_starts": 0, "replay_capacity": 64}
     else:
         changes |= {"train_every": 8, "updates_per_phase": 1, "batch_size": 8, "learning_starts": 0}
         changes |= {"context_length": min(settings.context_length, 2), "replay_capacity": 64, "target_every": 8}

@@ -1,0 +1,165 @@
+"""Measure the memory that one update takes, and its time, against the number of cells: local credit beside its twin.
+
+    python benchmarks/depth_memory.py [--cells 3 10 30] [--builds 639f3bf=WORKTREE] [--repeats 5]
+
+The memory is XLA's own analysis of the compiled program: its temporary buffers, without parameters, optimiser states
+and the batch. Time is the best and the median of several updates in turns, CPU and wall. With `--builds`, other
+checkouts are measured beside this one, in processes of their own. Writes `benchmarks/results/depth-memory/results.csv`
+and `curves.png`.
+"""
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from accumbens.agents import network, stacks
+from accumbens.presets import resolve_preset
+
+RESULTS = Path(__file__).parent / "results" / "depth-memory"
+HIDDEN = 128
+CREDITS = ("local", "backprop")
+BREAKOUT = SimpleNamespace(
+    observation_shape=(10, 10, 4),
+    observation_dtype=np.dtype(bool),
+    observation_low=np.zeros(()),
+    observation_high=np.ones(()),
+    num_actions=3,
+    action_dimensions=None,
+    action_features=None,
+)
+
+
+def compiled_update(cells: int, credit: str, batch: int) -> tuple[Any, list[Any], tuple[Any, ...]]:
+    """Return one update of `ad_pqn` on Breakout with so many cells of 128, what it changes, and a batch."""
+    settings: Any = resolve_preset("ad_pqn", "minatar/breakout", "minatar").settings
+    settings = dataclasses.replace(settings, net_arch=(HIDDEN,) * cells, credit=credit)
+    optimiser = network.make_optimiser(settings, lambda count: 1e-3)
+    update = network.make_update(settings, BREAKOUT, optimiser)
+
+    @jax.jit
+    def init(key: Any) -> Any:
+        stack = stacks.build_stack(settings, BREAKOUT, key)
+        return stack, network.init_optimiser_states(optimiser, stack)
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    rows = (
+        jax.random.bernoulli(keys[0], 0.1, (batch, 400)).astype(jnp.float32),
+        tuple(jnp.full((batch, HIDDEN), 0.1) for _ in range(cells)),
+        jax.random.randint(keys[1], (batch,), 0, 3),
+        jnp.ones((batch, cells)),
+    )
+    state = list(init(keys[2]))
+    return jax.jit(update, donate_argnums=(0, 1)).lower(*state, *rows).compile(), state, rows
+
+
+def measure(depths: list[int], batch: int, repeats: int) -> list[dict[str, Any]]:
+    """Return a row for every number of cells and credit, of the accumbens that is imported."""
+    found = []
+    for cells in depths:
+        programs = {credit: compiled_update(cells, credit, batch) for credit in CREDITS}
+        times: dict[str, list[tuple[float, float]]] = {credit: [] for credit in CREDITS}
+        for repeat in range(repeats + 1):
+            for credit, (update, state, rows) in programs.items():
+                begin = time.process_time(), time.perf_counter()
+                state[:] = jax.block_until_ready(update(*state, *rows))[:2]
+                if repeat:  # the first one fills caches
+                    times[credit].append((time.process_time() - begin[0], time.perf_counter() - begin[1]))
+        for credit in CREDITS:
+            cpu, wall = zip(*times[credit], strict=True)
+            temporary = programs[credit][0].memory_analysis().temp_size_in_bytes
+            found.append(
+                {
+                    "cells": cells,
+                    "credit": credit,
+                    "batch": batch,
+                    "temporary_mib": f"{temporary / 2**20:.1f}",
+                    "cpu_ms_best": f"{1e3 * min(cpu):.0f}",
+                    "cpu_ms_median": f"{1e3 * statistics.median(cpu):.0f}",
+                    "wall_ms_best": f"{1e3 * min(wall):.0f}",
+                    "wall_ms_median": f"{1e3 * statistics.median(wall):.0f}",
+                    "repeats": repeats,
+                }
+            )
+    return found
+
+
+def draw(rows: list[dict[str, Any]], picture: Path) -> None:
+    """Draw memory against the number of cells, one line per build and credit."""
+    from matplotlib.figure import Figure
+
+    from accumbens.runs.pictures import save_figure
+
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    axes = figure.subplots()
+    colours = {"local": "#0072b2", "backprop": "#e69f00"}
+    for build in dict.fromkeys(row["build"] for row in rows):
+        for credit in CREDITS:
+            points = [row for row in rows if (row["build"], row["credit"]) == (build, credit)]
+            axes.plot(
+                [int(row["cells"]) for row in points],
+                [float(row["temporary_mib"]) for row in points],
+                color=colours[credit],
+                linestyle="-" if build == "today" else ":",
+                marker="o",
+                label=f"{credit}, {build}",
+            )
+    axes.set(xlabel="cells", ylabel="temporary memory of one update (MiB)", ylim=(0, None))
+    axes.set_title(f"{rows[0]['batch']} steps, cells of {HIDDEN}, Breakout", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    save_figure(figure, picture, dpi=150)
+
+
+def main() -> None:
+    """Measure, write and draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", nargs="+", type=int, default=[3, 10, 30])
+    parser.add_argument("--batch", type=int, default=4096)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--builds", nargs="*", default=[], metavar="NAME=WORKTREE")
+    parser.add_argument("--json", action="store_true", help="only print the rows of this build")
+    arguments = parser.parse_args()
+    rows = measure(arguments.cells, arguments.batch, arguments.repeats)
+    if arguments.json:
+        print(json.dumps(rows))
+        return
+    rows = [{"build": "today", **row} for row in rows]
+    for word in arguments.builds:
+        name, _, worktree = word.partition("=")
+        sizes = [f"--cells={arguments.cells[0]}", *map(str, arguments.cells[1:])]
+        command = [sys.executable, __file__, "--json", *sizes, f"--batch={arguments.batch}"]
+        command.append(f"--repeats={arguments.repeats}")
+        environment = os.environ | {"PYTHONPATH": str(Path(worktree).resolve() / "src")}
+        printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+        rows += [{"build": name, **row} for row in json.loads(printed)]
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with (RESULTS / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    draw(rows, RESULTS / "curves.png")
+    twins = {(row["build"], row["cells"]): float(row["temporary_mib"]) for row in rows if row["credit"] == "backprop"}
+    for row in rows:
+        ratio = twins[row["build"], row["cells"]] / float(row["temporary_mib"])
+        print(
+            f"{row['build']:<8} {row['cells']:>4} cells  {row['credit']:<9} {row['temporary_mib']:>7} MiB "
+            f"({ratio:.1f} times less than the twin)  CPU {row['cpu_ms_best']} ms best, {row['cpu_ms_median']} median; "
+            f"wall {row['wall_ms_best']}, {row['wall_ms_median']}"
+        )
+
+
+if __name__ == "__main__":
+    main()
