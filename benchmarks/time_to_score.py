@@ -226,7 +226,7 @@ def execute(asked: argparse.Namespace) -> int:
     rows = [row for row in read_rows(path).values() if (*row.task[1:4], row.build) in order]
     rows.sort(key=lambda row: (order.index((*row.task[1:4], row.build)), row.seed))
     if rows:
-        print(markdown(rows, names[0]))
+        print(markdown(rows, (asked.algos[0], texts[0], names[0])))
         draw(rows, {row.task: read_curve(curve_path(curves, row.task)) for row in rows}, curves / "curves.png")
     return 1 if failed else 0
 
@@ -234,7 +234,9 @@ def execute(asked: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--envs", nargs="+", default=["minatar/breakout", "minatar/space_invaders"])
-    parser.add_argument("--builds", nargs="+", default=["today=."], help="name=worktree; ratios are to the first")
+    parser.add_argument(
+        "--builds", nargs="+", default=["today=."], help="name=worktree; others are compared with the first"
+    )
     parser.add_argument("--algos", nargs="+", default=["ad_pqn"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument(

@@ -15,6 +15,8 @@ from accumbens.runs.pictures import save_figure
 
 MEASURES = {"cpu_seconds": "CPU s", "wall_seconds": "wall s", "steps": "steps"}
 GREY = "0.35"
+Key = tuple[str, str, str, str]
+"""Environment, algorithm, settings, and build."""
 
 
 def amounts(rows: Sequence[Row], measure: str) -> list[float]:
@@ -22,21 +24,27 @@ def amounts(rows: Sequence[Row], measure: str) -> list[float]:
     return [float(getattr(row, measure)) if row.reached else math.inf for row in rows]
 
 
-def grouped(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], list[Row]]:
+def grouped(rows: Sequence[Row]) -> dict[Key, list[Row]]:
     """Return the runs of every environment, algorithm, settings, and build, in their order."""
-    groups: dict[tuple[str, str, str, str], list[Row]] = {}
+    groups: dict[Key, list[Row]] = {}
     for row in rows:
         groups.setdefault((row.env, row.algo, row.settings, row.build), []).append(row)
     return groups
 
 
-def baseline(
-    groups: Mapping[tuple[str, str, str, str], Sequence[Row]], key: tuple[str, str, str, str], first: str
-) -> tuple[str, str, str, str] | None:
-    """Return what a group is compared with: the first build, with the same settings if it has them, or the preset."""
+def baseline(groups: Mapping[Key, Sequence[Row]], key: Key, first: tuple[str, str, str]) -> Key | None:
+    """Return what a group is compared with: the first build's same variant; if it has none, its preset of the same
+    algorithm; if it lacks that too, its preset of the first algorithm.
+
+    Args:
+        groups: all there are.
+        key: of the group.
+        first: algorithm, settings of a preset, and build.
+    """
     env, algo, settings, _ = key
-    candidates = ((env, algo, settings, first), (env, algo, "", first))
-    return next((candidate for candidate in candidates if candidate in groups), None)
+    other, preset, build = first
+    candidates = ((env, algo, settings, build), (env, algo, preset, build), (env, other, preset, build))
+    return next((candidate for candidate in candidates if candidate in groups and candidate != key), None)
 
 
 def ratio(rows: Sequence[Row], others: Sequence[Row], measure: str) -> float:
@@ -45,29 +53,29 @@ def ratio(rows: Sequence[Row], others: Sequence[Row], measure: str) -> float:
     return there / here if math.isfinite(here) and math.isfinite(there) else math.nan
 
 
-def markdown(rows: Sequence[Row], first: str) -> str:
-    """Return a table: medians (best) over seeds, and how many times less than the first build.
+def markdown(rows: Sequence[Row], first: tuple[str, str, str]) -> str:
+    """Return a table: medians (best) over seeds, and how many times less by the medians.
 
     Args:
         rows: the runs.
-        first: name of the build that is compared with.
+        first: algorithm, settings of a preset, and build that others are compared with, see `baseline`.
     """
-    header = ["environment", "agent", "build", "reached", *MEASURES.values(), "compiling, CPU s"]
+    header = ["environment", "agent", "build", "reached", *MEASURES.values(), "compiling, CPU s", "compared with"]
     header += [f"{name}: times less" for name in MEASURES.values()]
     lines = [header, ["---"] * len(header)]
     groups = grouped(rows)
     for key, group in groups.items():
         cells = [group[0].env, f"`{group[0].task.variant}`", f"{group[0].build} ({_commits(group)})"]
-        cells.append(f"{sum(row.reached for row in group)} of {len(group)}, {group[0].target:g}")
+        cells.append(f"{group[0].target:g} in {sum(row.reached for row in group)} of {len(group)}")
         cells += [_median_and_best(amounts(group, measure)) for measure in MEASURES]
         cells.append(f"{statistics.median(row.compile_cpu_seconds for row in group):.1f}")
-        against = baseline(groups, key, first)
-        if against is None or against == key:
-            cells += ["–"] * len(MEASURES)
+        against = groups.get(baseline(groups, key, first) or key, [])
+        if against is group:
+            cells += ["–"] * (1 + len(MEASURES))
         else:
-            ratios = [ratio(group, groups[against], measure) for measure in MEASURES]
-            seeds = f" (n = {len(groups[against])}, {len(group)})"
-            cells += ["–" if math.isnan(value) else f"{value:.2f}" + seeds for value in ratios]
+            ratios = [ratio(group, against, measure) for measure in MEASURES]
+            cells.append(f"`{against[0].task.variant}` {against[0].build}, n = {len(against)}, {len(group)}")
+            cells += ["–" if math.isnan(value) else f"{value:.2f}" for value in ratios]
         lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

@@ -30,6 +30,7 @@ ROW = {
     "resolution": 10,
     "core": "0",
 }
+FIRST = ("ad_pqn", "", "old")
 
 
 @pytest.fixture(scope="module")
@@ -123,21 +124,24 @@ def test_ratios_are_of_medians_and_a_run_that_did_not_reach_needs_more_than_any(
     never = list(group(rows, "today", "rank=4", (5.0, None, None)))
     assert table.ratio(after, before, "cpu_seconds") == 4.0
     assert math.isnan(table.ratio(never, before, "cpu_seconds"))
-    lines = [line.strip("| ").split(" | ") for line in table.markdown([*before, *after, *never], "old").splitlines()]
-    columns = (2, 3, 4, 8)
+    lines = [line.strip("| ").split(" | ") for line in table.markdown([*before, *after, *never], FIRST).splitlines()]
+    columns = (2, 3, 4, 8, 9)
     assert [[line[column] for column in columns] for line in lines[2:]] == [
-        ["old (0123abc)", "2 of 3, 495", "80.0 (40.0)", "–"],
-        ["today (0123abc)", "3 of 3, 495", "20.0 (10.0)", "4.00 (n = 3, 3)"],
-        ["today (0123abc)", "1 of 3, 495", "not reached (5.0)", "–"],
+        ["old (0123abc)", "495 in 2 of 3", "80.0 (40.0)", "–", "–"],
+        ["today (0123abc)", "495 in 3 of 3", "20.0 (10.0)", "`ad_pqn` old, n = 3, 3", "4.00"],
+        ["today (0123abc)", "495 in 1 of 3", "not reached (5.0)", "`ad_pqn` old, n = 3, 3", "–"],
     ]
 
 
-def test_a_variant_is_compared_with_the_same_variant_or_with_the_preset(rows, table):
-    groups = table.grouped([*group(rows, "old", "", [1.0]), *group(rows, "today", "rank=4", [1.0])])
-    variant = ("CartPole-v1", "ad_pqn", "rank=4", "today")
-    assert table.baseline(groups, variant, "old") == ("CartPole-v1", "ad_pqn", "", "old")
-    groups |= table.grouped(list(group(rows, "old", "rank=4", [1.0])))
-    assert table.baseline(groups, variant, "old") == ("CartPole-v1", "ad_pqn", "rank=4", "old")
+def test_a_variant_is_compared_with_the_same_variant_or_a_preset_of_the_first_build(rows, table):
+    presets = list(group(rows, "old", "", [1.0]))
+    variants = list(group(rows, "today", "rank=4", [1.0]))
+    other = [row._replace(algo="ad_ck_pqn") for row in variants]
+    groups = table.grouped([*presets, *variants, *other])
+    preset, variant, newer = groups
+    assert [table.baseline(groups, key, FIRST) for key in groups] == [None, preset, preset]
+    same = table.grouped(list(group(rows, "old", "rank=4", [1.0])))
+    assert [table.baseline(groups | same, key, FIRST) for key in (variant, newer)] == [next(iter(same)), preset]
 
 
 def test_variants_stand_beside_the_preset_and_a_length_is_one_of_their_settings(command):
@@ -207,7 +211,7 @@ def test_builds_alternate_what_is_done_is_kept_and_what_failed_is_told(
     [
         (["--builds", "today"], "a build is name=path of a worktree"),
         (["--builds", "to_day=."], "part of file names"),
-        (["--envs", "gymnax/FourRooms-misc"], "AD paper"),
+        (["--envs", "probe/conditioning"], "unknown environment of the AD paper"),
     ],
 )
 def test_bad_input_is_refused(command, given, message, tmp_path, monkeypatch, capsys):
