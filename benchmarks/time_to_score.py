@@ -20,8 +20,10 @@ again it goes on: a run whose row is there is not repeated, even if the build ha
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -155,17 +157,14 @@ def measure(planned: Planned, task: Task, max_steps: int, curves: Path, core: in
         CalledProcessError: the run failed.
     """
     target = TARGETS[task.env].value
-    unfinished = curves / f"unfinished-{os.getpid()}"
-    more = {"seed": task.seed, "target": target, "max_steps": max_steps, "curve": str(unfinished)}
-    asked = request(task.env, task.algo, task.settings) | more
-    try:
-        report = json.loads(child(planned.build, core, "train", json.dumps(asked)))
-        unfinished.replace(curve_path(curves, task))
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        curve = Path(folder) / "curve.csv"
+        more = {"seed": task.seed, "target": target, "max_steps": max_steps, "curve": str(curve)}
+        report = child(planned.build, core, "train", json.dumps(request(*task[1:4]) | more))
+        shutil.move(curve, curve_path(curves, task))
     given = {"commit": planned.build.commit, "total_timesteps": planned.total_timesteps, "max_steps": max_steps}
     given |= {"target": target, "core": "" if core is None else str(core)}
-    return Row(**task._asdict(), **given, **report, **outcome(read_curve(curve_path(curves, task)), target))
+    return Row(**task._asdict(), **given, **json.loads(report), **outcome(read_curve(curve_path(curves, task)), target))
 
 
 def run_all(planned: Sequence[Planned], asked: argparse.Namespace, path: Path, curves: Path, core: int | None) -> int:
