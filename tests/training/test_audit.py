@@ -205,22 +205,22 @@ def test_what_is_not_made_of_cells_cannot_be_audited():
 
 # --- sabotage: each of these claims to be local ---
 
-ORIGINAL_CALL, ORIGINAL_LOSSES = Stack.__call__, network.make_losses
+ORIGINAL_WALK, ORIGINAL_LOSSES = Stack.walk, network.make_losses
 
 
-def without_stops(self, observation, carry, credit="local", candidates=None, read=None):
-    return ORIGINAL_CALL(self, observation, carry, "backprop", candidates, read)
+def without_stops(self, indices, below, observation, carry, credit, *rest):
+    return ORIGINAL_WALK(self, indices, below, observation, carry, "backprop", *rest)
 
 
-def through_time(self, observation, carry, credit="local", candidates=None, read=lambda cell, values: values):
+def through_time(self, indices, below, observation, carry, credit, candidates, read=lambda number, values: values):
     """The stack as it is, but the carry is differentiated through."""
-    below, kept, activities = observation, [], []
-    for index, cell in enumerate(self.cells):
-        below = jax.lax.stop_gradient(below) if index else below
-        below, values = output_of(cell, self._inputs(index, observation, below, carry), candidates)
+    kept, activities = [], []
+    for index in indices:
+        below = jax.lax.stop_gradient(below)
+        below, values = output_of(self.cells[index], self._inputs(index, observation, below, carry), candidates)
         activities.append(below)
         kept.append(read(index, values))
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *kept), tuple(activities)
+    return kept, tuple(activities)
 
 
 def advance_through_time(self, observation, carry):
@@ -304,7 +304,7 @@ def tell_the_error(cells, states, td_error):
 SABOTAGE = {
     "no stop at the cells": (
         "ad_pqn",
-        {(Stack, "__call__"): without_stops},
+        {(Stack, "walk"): without_stops, (network, "make_update"): make_update()},
         {("gradient", 2, 1)},
         "A gradient crosses cells: from the error of cell 2 to the parameters of cell 1.",
     ),
@@ -328,7 +328,7 @@ SABOTAGE = {
     ),
     "the error of another": (
         "ad_pqn",
-        {(network, "make_losses"): losses_of_another},
+        {(network, "make_losses"): losses_of_another, (network, "make_update"): make_update()},
         {("error", 1, 2)},
         "The error of cell 2 is made of the predicted value of cell 1: it learns from the TD error of another.",
     ),
@@ -340,16 +340,17 @@ SABOTAGE = {
     ),
     "a gradient through the carry": (
         "ad_pqn",
-        {(Stack, "__call__"): through_time},
+        {(Stack, "walk"): through_time},
         {("time", 1, 1), ("time", 1, 2), ("time", 2, 2)},
         "A gradient crosses a time step: from the error of cell 1 to the activity of cell 2 one step ago.",
     ),
     "a gradient through a replayed step": (
         "ad_dqn",
         {
-            (Stack, "__call__"): through_time,
+            (Stack, "walk"): through_time,
             (Stack, "advance"): advance_through_time,
             (network, "make_losses"): losses_over_two_steps,
+            (network, "make_update"): make_update(),
         },
         {("time", 1, 1), ("time", 1, 2), ("time", 2, 2), ("gradient", 1, 2), ("gradient", 2, 1)},
         "A gradient crosses a time step: from the error of cell 2 to the activity of cell 2 one step ago.",
