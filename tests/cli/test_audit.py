@@ -1,8 +1,10 @@
 """`accumbens audit`: what it prints, and its exit codes."""
 
+import dataclasses
+
 import pytest
 
-from accumbens.cells import Stack
+from accumbens.agents import network
 from accumbens.runs.audit import Audit
 from accumbens.training.kind import Agents
 
@@ -46,12 +48,11 @@ def test_replay_and_target_network_are_named(cli):
 
 
 def test_a_lie_exits_with_1(cli, monkeypatch):
-    call = Stack.__call__
+    def without_stops(make):
+        return lambda settings, *rest: make(dataclasses.replace(settings, credit="backprop"), *rest)
 
-    def without_stops(self, observation, carry, credit="local", candidates=None, read=None):
-        return call(self, observation, carry, "backprop", candidates, read)
-
-    monkeypatch.setattr(Stack, "__call__", without_stops)
+    for name in ("make_losses", "make_update"):
+        monkeypatch.setattr(network, name, without_stops(getattr(network, name)))
     outcome = cli("audit", *TINY)
     assert outcome.code == 1
     assert "NOT local, although it claims to be." in outcome.out
