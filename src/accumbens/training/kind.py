@@ -23,7 +23,7 @@ from accumbens.training import config as configs
 from accumbens.training.config import RunConfig, resolve_config
 
 FASTER = {
-    "ad_dqn": "ad_dqn_lambda",
+    "ad_dqn": "ad_pqn",
     "ad_dqn_released": "ad_pqn",
     "ad_qrdqn": "ad_qr_pqn",
     "ad_qrdqn_released": "ad_qr_pqn",
