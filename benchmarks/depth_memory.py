@@ -139,8 +139,8 @@ def main() -> None:
     rows = [{"build": "today", **row} for row in rows]
     for word in arguments.builds:
         name, _, worktree = word.partition("=")
-        sizes = [f"--cells={arguments.cells[0]}", *map(str, arguments.cells[1:])]
-        command = [sys.executable, __file__, "--json", *sizes, f"--batch={arguments.batch}"]
+        command = [sys.executable, __file__, "--json", f"--batch={arguments.batch}"]
+        command += ["--cells", *map(str, arguments.cells)]
         command.append(f"--repeats={arguments.repeats}")
         environment = os.environ | {"PYTHONPATH": str(Path(worktree).resolve() / "src")}
         printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
