@@ -1,8 +1,7 @@
 """The optimiser of one cell: clip, Adam or rectified Adam, and the learning rate, in few passes over memory.
 
-Updates of small batches are bound by memory: with optax's chain of the same three, an update of `ad_pqn` on MinAtar
-spends a quarter of its time here. Clip and bias corrections are therefore numbers that are multiplied on, not arrays.
-The state is that of optax's chain.
+Updates of small batches are bound by memory, and optax's chain of the same three goes over it more often. Clip and bias
+corrections are therefore numbers that are multiplied on, not arrays. The state is that of optax's chain.
 """
 
 import math
