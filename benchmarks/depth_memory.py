@@ -28,10 +28,15 @@ import numpy as np
 from accumbens.agents import network, stacks
 from accumbens.presets import resolve_preset
 
+try:
+    from accumbens.agents.per_cell import make_update
+except ImportError:  # a build whose update is elsewhere
+    make_update = network.make_update  # pyright: ignore[reportAttributeAccessIssue]
+
 RESULTS = Path(__file__).parent / "results" / "depth-memory"
 HIDDEN = 128
 CREDITS = ("local", "backprop")
-BREAKOUT = SimpleNamespace(
+BREAKOUT: Any = SimpleNamespace(
     observation_shape=(10, 10, 4),
     observation_dtype=np.dtype(bool),
     observation_low=np.zeros(()),
@@ -47,7 +52,7 @@ def compiled_update(cells: int, credit: str, batch: int) -> tuple[Any, list[Any]
     settings: Any = resolve_preset("ad_pqn", "minatar/breakout", "minatar").settings
     settings = dataclasses.replace(settings, net_arch=(HIDDEN,) * cells, credit=credit)
     optimiser = network.make_optimiser(settings, lambda count: 1e-3)
-    update = network.make_update(settings, BREAKOUT, optimiser)
+    update = make_update(settings, BREAKOUT, optimiser)
 
     @jax.jit
     def init(key: Any) -> Any:

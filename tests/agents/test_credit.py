@@ -12,7 +12,7 @@ import pytest
 from facts import facts
 from family import FAMILY, GOODNESS, READOUTS
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.parallel_q import ParallelState
 from accumbens.agents.protocol import Rollout
@@ -112,7 +112,7 @@ def replay_program(settings, jit):
     stack, target = stack_of(settings, 0), stack_of(settings, 1)
     optimiser, states = optimiser_states_of(settings, stack)
     encode = network.make_encoder(settings, FACTS)
-    update = jit(make_double_q_update(settings, FACTS, encode, network.make_update(settings, FACTS, optimiser)))
+    update = jit(make_double_q_update(settings, FACTS, encode, per_cell.make_update(settings, FACTS, optimiser)))
 
     def disturbed(cell):
         where = READOUT[settings.cell]

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 from facts import facts
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.settings import ParallelSettings
 
 BATCH, HIDDEN = 2048, 16
@@ -20,7 +20,7 @@ def temporary_bytes(settings: ParallelSettings, credit: str, cells: int) -> int:
     changes: Any = {"net_arch": (HIDDEN,) * cells, "credit": credit, "rank": 2}
     settings = dataclasses.replace(settings, **changes)
     optimiser = network.make_optimiser(settings, lambda count: 1e-3)
-    update = network.make_update(settings, FACTS, optimiser)
+    update = per_cell.make_update(settings, FACTS, optimiser)
 
     def init(key):
         stack = stacks.build_stack(settings, FACTS, key)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from accumbens.agents import network
+from accumbens.agents import per_cell
 from accumbens.runs.audit import Audit
 from accumbens.training.kind import Agents
 
@@ -52,7 +52,7 @@ def test_a_lie_exits_with_1(cli, monkeypatch):
         return lambda settings, *rest: make(dataclasses.replace(settings, credit="backprop"), *rest)
 
     for name in ("make_losses", "make_update"):
-        monkeypatch.setattr(network, name, without_stops(getattr(network, name)))
+        monkeypatch.setattr(per_cell, name, without_stops(getattr(per_cell, name)))
     outcome = cli("audit", *TINY)
     assert outcome.code == 1
     assert "NOT local, although it claims to be." in outcome.out

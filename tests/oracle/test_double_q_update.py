@@ -9,7 +9,7 @@ import numpy_agents as reference
 import pytest
 from facts import facts
 
-from accumbens.agents import network
+from accumbens.agents import network, per_cell
 from accumbens.agents.replay_q import Networks, make_double_q_update
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cells import AttentionCell, Stack
@@ -82,7 +82,7 @@ def networks(quick_jit):
 def test_updates_match_numpy(credit, networks, quick_jit):
     settings = dataclasses.replace(SETTINGS, credit=credit)
     optimiser = network.make_optimiser(settings, network.learning_rate_schedule(settings, UPDATES))
-    update = quick_jit(make_double_q_update(settings, FACTS, encode, network.make_update(settings, FACTS, optimiser)))
+    update = quick_jit(make_double_q_update(settings, FACTS, encode, per_cell.make_update(settings, FACTS, optimiser)))
 
     online, target = ([reference.from_attention_cell(c) for c in s.cells] for s in (networks.stack, networks.target))
     adams = [reference.Adam(max_norm=settings.max_gradient_norm) for _ in online]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from facts import facts
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.replay_q import Networks, make_double_q_update, replay_context
 from accumbens.presets import resolve_preset
 from accumbens.replay.ring import Windows
@@ -90,7 +90,7 @@ def published(request):
 def updated(published, quick_jit):
     settings, encode = published.settings, published.encode
     optimiser = network.make_optimiser(settings, network.learning_rate_schedule(settings, 1000))
-    update = network.make_update(settings, FACTS, optimiser)
+    update = per_cell.make_update(settings, FACTS, optimiser)
     double_q_update = quick_jit(make_double_q_update(settings, FACTS, encode, update))
     before, target = published.stack("before"), published.stack("target")
     return double_q_update(

@@ -10,7 +10,7 @@ import numpy_quantiles as reference
 import pytest
 from facts import facts
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.replay_q import Networks, make_double_q_update
 from accumbens.presets import resolve_preset
 from accumbens.replay.ring import Windows
@@ -73,7 +73,7 @@ def test_the_preset_is_the_published_one():
 def test_updates_match_numpy(dtype, quick_jit):
     rounding = {"float32": 1e-4, "float64": 1e-9}[dtype]
     optimiser = network.make_optimiser(SETTINGS, network.learning_rate_schedule(SETTINGS, UPDATES))
-    update = network.make_update(SETTINGS, FACTS, optimiser)
+    update = per_cell.make_update(SETTINGS, FACTS, optimiser)
     with jax.enable_x64(dtype == "float64"):
         double_q_update = quick_jit(make_double_q_update(SETTINGS, FACTS, lambda observation: observation, update))
         make = quick_jit(lambda seed: stacks.build_stack(SETTINGS, FACTS, jax.random.key(seed)))

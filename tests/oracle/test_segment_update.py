@@ -7,7 +7,7 @@ import numpy_agents as reference
 import pytest
 from facts import facts
 
-from accumbens.agents import network
+from accumbens.agents import per_cell
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Rollout
 from accumbens.agents.settings import SegmentSettings
@@ -77,7 +77,7 @@ def run_through(stack, rollout):
 @pytest.fixture
 def batches(monkeypatch):
     """What every update was made of, in order: observation, carry, action, targets."""
-    seen, make_update = [], network.make_update
+    seen, make_update = [], per_cell.make_update
 
     def make_recorded_update(*arguments):
         update = make_update(*arguments)
@@ -88,7 +88,7 @@ def batches(monkeypatch):
 
         return recorded
 
-    monkeypatch.setattr(network, "make_update", make_recorded_update)
+    monkeypatch.setattr(per_cell, "make_update", make_recorded_update)
     return seen
 
 

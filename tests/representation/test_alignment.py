@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.agents import network, stacks
+from accumbens.agents import per_cell, stacks
 from accumbens.agents.protocol import Rollout
 from accumbens.representation import alignment
 from accumbens.representation.recording import record
@@ -74,7 +74,7 @@ def test_gradients_are_finite_differences_of_the_losses(algo, changes, quick_jit
             jnp.asarray(rng.integers(0, 2, 6)),
             jnp.asarray(rng.normal(size=(6, 3, *quantiles))),
         )
-        losses = network.make_losses(settings, facts)
+        losses = per_cell.make_losses(settings, facts)
         losses = quick_jit(lambda stack, losses=losses: losses(stack, *rows)[0])
         gradients = quick_jit(alignment.make_gradients(settings, facts))(stack, rows)
         for cell, _ in itertools.product(range(3), range(2)):
@@ -146,7 +146,7 @@ def test_targets_and_local_gradient_are_those_of_the_agent_s_own_learning(traine
     _, metrics = quick_jit(agent.learn)(state, rollout, jnp.asarray(0), jax.random.key(1))
     make_rows = quick_jit(alignment.make_transitions(trained.settings, trained.facts))
     rows = make_rows(stack, block, jnp.arange(ENVS * STEPS))
-    losses, (error, _) = network.make_losses(trained.settings, trained.facts)(stack, *rows)
+    losses, (error, _) = per_cell.make_losses(trained.settings, trained.facts)(stack, *rows)
     np.testing.assert_allclose(losses, metrics.loss, rtol=1e-4)
     np.testing.assert_allclose(error, metrics.td_error, rtol=1e-4)
     gradients = quick_jit(alignment.make_gradients(trained.settings, trained.facts))(stack, rows)

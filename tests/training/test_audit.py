@@ -10,7 +10,7 @@ import optax
 import pytest
 from facts import facts
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
 from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
@@ -205,7 +205,7 @@ def test_what_is_not_made_of_cells_cannot_be_audited():
 
 # --- sabotage: each of these claims to be local ---
 
-ORIGINAL_WALK, ORIGINAL_LOSSES = Stack.walk, network.make_losses
+ORIGINAL_WALK, ORIGINAL_LOSSES = Stack.walk, per_cell.make_losses
 
 
 def without_stops(self, indices, below, observation, carry, credit, *rest):
@@ -262,7 +262,7 @@ def make_update(before=lambda gradients: gradients, after=lambda cells, states, 
     """The update of the library with something done to all cells' gradients before, or to their states after."""
 
     def make(settings, env, optimiser):
-        losses = network.make_losses(settings, env)
+        losses = per_cell.make_losses(settings, env)
 
         def summed(stack, *batch):
             loss, statistics = losses(stack, *batch)
@@ -304,37 +304,37 @@ def tell_the_error(cells, states, td_error):
 SABOTAGE = {
     "no stop at the cells": (
         "ad_pqn",
-        {(Stack, "walk"): without_stops, (network, "make_update"): make_update()},
+        {(Stack, "walk"): without_stops, (per_cell, "make_update"): make_update()},
         {("gradient", 2, 1)},
         "A gradient crosses cells: from the error of cell 2 to the parameters of cell 1.",
     ),
     "a clip over all cells": (
         "ad_pqn",
-        {(network, "make_update"): clip_of_all(1.0)},
+        {(per_cell, "make_update"): clip_of_all(1.0)},
         {("update", 1, 2), ("update", 2, 1), ("memory", 1, 2), ("memory", 2, 1)},
         "The update of cell 2 reads the gradient of cell 1: a clip or a statistic over several cells.",
     ),
     "a clip over all cells that never clips": (
         "ad_dqn",
-        {(network, "make_update"): clip_of_all(1e30)},
+        {(per_cell, "make_update"): clip_of_all(1e30)},
         {("update", 1, 2), ("update", 2, 1), ("memory", 1, 2), ("memory", 2, 1)},
         "The update of cell 1 reads the gradient of cell 2: a clip or a statistic over several cells.",
     ),
     "a shared second moment": (
         "ad_dqn",
-        {(network, "make_update"): make_update(after=share_second_moment)},
+        {(per_cell, "make_update"): make_update(after=share_second_moment)},
         {("memory", 1, 2), ("memory", 2, 1)},
         "The update of cell 2 reads what an optimiser remembers of the gradient of cell 1.",
     ),
     "the error of another": (
         "ad_pqn",
-        {(network, "make_losses"): losses_of_another, (network, "make_update"): make_update()},
+        {(per_cell, "make_losses"): losses_of_another, (per_cell, "make_update"): make_update()},
         {("error", 1, 2)},
         "The error of cell 2 is made of the predicted value of cell 1: it learns from the TD error of another.",
     ),
     "a broadcast error": (
         "ad_pqn",
-        {(network, "make_update"): make_update(after=tell_the_error)},
+        {(per_cell, "make_update"): make_update(after=tell_the_error)},
         {("bypass", 1, 2)},
         "The update of cell 2 reads the error of cell 1 by another way than through a gradient.",
     ),
@@ -349,8 +349,8 @@ SABOTAGE = {
         {
             (Stack, "walk"): through_time,
             (Stack, "advance"): advance_through_time,
-            (network, "make_losses"): losses_over_two_steps,
-            (network, "make_update"): make_update(),
+            (per_cell, "make_losses"): losses_over_two_steps,
+            (per_cell, "make_update"): make_update(),
         },
         {("time", 1, 1), ("time", 1, 2), ("time", 2, 2), ("gradient", 1, 2), ("gradient", 2, 1)},
         "A gradient crosses a time step: from the error of cell 2 to the activity of cell 2 one step ago.",

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ParallelSettings
 from accumbens.cells import Stack
@@ -82,7 +82,7 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
     schedule = network.learning_rate_schedule(settings, total_updates)
     encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
-    update = network.make_update(settings, env, optimiser)
+    update = per_cell.make_update(settings, env, optimiser)
 
     def init(key: PRNGKeyArray) -> ParallelState:
         stack = stacks.build_stack(settings, env, key)

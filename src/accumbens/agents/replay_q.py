@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cells import Carry, Stack
@@ -70,7 +70,7 @@ def make_double_q_update(
         settings: of the agent.
         env: the environment's static facts.
         encode: from observations to the stack's input, see `network.make_encoder`.
-        update: the per-cell update, see `network.make_update`.
+        update: the per-cell update, see `per_cell.make_update`.
     """
 
     q_function = network.value_function(settings, env)
@@ -133,7 +133,7 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
     encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
-    double_q_update = make_double_q_update(settings, env, encode, network.make_update(settings, env, optimiser))
+    double_q_update = make_double_q_update(settings, env, encode, per_cell.make_update(settings, env, optimiser))
 
     def init(key: PRNGKeyArray) -> ReplayState:
         stack = stacks.build_stack(settings, env, key)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.parallel_q import ParallelState, make_passes, make_targets
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import SegmentSettings
@@ -44,7 +44,7 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
     schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
     encode = network.make_encoder(settings, env)
     optimiser = network.make_optimiser(settings, schedule)
-    passes = make_passes(settings, encode, network.make_update(settings, env, optimiser))
+    passes = make_passes(settings, encode, per_cell.make_update(settings, env, optimiser))
     targets_of = make_targets(settings, env)
     q_function = network.value_function(settings, env)
     num_cells = network.num_predicting_cells(settings)

@@ -1,5 +1,8 @@
 """The cells of Artificial Dopamine and ARQ: as released (`AttentionCell`), and as in AD's equations (`DotCell`)."""
 
+import abc
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -40,7 +43,71 @@ def outputs_of(z2: Float[Array, "rank outputs"], actions: Int[Array, " chosen"],
     return jnp.einsum("kas,na->kns", blocks, jax.nn.one_hot(actions, blocks.shape[1])).reshape(z2.shape[0], -1)
 
 
-class AttentionCell(eqx.Module):
+class _AttentiveCell(eqx.Module):
+    """What the cells here share: the outputs y are read from h by weights that are made from x."""
+
+    readout: eqx.AbstractVar[Readout]
+    actions: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
+        """Return h."""
+
+    @abc.abstractmethod
+    def attention(
+        self, x: Float[Array, " inputs"], candidates: Candidates = None
+    ) -> Float[Array, "*candidates outputs hidden"]:
+        """Return the weights by which the outputs are read from h."""
+
+    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
+        """Return h and the values, of the candidates if the cell is conditioned on the action."""
+        h = self.hidden(x)
+        if self.actions == 0:
+            return CellOutput(hidden=h, value=jnp.zeros(0))
+        return CellOutput(hidden=h, value=self._values(self.attention(x, candidates) @ h))
+
+    def _values(self, y: Float[Array, "*candidates outputs"]) -> Float[Array, "..."]:
+        return self.readout(y.reshape(-1, self.readout.size))
+
+
+class _FactoredCell(_AttentiveCell):
+    """A cell whose weights are tanh(W), W = z2ᵀ z1 with z1 (rank × hidden) and z2 (rank × outputs)."""
+
+    activity: eqx.AbstractVar[Activity]
+    W_z2: eqx.AbstractVar[Float[Array, "inputs_and_features rank*outputs"]]
+    rank: eqx.AbstractVar[int]
+    standardise: eqx.AbstractVar[bool]
+
+    @abc.abstractmethod
+    def keys(
+        self, x: Float[Array, " inputs"], candidates: Candidates = None
+    ) -> Float[Array, "*candidates rank hidden"]:
+        """Return z1."""
+
+    def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
+        return self.activity(x)
+
+    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
+        """Return h and the values of some actions by their numbers; for a cell that is not conditioned on them."""
+        z2 = outputs_of(self._split(x @ self.W_z2), actions, self.readout.size)
+        h = self.hidden(x)
+        return CellOutput(hidden=h, value=self._values(attention_weights(self.keys(x), z2, self.standardise) @ h))
+
+    def attention(
+        self, x: Float[Array, " inputs"], candidates: Candidates = None
+    ) -> Float[Array, "*candidates outputs hidden"]:
+        """Return tanh(W), the weights by which the outputs are read from h."""
+        z1, z2 = self.keys(x, candidates), self._split(dense_of(x, self.W_z2, candidates))
+        weights = partial(attention_weights, standardise=self.standardise)
+        if candidates is None:
+            return weights(z1, z2)
+        return jax.vmap(weights, in_axes=(0 if z1.ndim == 3 else None, 0))(z1, z2)
+
+    def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
+        return z.reshape(*z.shape[:-1], self.rank, -1)
+
+
+class AttentionCell(_FactoredCell):
     """The released cell: the weights that read the output from h are themselves computed from x.
 
     h = LayerNorm(ReLU(W_h x + b)); W = z2ᵀ z1 with z1 (rank × hidden) and z2 (rank × outputs) linear in x; each row of
@@ -101,40 +168,14 @@ class AttentionCell(eqx.Module):
         self.W_z2 = dense(z2_key, seen, rank * outputs)
         self.actions, self.rank, self.standardise = actions, rank, standardise
 
-    def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
-        """Return h."""
-        return self.activity(x)
-
-    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
-        """Return h and the values, of the candidates if the cell is conditioned on the action."""
-        h = self.activity(x)
-        if self.actions == 0:
-            return CellOutput(hidden=h, value=jnp.zeros(0))
-        y = self.attention(x, candidates) @ h
-        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
-
-    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
-        """Return h and the values of some actions by their numbers; for a cell that is not conditioned on them."""
-        h = self.activity(x)
-        z1, z2 = self._split(x @ self.W_z1), outputs_of(self._split(x @ self.W_z2), actions, self.readout.size)
-        y = attention_weights(z1, z2, self.standardise) @ h
-        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
-
-    def attention(
+    def keys(
         self, x: Float[Array, " inputs"], candidates: Candidates = None
-    ) -> Float[Array, "*candidates outputs hidden"]:
-        """Return tanh(W), the weights by which the outputs are read from h."""
-        z1 = self._split(dense_of(x, self.W_z1, candidates))
-        z2 = self._split(dense_of(x, self.W_z2, candidates))
-        if candidates is None:
-            return attention_weights(z1, z2, self.standardise)
-        return jax.vmap(lambda z1, z2: attention_weights(z1, z2, self.standardise))(z1, z2)
-
-    def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
-        return z.reshape(*z.shape[:-1], self.rank, -1)
+    ) -> Float[Array, "*candidates rank hidden"]:
+        """Return z1, linear in x and the candidate."""
+        return self._split(dense_of(x, self.W_z1, candidates))
 
 
-class ConstantKeyCell(eqx.Module):
+class ConstantKeyCell(_FactoredCell):
     """The released cell with one thing less: z1, the keys of the hidden units, is learned and does not depend on x.
 
     h = LayerNorm(ReLU(W_h x + b)); W = z2ᵀ z1 with z2 (rank × outputs) linear in x and z1 (rank × hidden) a parameter;
@@ -149,6 +190,7 @@ class ConstantKeyCell(eqx.Module):
     W_z2: Float[Array, "inputs_and_features rank*outputs"]
     readout: Readout
     actions: int = eqx.field(static=True)
+    rank: int = eqx.field(static=True)
     standardise: bool = eqx.field(static=True)
 
     def __init__(
@@ -172,41 +214,14 @@ class ConstantKeyCell(eqx.Module):
         outputs = self.readout.size * (actions if action_features is None else min(actions, 1))
         self.z1 = jax.random.normal(z1_key, (rank, hidden if outputs else 0))
         self.W_z2 = dense(z2_key, inputs + (action_features or 0), rank * outputs)
-        self.actions, self.standardise = actions, standardise
+        self.actions, self.rank, self.standardise = actions, rank, standardise
 
-    def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
-        """Return h."""
-        return self.activity(x)
-
-    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
-        """Return h and the values, of the candidates if the cell is conditioned on the action."""
-        h = self.activity(x)
-        if self.actions == 0:
-            return CellOutput(hidden=h, value=jnp.zeros(0))
-        y = self.attention(x, candidates) @ h
-        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
-
-    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
-        """Return h and the values of some actions by their numbers; for a cell that is not conditioned on them."""
-        h = self.activity(x)
-        z2 = outputs_of(self._split(x @ self.W_z2), actions, self.readout.size)
-        y = attention_weights(self.z1, z2, self.standardise) @ h
-        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
-
-    def attention(
-        self, x: Float[Array, " inputs"], candidates: Candidates = None
-    ) -> Float[Array, "*candidates outputs hidden"]:
-        """Return tanh(W), the weights by which the outputs are read from h."""
-        z2 = self._split(dense_of(x, self.W_z2, candidates))
-        if candidates is None:
-            return attention_weights(self.z1, z2, self.standardise)
-        return jax.vmap(lambda z2: attention_weights(self.z1, z2, self.standardise))(z2)
-
-    def _split(self, z: Float[Array, "*candidates width"]) -> Float[Array, "*candidates rank _"]:
-        return z.reshape(*z.shape[:-1], self.z1.shape[0], -1)
+    def keys(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> Float[Array, "rank hidden"]:
+        """Return z1, the same for all x and candidates."""
+        return self.z1
 
 
-class DotCell(eqx.Module):
+class DotCell(_AttentiveCell):
     """The cell of AD's equations: h = ReLU(W_in x); y = tanh(W_att x) h, for every output a full weight vector.
 
     No bias, no layer norm, no standardisation; the readout makes values of y.
@@ -240,14 +255,6 @@ class DotCell(eqx.Module):
     def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
         """Return h."""
         return jax.nn.relu(x @ self.W_in)
-
-    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
-        """Return h and the values, of the candidates if the cell is conditioned on the action."""
-        h = self.hidden(x)
-        if self.actions == 0:
-            return CellOutput(hidden=h, value=jnp.zeros(0))
-        y = self.attention(x, candidates) @ h
-        return CellOutput(hidden=h, value=self.readout(y.reshape(-1, self.readout.size)))
 
     def attention(
         self, x: Float[Array, " inputs"], candidates: Candidates = None

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from accumbens.agents import network
+from accumbens.agents import network, per_cell
 from accumbens.agents.protocol import EnvironmentFacts
 from accumbens.agents.settings import AgentSettings, ParallelSettings
 from accumbens.cells import Stack
@@ -40,7 +40,7 @@ PARAMETERS = ("all", "activity")
 
 
 class Transitions(NamedTuple):
-    """What gradients are taken of; see `agents.network.make_losses`."""
+    """What gradients are taken of; see `agents.per_cell.make_losses`."""
 
     observation: Float[Array, "rows observation"]
     carry: tuple[Float[Array, "rows _hidden"], ...]
@@ -143,7 +143,7 @@ def make_gradients(settings: AgentSettings, env: EnvironmentFacts) -> Callable[[
         env: the static facts of its environment.
     """
     local, backprop = (
-        network.make_losses(dataclasses.replace(settings, credit=credit), env) for credit in ("local", "backprop")
+        per_cell.make_losses(dataclasses.replace(settings, credit=credit), env) for credit in ("local", "backprop")
     )
 
     def of_chunk(stack: Stack, rows: Transitions) -> Gradients:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from accumbens.agents import network, stacks
+from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings
 from accumbens.tracing.compile import quick_jit
@@ -52,7 +52,7 @@ def loss_jacobian(settings: AgentSettings, env: EnvironmentFacts, batch: int = 4
         batch: number of transitions.
     """
     rng = np.random.default_rng(0)
-    losses = network.make_losses(settings, env)
+    losses = per_cell.make_losses(settings, env)
     stack = jax.eval_shape(lambda key: stacks.build_stack(settings, env, key), jax.random.key(0))
     stack = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.5, size=leaf.shape), leaf.dtype), stack)
     factored = () if env.action_dimensions is None else (env.action_dimensions,)
