@@ -16,7 +16,8 @@ from accumbens.training.config import resolve_config
 ASSETS = Path(__file__).parents[1] / "assets"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dmc/walker-walk"}
-_COMMITTED = ("ad-classic", "family", "control")  # whose summaries have the columns below
+# Whose summaries have the columns below.
+_COMMITTED = ("ad-classic", "family", "control", "constant-keys", "constant-keys-equal-time", "depth")
 
 
 def presets() -> str:

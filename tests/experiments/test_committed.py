@@ -11,6 +11,8 @@ from accumbens.training.plan import make_plan
 
 NAMES = sorted(committed())
 CASES = [(name, budget) for name in NAMES for budget in read(committed()[name])["budgets"]]
+OURS = ("constant-keys-equal-time", "depth")
+"""What no paper has done: there is no number to stand beside."""
 DATA = {
     "mnist": TaskFacts("classification", 784, 10, (1, 28, 28)),
     "digits": TaskFacts("classification", 64, 10, (1, 8, 8)),
@@ -33,7 +35,7 @@ def test_every_budget_resolves(name, budget):
         pytest.importorskip("dm_control")
     experiment = load(name, budget)
     assert len({run.label for run in experiment.runs}) == len(experiment.runs)
-    if experiment.kind is AGENTS:
+    if experiment.kind is AGENTS and name not in OURS:
         assert {run.row for run in experiment.runs} & set(experiment.beside.rows), (
             "nothing stands beside a published number"
         )

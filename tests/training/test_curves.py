@@ -41,6 +41,21 @@ def test_a_run_that_has_just_begun_has_an_empty_picture(draw):
     assert not has_colour(picture, LOW)
 
 
+def test_of_many_cells_as_many_prefixes_are_drawn_as_the_legend_has_room_for(draw, monkeypatch):
+    legends = []
+
+    def save(figure, *pictures, dpi):
+        legends.append([text.get_text() for text in figure.axes[0].get_legend().get_texts()])
+        figure.draw_without_rendering()  # would warn if the legend left no room for the curves
+        figure.savefig(pictures[0])
+
+    monkeypatch.setattr("accumbens.training.curves.save_figure", save)
+    draw(evaluations=EVALUATIONS + "".join(f"{step},0,{cells},1.0\n" for step in (1, 2) for cells in range(1, 101)))
+    (shown,) = legends
+    assert len(shown) == 8
+    assert (shown[0], shown[-1]) == ("greedy, cell 1", "greedy, full network")
+
+
 def test_training_is_drawn_where_an_episode_has_ended(draw):
     empty = draw()
     without = draw(METRICS + "64,0,nan\n128,0,nan\n")

@@ -14,10 +14,13 @@ from accumbens.runs.tables import read_table
 
 _TRAINING = "0.45"
 _PALEST = 0.3  # of the run's colour in that of the first cell
+_MOST_PREFIXES = 8  # that a legend has room for
 
 
 def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str, look: Look) -> None:
-    """Draw training return per seed, and the greedy evaluation of every prefix of cells, over environment steps.
+    """Draw training return per seed, and the greedy evaluation of prefixes of cells, over environment steps.
+
+    Of many cells, eight prefixes are drawn, the whole network among them.
 
     Args:
         metrics: the run's `metrics.csv`.
@@ -38,6 +41,8 @@ def draw_curve(metrics: Path, evaluations: Path, picture: Path, title: str, look
         )
     evaluated = read_table(evaluations)
     prefixes = sorted({int(row["cells"]) for row in evaluated})
+    if len(prefixes) > _MOST_PREFIXES:
+        prefixes = [prefixes[i] for i in np.linspace(0, len(prefixes) - 1, _MOST_PREFIXES).round().astype(int)]
     for cells, share in zip(prefixes, np.linspace(1, _PALEST, len(prefixes))[::-1], strict=True):
         rows = [row for row in evaluated if int(row["cells"]) == cells]
         steps = sorted({int(row["step"]) for row in rows})
