@@ -8,6 +8,7 @@ Reference: Osband et al. (2020), "Behaviour suite for reinforcement learning", `
 one flag here; CartPole without velocities as in Morad et al. (2023), "POPGym", there `PositionOnlyCartPole`.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -93,5 +94,7 @@ def position_only_cartpole() -> Environment:
     )
 
 
-MEMORY = {f"memory/chain-{length}": partial(memory_chain, length) for length in LENGTHS}
+MEMORY: dict[str, Callable[[], Environment]] = {
+    f"memory/chain-{length}": partial(memory_chain, length) for length in LENGTHS
+}
 MEMORY["memory/cartpole"] = position_only_cartpole
