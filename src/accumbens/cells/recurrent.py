@@ -1,0 +1,151 @@
+"""Recurrent units whose gradient through time needs no way back: each unit's own past is all that it remembers.
+
+A unit is a complex number that turns and shrinks, and takes in what the cell sees:
+
+    s_t = λ s_{t-1} + γ W x_t,    λ = exp(-exp ν + i exp θ),    γ = √(1 - |λ|²).
+
+No unit reads another, so the derivative of s_t with respect to a unit's own ν, θ and column of W follows from that of
+s_{t-1} alone: ∂s_t = λ ∂s_{t-1} + what the step itself adds. These derivatives, the *traces*, are as many as the
+parameters (twice: of both parts of s), whatever the time that has passed. Real-time recurrent learning, which needs
+n² times as many for n units that read each other, is exact here: `tell` hands the traces to ordinary differentiation.
+
+Everything is kept in real numbers, real parts first: a state is [Re s, Im s].
+
+Reference: Orvieto et al. (2023), "Resurrecting recurrent neural networks for long sequences" (the unit, λ and γ, which
+is a function of λ here and in the following); Elelimy et al. (2024), "Real-time recurrent learning using trace units in
+reinforcement learning", arXiv 2409.01449 (its traces); Zucchet et al. (2023), "Online learning of long-range
+dependencies", for the same in depth.
+"""
+
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from accumbens.cells.protocol import dense
+
+RADII = (0.9, 0.999)
+"""Between which |λ| is drawn: a half-life of 7 to 700 steps."""
+
+PHASE = math.pi / 10
+"""Up to which the angle of λ is drawn: at least 20 steps for a turn."""
+
+
+class Traces(NamedTuple):
+    """Derivatives of a state [Re s, Im s] with respect to the parameters behind it; axis 0 is the part.
+
+    Attributes:
+        nu, theta: with respect to each unit's own ν and θ.
+        weights: with respect to Re W; the derivative with respect to Im W is i times this.
+    """
+
+    nu: Float[Array, "2 units"]
+    theta: Float[Array, "2 units"]
+    weights: Float[Array, "2 inputs units"]
+
+
+class RecurrentUnits(eqx.Module):
+    """s_t = λ s_{t-1} + γ W x_t, elementwise in s; see the module."""
+
+    nu: Float[Array, " units"]
+    theta: Float[Array, " units"]
+    W: Float[Array, "inputs 2*units"]
+
+    def __init__(self, inputs: int, units: int, *, key: PRNGKeyArray):
+        """Draw λ evenly from a ring of the complex plane, and W as everywhere, Re W beside Im W."""
+        radius_key, phase_key, weights_key = jax.random.split(key, 3)
+        low, high = RADII
+        square = jax.random.uniform(radius_key, (units,), minval=low**2, maxval=high**2)
+        self.nu = jnp.log(-0.5 * jnp.log(square))
+        # Not zero, of which there is no logarithm.
+        self.theta = jnp.log(PHASE * (1.0 - jax.random.uniform(phase_key, (units,))))
+        self.W = dense(weights_key, inputs, 2 * units)
+
+    @property
+    def size(self) -> int:
+        """Length of a state."""
+        return self.W.shape[1]
+
+    def __call__(self, state: Float[Array, " size"], x: Float[Array, " inputs"]) -> Float[Array, " size"]:
+        """Return the state one step later."""
+        s, drive = _parts(state), _parts(x @ self.W)
+        return (_times(self._lambda(), s) + self._gamma() * drive).reshape(-1)
+
+    def no_traces(self) -> Traces:
+        """Return the traces at an episode's start, where the state is zero whatever the parameters."""
+        inputs, units = self.W.shape[0], self.nu.size
+        return Traces(jnp.zeros((2, units)), jnp.zeros((2, units)), jnp.zeros((2, inputs, units)))
+
+    def traces_after(self, traces: Traces, state: Float[Array, " size"], x: Float[Array, " inputs"]) -> Traces:
+        """Return the traces one step later.
+
+        Args:
+            traces: of `state`.
+            state: before the step.
+            x: what the step takes in; taken as constant.
+        """
+        factor, gamma, rate = self._lambda(), self._gamma(), jnp.exp(self.nu)
+        turned, drive = _times(factor, _parts(state)), _parts(x @ self.W)
+        # ∂λ/∂ν = -exp(ν) λ, ∂γ/∂ν = exp(ν) |λ|² / γ, ∂λ/∂θ = i exp(θ) λ.
+        nu = rate * (jnp.exp(-2.0 * rate) / gamma * drive - turned)
+        theta = jnp.exp(self.theta) * _times_i(turned)
+        weights = _times(factor[:, None], traces.weights)
+        return Traces(
+            nu=_times(factor, traces.nu) + nu,
+            theta=_times(factor, traces.theta) + theta,
+            weights=weights.at[0].add(gamma * x[:, None]),
+        )
+
+    def tell(self, state: Float[Array, " size"], traces: Traces) -> Float[Array, " size"]:
+        """Return the state, unchanged, which now has the derivative that its traces say with respect to the parameters.
+
+        So the ordinary gradient of what is computed from it is that of real-time recurrent learning; the state itself
+        and the traces are constants: nothing goes back in time.
+        """
+        return _tell(self, state, traces)
+
+    def _lambda(self) -> Float[Array, "2 units"]:
+        radius, phase = jnp.exp(-jnp.exp(self.nu)), jnp.exp(self.theta)
+        return jnp.stack([radius * jnp.cos(phase), radius * jnp.sin(phase)])
+
+    def _gamma(self) -> Float[Array, " units"]:
+        return jnp.sqrt(-jnp.expm1(-2.0 * jnp.exp(self.nu)))
+
+
+def _parts(state: Float[Array, " size"]) -> Float[Array, "2 units"]:
+    return state.reshape(2, -1)
+
+
+def _times(a: Float[Array, "2 *ones units"], b: Float[Array, "2 *any units"]) -> Float[Array, "2 *any units"]:
+    """The product of complex numbers; the first may have axes of length 1."""
+    return jnp.stack([a[0] * b[0] - a[1] * b[1], a[1] * b[0] + a[0] * b[1]])
+
+
+def _times_i(a: Float[Array, "2 *any units"]) -> Float[Array, "2 *any units"]:
+    return jnp.stack([-a[1], a[0]])
+
+
+@jax.custom_vjp
+def _tell(units: RecurrentUnits, state: Float[Array, " size"], traces: Traces) -> Float[Array, " size"]:
+    del units, traces
+    return state
+
+
+def _tell_back(kept: tuple[RecurrentUnits, Traces], derivative: Float[Array, " size"]):
+    (units, traces), (real, imaginary) = kept, _parts(derivative)
+    weights = real * traces.weights[0] + imaginary * traces.weights[1]
+    weights_i = imaginary * traces.weights[0] - real * traces.weights[1]
+    nu = real * traces.nu[0] + imaginary * traces.nu[1]
+    theta = real * traces.theta[0] + imaginary * traces.theta[1]
+    gradient = nu, theta, jnp.concatenate([weights, weights_i], axis=1)
+    return (
+        eqx.tree_at(lambda u: (u.nu, u.theta, u.W), units, gradient),
+        jnp.zeros_like(derivative),
+        jax.tree.map(jnp.zeros_like, traces),
+    )
+
+
+_tell.defvjp(lambda units, state, traces: (state, (units, traces)), _tell_back)
