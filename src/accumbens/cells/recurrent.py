@@ -1,4 +1,4 @@
-"""Recurrent units whose gradient through time needs no way back: each unit's own past is all that it remembers.
+"""Recurrent units whose gradient through time needs no way back: each remembers nothing but its own past.
 
 A unit is a complex number that turns and shrinks, and takes in what the cell sees:
 
@@ -23,9 +23,9 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from accumbens.cells.protocol import dense
+from accumbens.cells.protocol import Candidates, Cell, CellOutput, dense, output_of
 
 RADII = (0.9, 0.999)
 """Between which |λ| is drawn: a half-life of 7 to 700 steps."""
@@ -113,6 +113,65 @@ class RecurrentUnits(eqx.Module):
 
     def _gamma(self) -> Float[Array, " units"]:
         return jnp.sqrt(-jnp.expm1(-2.0 * jnp.exp(self.nu)))
+
+
+class RecurrentCell(eqx.Module):
+    """A cell behind recurrent units: what it sees is the rest of its inputs, and the new state of its units.
+
+    s = units(s one step ago, rest); h, values = inner([rest, s]). The activity that travels is [s, h], so the state
+    needs no memory but the carry, and comes back by the recurrent connection, of which nothing else is read. So the
+    past of a cell reaches it through its units alone.
+    """
+
+    units: RecurrentUnits
+    inner: Cell
+    own: int = eqx.field(static=True)
+    num_hidden: int = eqx.field(static=True)
+
+    def __init__(self, units: RecurrentUnits, inner: Cell, own: int, num_hidden: int):
+        """Put a cell behind units.
+
+        Args:
+            units: take in all inputs of the cell but its own activity.
+            inner: sees what the units take in, and their state behind it.
+            own: where the cell's own activity, one step ago and with gain 1, begins in its inputs.
+            num_hidden: length of the activity: of the state and of the inner cell's.
+        """
+        self.units, self.inner, self.own, self.num_hidden = units, inner, own, num_hidden
+
+    def _seen(self, x: Float[Array, " inputs"]) -> tuple[Float[Array, " state"], Float[Array, " rest"]]:
+        rest = jnp.concatenate([x[: self.own], x[self.own + self.num_hidden :]])
+        return x[self.own : self.own + self.units.size], rest
+
+    def hidden(self, x: Float[Array, " inputs"]) -> Float[Array, " hidden"]:
+        """Return [s, h]."""
+        state, rest = self._seen(x)
+        state = self.units(state, rest)
+        return jnp.concatenate([state, self.inner.hidden(jnp.concatenate([rest, state]))])
+
+    def __call__(self, x: Float[Array, " inputs"], candidates: Candidates = None) -> CellOutput:
+        """Return [s, h] and the values that the inner cell reads."""
+        state, rest = self._seen(x)
+        state = self.units(state, rest)
+        output = output_of(self.inner, jnp.concatenate([rest, state]), candidates)
+        return CellOutput(hidden=jnp.concatenate([state, output.hidden]), value=output.value)
+
+    def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
+        """Return [s, h] and the values of some actions by their numbers."""
+        return self(x, actions)
+
+    def no_traces(self) -> Traces:
+        """Return the traces at an episode's start."""
+        return self.units.no_traces()
+
+    def traces_after(self, traces: Traces, x: Float[Array, " inputs"]) -> Traces:
+        """Return the traces of the activity that `hidden` returns, from those of the cell's own activity in x."""
+        return self.units.traces_after(traces, *self._seen(x))
+
+    def tell(self, activity: Float[Array, " hidden"], traces: Traces) -> Float[Array, " hidden"]:
+        """Return the cell's own activity one step ago, its state with the derivatives of its traces."""
+        size = self.units.size
+        return jnp.concatenate([self.units.tell(activity[:size], traces), activity[size:]])
 
 
 def _parts(state: Float[Array, " size"]) -> Float[Array, "2 units"]:
