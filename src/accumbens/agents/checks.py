@@ -81,7 +81,8 @@ def _require_fitting(settings: AgentSettings) -> None:
 def _require_through_time(settings: SequenceSettings) -> None:
     """Refuse settings by which no gradient could go through time as they say."""
     each = partial(_require_each, settings)
-    each(["bptt_steps"], ">= 1, or none", lambda value: value is None or value >= 1)
+    allowed = ">= 2, or none; a single step is time_credit=none"
+    each(["bptt_steps"], allowed, lambda value: value is None or value >= 2)
     allowed = f"a divisor of num_envs = {settings.num_envs}"
     each(["num_minibatches"], allowed, lambda value: settings.num_envs % value == 0)
     allowed = "none with time_credit=" + settings.time_credit

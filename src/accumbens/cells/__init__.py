@@ -4,7 +4,7 @@ from accumbens.cells.attention import AttentionCell, ConstantKeyCell, DotCell
 from accumbens.cells.mlp import MLPCell
 from accumbens.cells.protocol import Activity, Candidates, Cell, CellOutput, Convolution, dense
 from accumbens.cells.readout import Goodness, GoodnessReadout, QuantileReadout, Readout, ScalarReadout, goodness_of
-from accumbens.cells.recurrent import RecurrentCell, RecurrentUnits, Traces
+from accumbens.cells.recurrent import RecurrentCell, RecurrentUnits, TracedCell, Traces
 from accumbens.cells.stack import Carry, Credit, Past, Stack
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "RecurrentUnits",
     "ScalarReadout",
     "Stack",
+    "TracedCell",
     "Traces",
     "dense",
     "goodness_of",

@@ -18,7 +18,7 @@ dependencies", for the same in depth.
 """
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -113,6 +113,23 @@ class RecurrentUnits(eqx.Module):
 
     def _gamma(self) -> Float[Array, " units"]:
         return jnp.sqrt(-jnp.expm1(-2.0 * jnp.exp(self.nu)))
+
+
+@runtime_checkable
+class TracedCell(Cell, Protocol):
+    """A cell whose own past reaches its gradient by traces; what else it sees is constant to them."""
+
+    def no_traces(self) -> Traces:
+        """Return the traces at an episode's start."""
+        ...
+
+    def traces_after(self, traces: Traces, x: Float[Array, " inputs"]) -> Traces:
+        """Return the traces of the activity that `hidden` returns, from those of the cell's own activity in x."""
+        ...
+
+    def tell(self, activity: Float[Array, " hidden"], traces: Traces) -> Float[Array, " hidden"]:
+        """Return the cell's own activity one step ago, unchanged, with the derivatives that its traces say."""
+        ...
 
 
 class RecurrentCell(eqx.Module):

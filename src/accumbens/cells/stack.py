@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.cells.protocol import Candidates, Cell, output_of
-from accumbens.cells.recurrent import RecurrentCell, Traces
+from accumbens.cells.recurrent import TracedCell, Traces
 
 Credit = Literal["local", "backprop"]
 Past = Literal["none", "own", "all"]
@@ -164,14 +164,14 @@ class Stack(eqx.Module):
         return kept, tuple(activities)
 
     def no_traces(self) -> tuple[Traces, ...]:
-        """Return the traces of all cells at an episode's start; for a stack of cells with recurrent units."""
-        return tuple(cell.no_traces() for cell in self._with_units())
+        """Return the traces of all cells at an episode's start; of a stack of cells that have any."""
+        return tuple(cell.no_traces() for cell in self._traced())
 
     def traces_after(
         self, traces: tuple[Traces, ...], observation: Float[Array, " observation"], carry: Carry
     ) -> tuple[Traces, ...]:
         """Return the traces of the new carry from those of the old, all else that a cell sees taken as constant."""
-        parts = zip(self._with_units(), traces, self.inputs(observation, carry), strict=True)
+        parts = zip(self._traced(), traces, self.inputs(observation, carry), strict=True)
         return tuple(cell.traces_after(trace, x) for cell, trace, x in parts)
 
     def tell(self, carry: Carry, traces: tuple[Traces, ...]) -> Carry:
@@ -179,11 +179,11 @@ class Stack(eqx.Module):
 
         `walk` with `past="own"` on it has the gradient of backpropagation through all of the episode until now.
         """
-        parts = zip(self._with_units(), carry, traces, strict=True)
+        parts = zip(self._traced(), carry, traces, strict=True)
         return tuple(cell.tell(hidden, trace) for cell, hidden, trace in parts)
 
-    def _with_units(self) -> tuple[RecurrentCell, ...]:
-        return cast(tuple[RecurrentCell, ...], self.cells)
+    def _traced(self) -> tuple[TracedCell, ...]:
+        return cast(tuple[TracedCell, ...], self.cells)
 
     def advance(self, observation: Float[Array, " observation"], carry: Carry) -> Carry:
         """Return the new carry without computing values, as a replayed context needs."""

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
-from accumbens.cells import Candidates, Cell, CellOutput, RecurrentCell, Traces
+from accumbens.cells import Candidates, Cell, CellOutput, TracedCell, Traces
 from accumbens.cells.protocol import output_of
 
 PREFIX = "audit"
@@ -112,21 +112,21 @@ class TappedCell(eqx.Module):
         return self._outputs(x, actions)
 
     def no_traces(self) -> Traces:
-        """Return the traces at an episode's start, of a cell with recurrent units."""
-        return self._recurrent(self.cell).no_traces()
+        """Return the traces at an episode's start, of a cell that has any."""
+        return self._traced(self.cell).no_traces()
 
     def traces_after(self, traces: Traces, x: Float[Array, " inputs"]) -> Traces:
         """Return the traces one step later."""
         cell, x = self._inside(x)
-        return self._recurrent(cell).traces_after(traces, x)
+        return self._traced(cell).traces_after(traces, x)
 
     def tell(self, activity: Float[Array, " hidden"], traces: Traces) -> Float[Array, " hidden"]:
         """Return the activity with the derivatives of its traces, which are some of the cell's gradient."""
         cell, activity = self._inside(activity)
-        return self._recurrent(cell).tell(activity, traces)
+        return self._traced(cell).tell(activity, traces)
 
-    def _recurrent(self, cell: Cell) -> RecurrentCell:
-        return cast(RecurrentCell, cell)
+    def _traced(self, cell: Cell) -> TracedCell:
+        return cast(TracedCell, cell)
 
     def _outputs(self, x: Float[Array, " inputs"], candidates: Candidates) -> CellOutput:
         cell, x = self._inside(x)
