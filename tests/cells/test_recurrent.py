@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.cells.recurrent import PHASE, RADII, RecurrentUnits
+from accumbens.cells import AttentionCell
+from accumbens.cells.protocol import output_of
+from accumbens.cells.recurrent import PHASE, RADII, RecurrentCell, RecurrentUnits
 
 INPUTS, UNITS, TIME = 3, 4, 40
 ENDS = np.isin(np.arange(TIME), [0, 6, 7, 25])
@@ -111,6 +113,35 @@ def test_telling_changes_no_number_and_goes_nowhere_else(units, data):
     np.testing.assert_array_equal(units.tell(state, traces), state)
     back = jax.grad(lambda state, traces: units.tell(state, traces).sum(), argnums=(0, 1))(state, traces)
     assert not any(leaf.any() for leaf in jax.tree.leaves(back))
+
+
+@pytest.fixture(scope="module")
+def cell():
+    """A cell of 2 recurrent units that sees 3 numbers, its own activity of 9 and 2 more numbers."""
+    keys = jax.random.split(jax.random.key(0))
+    inner = AttentionCell(9, 5, 3, key=keys[0], rank=2)
+    return RecurrentCell(RecurrentUnits(5, 2, key=keys[1]), inner, own=3, num_hidden=9)
+
+
+def test_a_cell_sees_the_rest_and_the_new_state_of_its_units(cell):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=14), jnp.float32)
+    rest, state = jnp.concatenate([x[:3], x[12:]]), x[3:7]
+    state = cell.units(state, rest)
+    inner = cell.inner(jnp.concatenate([rest, state]))
+    hidden, values = cell(x)
+    np.testing.assert_array_equal(hidden, jnp.concatenate([state, inner.hidden]))
+    np.testing.assert_array_equal(values, inner.value)
+    np.testing.assert_array_equal(cell.hidden(x), hidden)
+    chosen = output_of(cell, x, jnp.array([2, 0]))
+    np.testing.assert_allclose(chosen.value, values[jnp.array([2, 0])], rtol=1e-5)
+
+
+def test_of_its_own_past_a_cell_reads_the_state_alone(cell):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=14), jnp.float32)
+    other = x.at[7:12].add(1.0)
+    np.testing.assert_array_equal(cell(x).value, cell(other).value)
+    np.testing.assert_array_equal(cell(x).hidden, cell(other).hidden)
+    assert np.abs(cell(x).value - cell(x.at[6].add(1.0)).value).max() > 0
 
 
 def test_where_units_begin():
