@@ -18,7 +18,7 @@ from accumbens.cells import AttentionCell, CellOutput, Stack
 from accumbens.cells.protocol import output_of
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
-from accumbens.training.audit import audit_agent, audit_config, small, to_document
+from accumbens.training.audit import audit_agent, audit_config, show, small, to_document
 from accumbens.training.audit.taps import Disturbance, tap
 from accumbens.training.config import resolve_config
 
@@ -131,6 +131,22 @@ def test_the_full_twin_goes_back_through_all_cells():
     assert audit.dependencies.gradients.sum() > 6, "by way of time, an error also reaches cells above"
     np.testing.assert_array_equal(audit.dependencies.time, np.eye(3) + np.eye(3, k=1))
     assert audit.holds
+
+
+@pytest.mark.parametrize(
+    ("form", "crossing", "traces"),
+    [
+        ("none", "none, proven: neither in acting nor in learning", None),
+        ("traces", "none, proven: neither in acting nor in learning", "the past reaches gradients by traces, made"),
+        ("bptt", "crosses, as is said of it", None),
+    ],
+)
+def test_how_time_is_shown(form, crossing, traces):
+    shown = show.audit(in_time(form), measured=False).facts
+    assert shown["gradient through time"] == crossing
+    assert shown["replay"].startswith("none")
+    assert (shown.get("traces") or "").startswith(traces or "")
+    assert ("traces" in shown) == (traces is not None)
 
 
 def test_traces_measured():
