@@ -33,7 +33,8 @@ def test_every_budget_resolves(name, budget):
         pytest.importorskip("dm_control")
     experiment = load(name, budget)
     assert len({run.label for run in experiment.runs}) == len(experiment.runs)
-    if experiment.kind is AGENTS:
+    # A task of ours has no published numbers.
+    if experiment.kind is AGENTS and name != "memory-chain":
         assert {run.row for run in experiment.runs} & set(experiment.beside.rows), (
             "nothing stands beside a published number"
         )
