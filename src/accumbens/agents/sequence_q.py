@@ -18,7 +18,8 @@ goes back through all cells and steps; `traces` goes through all cells of a step
 past: exact for a single cell, and without what reached a cell's past through other cells' parameters for several.
 
 Traces are of the parameters that computed them. Within a block these are the present ones; what they brought along
-from earlier blocks of the episode is of the parameters of then, as in all real-time recurrent learning.
+from earlier blocks of the episode is of the parameters of then, as in all real-time recurrent learning. With `overlap`,
+whose carries are made by parameters one block old, they are those of the newer parameters at the older carries.
 
 Reference: Gallici et al. (2025), section 4.2, PQN with a recurrent network, for minibatches of sequences; Elelimy et
 al. (2024) and `cells.recurrent` for traces.
