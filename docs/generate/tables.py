@@ -30,6 +30,7 @@ def _learner(name: str) -> str:
     return {
         "ParallelSettings": "parallel Q(λ)",
         "SegmentSettings": "segments Q(λ)",
+        "SequenceSettings": "sequences Q(λ)",
         "ReplaySettings": "replay",
         "SACSettings": "SBX",
     }[name]

@@ -88,11 +88,12 @@ def test_a_saved_state_goes_on_without_compiling_again(play, start):
     assert len(traces) == 1
 
 
-def test_keys_decide_all(play, start):
+def test_keys_decide_all(env, play):
     run, _ = play
 
     def observations(seed):
-        state, seen = start[0], []
+        state, first = jax.vmap(env.reset)(jax.random.split(jax.random.key(seed), NUM_ENVS))
+        seen = [np.asarray(first)]
         for key in jax.random.split(jax.random.key(seed), 20):
             state, outcome = run(state, key)
             seen.append(np.asarray(outcome.observation))

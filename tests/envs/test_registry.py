@@ -29,7 +29,7 @@ def test_listing_imports_neither_jax_nor_gymnasium():
 import sys
 import accumbens
 from accumbens.envs import registry
-assert len(registry.device_environments()) == 9
+assert len(registry.device_environments()) == 17
 assert registry.is_on_device("minatar/breakout") and registry.benchmark_of("CartPole-v1") == "classic"
 sys.exit(bool({"jax", "jaxtyping", "numpy", "gymnasium", "gymnax"} & set(sys.modules)))
 """
@@ -39,9 +39,10 @@ sys.exit(bool({"jax", "jaxtyping", "numpy", "gymnasium", "gymnax"} & set(sys.mod
 def test_listed_names_are_those_that_are_implemented():
     from accumbens.envs.conditioning import PROBES
     from accumbens.envs.jax import CLASSIC_CONTROL
+    from accumbens.envs.memory import MEMORY
     from accumbens.envs.minatar import GAMES
 
-    assert set(registry.device_environments()) == {*CLASSIC_CONTROL, *GAMES, *PROBES}
+    assert set(registry.device_environments()) == {*CLASSIC_CONTROL, *GAMES, *PROBES, *MEMORY}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_listed_names_are_those_that_are_implemented():
         ("MinAtar/Breakout-v1", "minatar/breakout", True, "minatar"),
         ("MinAtar/SpaceInvaders-v1", "minatar/space_invaders", True, "minatar"),
         ("probe/conditioning", "probe/conditioning", True, "probe"),
+        ("memory/chain-16", "memory/chain-16", True, "classic"),
         ("LunarLander-v3", "LunarLander-v3", False, "gymnasium"),
         ("CartPole-v0", "CartPole-v0", False, "gymnasium"),
     ],
@@ -68,6 +70,7 @@ def test_names(name, resolved, on_device, benchmark):
         ("CartPol-v1", "CartPole-v1"),
         ("breakout", "minatar/breakout"),
         ("MinAtar/Breakout-v0", "minatar/breakout"),
+        ("memory/chain-17", "memory/chain-16"),
         ("LunarLander", "LunarLander-v3"),
     ],
 )

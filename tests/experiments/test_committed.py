@@ -11,7 +11,7 @@ from accumbens.training.plan import make_plan
 
 NAMES = sorted(committed())
 CASES = [(name, budget) for name in NAMES for budget in read(committed()[name])["budgets"]]
-OURS = ("constant-keys-equal-time", "depth")
+OURS = ("constant-keys-equal-time", "depth", "memory-chain")
 """What no paper has done: there is no number to stand beside."""
 DATA = {
     "mnist": TaskFacts("classification", 784, 10, (1, 28, 28)),

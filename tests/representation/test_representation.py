@@ -125,6 +125,21 @@ def test_firing_is_the_activity_before_the_norm(quick_jit):
         np.testing.assert_allclose(normed, expected, atol=1e-4)
 
 
+def test_firing_of_a_cell_with_recurrent_units_has_their_state_as_it_is(quick_jit):
+    changes = {"rank": "2", "layer_norm": "true"}
+    config = resolve_config("CartPole-v1", "ad_rtu_pqn", net_arch=(9, 8), changes=changes)
+    settings, facts = config.settings, environment_facts("CartPole-v1", "joint")[0]
+    stack = stacks.build_stack(settings, facts, jax.random.key(0))
+    observation = jnp.asarray(RNG.normal(size=(7, 4)), jnp.float32)
+    carry = tuple(jnp.asarray(RNG.normal(size=(7, hidden)), jnp.float32) for hidden in (9, 8))
+    firing = quick_jit(make_firing(settings, facts))(stack, observation, carry)
+    _, hidden = jax.vmap(stack)(network.make_encoder(settings, facts)(observation), carry)
+    for fired, normed in zip(map(np.asarray, firing), hidden, strict=True):
+        np.testing.assert_allclose(fired[:, :4], normed[:, :4], atol=1e-5)
+        assert (fired[:, 4:] >= 0).all()
+        assert (normed[:, 4:] < 0).any()
+
+
 def moment(**arrays):
     time, envs = arrays["reward"].shape
     nothing = np.zeros((time, envs))

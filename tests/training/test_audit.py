@@ -13,12 +13,12 @@ from facts import facts
 from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
 from accumbens.cells import AttentionCell, CellOutput, Stack
 from accumbens.cells.protocol import output_of
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
-from accumbens.training.audit import audit_agent, audit_config, small, to_document
+from accumbens.training.audit import audit_agent, audit_config, show, small, to_document
 from accumbens.training.audit.taps import Disturbance, tap
 from accumbens.training.config import resolve_config
 
@@ -65,6 +65,7 @@ def test_every_preset(algo, credit):
     assert not found.bypasses.any()
     assert found.predicting == found.acting == tuple(predicting)
     assert bool(found.replay) == isinstance(config.settings, ReplaySettings | SegmentSettings)
+    assert bool(found.traces) == isinstance(config.settings, SequenceSettings)
     assert bool(found.target_network) == isinstance(config.settings, ReplaySettings)
     assert {"reward", "terminated", "action"} < set(found.error_data[cells - 1])
 
@@ -91,6 +92,68 @@ def test_numbers_agree_with_the_walk(algo, credit, changes):
     reach = np.eye(2, dtype=bool) if credit == "local" else np.tri(2, dtype=bool)
     np.testing.assert_array_equal(audit.jacobian != 0, reach)
     np.testing.assert_array_equal(audit.disturbed, reach)
+
+
+def in_time(form, credit="local", **changes):
+    return configuration("ad_rtu_pqn", credit, "memory/chain-8", time_credit=form, net_arch="8,8,8", **changes)
+
+
+@pytest.mark.parametrize("form", ["none", "traces"])
+def test_no_gradient_crosses_cells_or_goes_back_in_time(form):
+    audit = audit_config(in_time(form), measure=False)
+    found = audit.dependencies
+    np.testing.assert_array_equal(found.gradients, np.eye(3))
+    np.testing.assert_array_equal(found.td_errors(), np.eye(3))
+    assert not found.time.any()
+    assert audit.verdict() == [LOCAL]
+    assert (len(found.traces), found.replay) == (9 if form == "traces" else 0, ())
+
+
+def test_what_goes_back_in_time_is_named():
+    audit = audit_config(in_time("bptt"), measure=False)
+    np.testing.assert_array_equal(audit.dependencies.gradients, np.eye(3))
+    assert kinds(audit) == {("time", cell, cell) for cell in (1, 2, 3)}
+    assert audit.holds
+    assert not audit.is_local
+    assert audit.verdict()[0].startswith("Local in depth: every cell learns from its own TD error alone")
+
+
+def test_going_back_in_time_without_saying_so_is_caught():
+    config = in_time("bptt")
+    agent = make_agent(small(config.settings), facts(), 1000, False)
+    audit = audit_agent(agent, facts(), "local", truncates=False, measure=False)
+    assert not audit.holds
+    assert audit.verdict()[0] == "NOT local, although it claims to be."
+
+
+def test_the_full_twin_goes_back_through_all_cells():
+    audit = audit_config(in_time("bptt", "backprop"), measure=False)
+    assert audit.dependencies.gradients.sum() > 6, "by way of time, an error also reaches cells above"
+    np.testing.assert_array_equal(audit.dependencies.time, np.eye(3) + np.eye(3, k=1))
+    assert audit.holds
+
+
+@pytest.mark.parametrize(
+    ("form", "crossing", "traces"),
+    [
+        ("none", "none, proven: neither in acting nor in learning", None),
+        ("traces", "none, proven: neither in acting nor in learning", "the past reaches gradients by traces, made"),
+        ("bptt", "crosses, as is said of it", None),
+    ],
+)
+def test_how_time_is_shown(form, crossing, traces):
+    shown = show.audit(in_time(form), measured=False).facts
+    assert shown["gradient through time"] == crossing
+    assert shown["replay"].startswith("none")
+    assert (shown.get("traces") or "").startswith(traces or "")
+    assert ("traces" in shown) == (traces is not None)
+
+
+def test_traces_measured():
+    audit = audit_config(in_time("traces"))
+    assert audit.contradictions == []
+    np.testing.assert_array_equal(audit.jacobian != 0, np.eye(3))
+    np.testing.assert_array_equal(audit.disturbed, np.eye(3))
 
 
 def test_contradiction_is_a_failure():

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from accumbens.agents.checks import check_settings
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import PRESETS
@@ -102,6 +102,22 @@ parallel_values = with_minibatches({})
 segment_values = with_minibatches(
     {"segments": counts, "replay_capacity": counts, "learning_starts": st.integers(0, 10**9)}
 )
+THROUGH_TIME = [
+    *(
+        {"recurrent_units": units, "time_credit": form, "bptt_steps": None, "recurrent_gain": 1.0}
+        for units, form in [(True, "none"), (True, "traces"), (True, "bptt"), (False, "none")]
+    ),
+    {"recurrent_units": False, "time_credit": "bptt", "bptt_steps": 7, "recurrent_gain": None},
+]
+sequence_values = counts.flatmap(
+    lambda envs: st.tuples(
+        with_minibatches(
+            {"net_arch": st.lists(st.integers(4, 10**6), min_size=1, max_size=4).map(tuple)},
+        ),
+        st.sampled_from(THROUGH_TIME),
+        st.just({"num_envs": envs, "num_minibatches": envs}),
+    )
+).map(lambda parts: parts[0] | parts[1] | parts[2])
 replay_values = fitting(
     {
         **common,
@@ -115,6 +131,7 @@ replay_values = fitting(
 agents = st.one_of(
     st.tuples(st.just("ad_pqn"), parallel_values),
     st.tuples(st.just("ad_dqn_lambda"), segment_values),
+    st.tuples(st.just("ad_rtu_pqn"), sequence_values),
     st.tuples(st.just("ad_dqn"), replay_values),
 )
 run_values = st.fixed_dictionaries(
@@ -307,6 +324,13 @@ REFUSED = {
 }
 REFUSED_PARALLEL = {"rollout_length": [0], "epochs": [0], "num_minibatches": [0, 7], "trace_decay": [1.1]}
 REFUSED_SEGMENTS = {"segments": [0], "replay_capacity": [0], "learning_starts": [-1], "num_minibatches": [7, 12]}
+REFUSED_SEQUENCES = {
+    "recurrent_gain": [None, 0.5],  # the recurrent units' state would be another
+    "net_arch": [(8, 3)],
+    "bptt_steps": [0, 8],  # with time_credit=traces
+    "recurrent_units": [False],  # of which the traces are
+    "num_minibatches": [0, 7, 64],
+}
 REFUSED_REPLAY = {
     "replay_capacity": [0],
     "batch_size": [0],
@@ -325,6 +349,7 @@ REFUSED_REPLAY = {
         for kind, refused in [
             (ParallelSettings, REFUSED | REFUSED_PARALLEL),
             (SegmentSettings, REFUSED | REFUSED_PARALLEL | REFUSED_SEGMENTS),
+            (SequenceSettings, REFUSED | REFUSED_PARALLEL | REFUSED_SEQUENCES),
             (ReplaySettings, REFUSED | REFUSED_REPLAY),
         ]
         for name, values in refused.items()
@@ -351,6 +376,12 @@ def test_settings_that_exclude_one_another(settings, message):
     with pytest.raises(AccumbensError) as error:
         check_settings(ReplaySettings(**settings))
     assert str(error.value).startswith(message)
+
+
+def test_backpropagation_through_a_single_step_goes_by_another_name():
+    check_settings(SequenceSettings(time_credit="bptt", bptt_steps=2))
+    with pytest.raises(AccumbensError, match="bptt_steps=1 cannot be used: it must be >= 2, or none; a single step is"):
+        check_settings(SequenceSettings(time_credit="bptt", bptt_steps=1))
 
 
 @pytest.mark.parametrize("algo", ["ad_pqn", "ad_dqn"])

@@ -13,7 +13,7 @@ from tables import environment, table
 
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Decision, LearningMetrics
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
 from accumbens.envs.protocol import Step
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.device import RunState, make_device_loop
@@ -57,6 +57,7 @@ SETTINGS = {
         learning_starts=30,
         replay_capacity=48,
     ),
+    "sequences": SequenceSettings(**COMMON, num_envs=4, rollout_length=3, epochs=2, num_minibatches=2),
 }
 LEARNERS = list(SETTINGS)
 SEEDS = (0, 1, 2**32 - 1)
@@ -146,12 +147,14 @@ def test_counts(learner, program):
     for block in range(6):
         run, metrics = chunk(run, jnp.asarray(1))
         updates = agent.updates_at(block + 1) - agent.updates_at(block)
-        assert updates == {"parallel": 4, "replay": 2 * (block >= 3), "segments": 4 * (block >= 2)}[learner]
+        expected = {"parallel": 4, "replay": 2 * (block >= 3), "segments": 4 * (block >= 2), "sequences": 4}
+        assert updates == expected[learner]
         np.testing.assert_array_equal(metrics.learning.updates, updates)
         assert np.all((np.asarray(metrics.learning.gradient_norm) > 0) == (updates > 0))
     # Every update moved every cell's optimiser.
-    part = {"parallel": lambda state: state, "replay": lambda state: state.networks, "segments": lambda s: s.learner}
-    for _, adam, _ in part[learner](run.seeds.agent).optimiser_states:
+    state = run.seeds.agent
+    part = state if learner == "parallel" else state.networks if learner == "replay" else state.learner
+    for _, adam, _ in part.optimiser_states:
         np.testing.assert_array_equal(adam.count, agent.updates_at(6))
 
 
@@ -189,8 +192,12 @@ def test_twins_see_the_same_noise_until_they_have_learned(program):
 def test_a_value_that_is_not_finite_stops_the_chunk_and_names_the_cell(learner, cell, program):
     agent, init, chunk, _ = program(learner)
     run, _ = chunk(init(), jnp.asarray(5))
-    readout = agent.network(run.seeds.agent).cells[cell].W_z2
-    ill = eqx.tree_at(lambda r: agent.network(r.seeds.agent).cells[cell].W_z2, run, readout.at[1, 0, 0].set(jnp.nan))
+
+    def readout(run):
+        found = agent.network(run.seeds.agent).cells[cell]
+        return getattr(found, "inner", found).W_z2
+
+    ill = eqx.tree_at(readout, run, readout(run).at[1, 0, 0].set(jnp.nan))
     stopped, metrics = chunk(ill, jnp.asarray(10))
     assert int(stopped.iteration) == 6
     expected = np.full((3, 2), -1)

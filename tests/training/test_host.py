@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
 from accumbens.training.config import RunConfig
 from accumbens.training.host import HostLoop
 from accumbens.training.metrics import no_totals
@@ -38,6 +38,7 @@ SETTINGS = {
     "segments": SegmentSettings(
         **COMMON, rollout_length=4, num_minibatches=2, epochs=1, segments=4, learning_starts=16, replay_capacity=64
     ),
+    "sequences": SequenceSettings(**COMMON | {"net_arch": (5, 4)}, rollout_length=4, num_minibatches=2, epochs=1),
 }
 
 

@@ -161,10 +161,12 @@ KINDS = {
     "minatar/space_invaders": Board,
     "minatar/seaquest": Board,
     "probe/conditioning": Trial,
+    **{f"memory/chain-{length}": Bars for length in (2, 4, 8, 16, 32, 64, 128)},
+    "memory/cartpole": Bars,
 }
 
 
-def test_every_environment_on_the_device_has_a_scene_of_its_own():
+def test_every_environment_on_the_device_has_a_scene():
     assert set(registry.device_environments()) == set(KINDS)
 
 

@@ -5,7 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from accumbens.agents.settings import AgentSettings, ParallelSettings, SACSettings, SegmentSettings, Settings
+from accumbens.agents.settings import (
+    AgentSettings,
+    ParallelSettings,
+    SACSettings,
+    SegmentSettings,
+    SequenceSettings,
+    Settings,
+)
 from accumbens.errors import require
 
 
@@ -42,7 +49,9 @@ def check_settings(settings: AgentSettings) -> None:
     if isinstance(settings, SegmentSettings):
         each(["segments", "replay_capacity"], ">= 1", lambda value: value >= 1)
         each(["learning_starts"], ">= 0", lambda value: value >= 0)
-    if parallel:
+    if isinstance(settings, SequenceSettings):
+        _require_through_time(settings)
+    elif parallel:
         stretches = "segments" if isinstance(settings, SegmentSettings) else "num_envs"
         rows = getattr(settings, stretches) * settings.rollout_length
         allowed = f"a divisor of {stretches} * rollout_length = {rows}"
@@ -67,6 +76,23 @@ def _require_fitting(settings: AgentSettings) -> None:
     allowed = f"off with readout={settings.readout}; it is for readout=goodness"
     fits = settings.readout == "goodness" or not settings.value_offset
     require("value_offset", settings.value_offset, allowed, fits)
+
+
+def _require_through_time(settings: SequenceSettings) -> None:
+    """Refuse settings by which no gradient could go through time as they say."""
+    each = partial(_require_each, settings)
+    allowed = ">= 2, or none; a single step is time_credit=none"
+    each(["bptt_steps"], allowed, lambda value: value is None or value >= 2)
+    allowed = f"a divisor of num_envs = {settings.num_envs}"
+    each(["num_minibatches"], allowed, lambda value: settings.num_envs % value == 0)
+    allowed = "none with time_credit=" + settings.time_credit
+    each(["bptt_steps"], allowed, lambda value: value is None or settings.time_credit == "bptt")
+    if settings.recurrent_units:
+        each(["recurrent_gain"], "1 with recurrent_units, whose state it is", lambda value: value == 1)
+        each(["net_arch"], ">= 4 everywhere with recurrent_units", lambda sizes: min(sizes) >= 4)
+    else:
+        allowed = "on with time_credit=traces, which only these have"
+        each(["recurrent_units"], allowed, lambda value: settings.time_credit != "traces")
 
 
 def check_sac_settings(settings: SACSettings) -> None:

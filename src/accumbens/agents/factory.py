@@ -4,7 +4,8 @@ from accumbens.agents.parallel_q import make_parallel_q
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.replay_q import block_length, make_replay_q
 from accumbens.agents.segment_q import make_segment_q
-from accumbens.agents.settings import AgentSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.sequence_q import make_sequence_q
+from accumbens.agents.settings import AgentSettings, ReplaySettings, SegmentSettings, SequenceSettings
 from accumbens.replay.ring import Ring, make_ring
 from accumbens.replay.segments import SegmentReplay, make_segment_replay
 
@@ -66,4 +67,6 @@ def make_agent(settings: AgentSettings, env: EnvironmentFacts, total_steps: int,
         return make_segment_q(settings, env, total_steps, segment_replay(settings, *sizes))
     if isinstance(settings, ReplaySettings):
         return make_replay_q(settings, env, total_steps, replay_ring(settings, *sizes))
+    if isinstance(settings, SequenceSettings):
+        return make_sequence_q(settings, env, total_steps)
     return make_parallel_q(settings, env, total_steps)

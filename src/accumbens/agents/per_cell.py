@@ -20,15 +20,13 @@ from accumbens.cells import Stack
 from accumbens.td.losses import expectile, huber, quantile_huber, squared
 
 
-def make_block_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
-    """Return the losses of some cells, one above the other.
+def make_reading(settings: CommonSettings) -> Callable:
+    """Return how a cell's values become its loss.
 
-    `losses(stack, indices, below, observation [B, n], carry, action [B], targets [B, cells, (quantiles)])
-    -> ((loss, (td_error, value)), activity)`: a list with the mean loss of every predicting cell among `indices`, the
-    mean size of its (expected) TD error, and the mean (expected) value of the actions taken; and the activity of the
-    last of the cells, whose `below` is that of the cell under the first.
+    `reading(targets [cells, (quantiles)])` is what `Stack.walk` reads values by: `read(number, values) ->
+    (loss, (td_error, value))`, the loss of the predicting cell of that number, the size of its (expected) TD error,
+    and the (expected) value of the action taken.
     """
-    q_function = value_function(settings, env)
     threshold = settings.huber_threshold
     loss_of: dict[str, Callable] = {
         "squared": lambda value, target: squared(target - value),
@@ -41,13 +39,30 @@ def make_block_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callab
     def mean(value: Array) -> Array:
         return value.mean(axis=-1) if settings.readout == "quantile" else value
 
+    def reading(targets: Array) -> Callable[[int, Array], Any]:
+        def read(number: int, values: Array):
+            value, target = values.mean(axis=-1), targets[number]
+            return element_loss(value, target), (jnp.abs(mean(target) - mean(value)), mean(value))
+
+        return read
+
+    return reading
+
+
+def make_block_losses(settings: CommonSettings, env: EnvironmentFacts) -> Callable:
+    """Return the losses of some cells, one above the other.
+
+    `losses(stack, indices, below, observation [B, n], carry, action [B], targets [B, cells, (quantiles)])
+    -> ((loss, (td_error, value)), activity)`: a list with the mean loss of every predicting cell among `indices`, the
+    mean size of its (expected) TD error, and the mean (expected) value of the actions taken; and the activity of the
+    last of the cells, whose `below` is that of the cell under the first.
+    """
+    q_function, reading = value_function(settings, env), make_reading(settings)
+
     def losses(stack: Stack, indices: range, below, observation, carry, action, targets):
         def of_row(below, observation, carry, action, targets):
-            def read(number: int, values: Array):
-                value, target = values.mean(axis=-1), targets[number]
-                return element_loss(value, target), (jnp.abs(mean(target) - mean(value)), mean(value))
-
             candidates = q_function.taken(action)
+            read = reading(targets)
             kept, activities = stack.walk(indices, below, observation, carry, settings.credit, candidates, read)
             return kept, activities[-1]
 

@@ -150,7 +150,25 @@ class SegmentSettings(ParallelSettings):
     """Environment steps before the first update; ε decays from here on."""
 
 
-AgentSettings = ParallelSettings | SegmentSettings | ReplaySettings
+@dataclass(frozen=True, kw_only=True)
+class SequenceSettings(ParallelSettings):
+    """The sequence learner: Q(λ) over blocks that are learned from in the order of time, with credit through time."""
+
+    recurrent_units: bool = True
+    """Half of every cell's hidden units are the real and imaginary parts of recurrent units; off leaves a cell that
+    knows its past by the recurrent connection alone."""
+    time_credit: Literal["none", "traces", "bptt"] = "traces"
+    """How a cell's error reaches what the cell did earlier: not at all; by traces, exact and forward only; or by
+    backpropagation through time within a block."""
+    bptt_steps: int | None = None
+    """Steps after which backpropagation through time is cut; none cuts it only where a block begins."""
+    num_envs: int = 32
+    """Environments stepped side by side."""
+    num_minibatches: int = 8
+    """Minibatches per pass (M), each of whole environments."""
+
+
+AgentSettings = ParallelSettings | SegmentSettings | SequenceSettings | ReplaySettings
 
 
 @dataclass(frozen=True, kw_only=True)

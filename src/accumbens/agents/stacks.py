@@ -11,7 +11,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 from accumbens import registration
 from accumbens.agents.protocol import EnvironmentFacts
-from accumbens.agents.settings import CommonSettings
+from accumbens.agents.settings import CommonSettings, SequenceSettings
 from accumbens.cells import (
     AttentionCell,
     Cell,
@@ -22,6 +22,8 @@ from accumbens.cells import (
     MLPCell,
     QuantileReadout,
     Readout,
+    RecurrentCell,
+    RecurrentUnits,
     ScalarReadout,
     Stack,
 )
@@ -40,7 +42,7 @@ def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArr
 
     build, takes = _cell_maker(settings)
 
-    def make_cell(inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray, convolution: Convolution | None = None):
+    def make_plain_cell(inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray, convolution: Convolution | None):
         options: dict[str, Any] = {
             "readout": make_readout(settings, hidden),
             "action_features": action_codes(env).shape[1] if settings.action_conditioning else None,
@@ -51,7 +53,24 @@ def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArr
         }
         return build(inputs, hidden, actions, key=key, **{name: options[name] for name in takes(options)})
 
-    def make_first_cell(inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray):
+    def make_cell(
+        inputs: int,
+        hidden: int,
+        actions: int,
+        *,
+        key: PRNGKeyArray,
+        convolution: Convolution | None = None,
+        own: int | None = None,
+    ):
+        if own is None:
+            return make_plain_cell(inputs, hidden, actions, key=key, convolution=convolution)
+        units_key, key = jax.random.split(key)
+        units = RecurrentUnits(inputs - hidden, hidden // 4, key=units_key)
+        seen = inputs - hidden + units.size
+        inner = make_plain_cell(seen, hidden - units.size, actions, key=key, convolution=convolution)
+        return RecurrentCell(units, inner, own, hidden)
+
+    def make_first_cell(inputs: int, hidden: int, actions: int, *, key: PRNGKeyArray, own: int | None = None):
         convolution = None
         if settings.convolution is not None:
             if len(env.observation_shape) != 3 or min(env.observation_shape[:2]) < 3:
@@ -62,7 +81,7 @@ def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArr
             rows, columns, channels = env.observation_shape
             image_key, key = jax.random.split(key)
             convolution = Convolution((rows, columns, channels), settings.convolution, key=image_key)
-        return make_cell(inputs, hidden, actions, key=key, convolution=convolution)
+        return make_cell(inputs, hidden, actions, key=key, convolution=convolution, own=own)
 
     return Stack(
         make_cell,
@@ -75,6 +94,7 @@ def build_stack(settings: CommonSettings, env: EnvironmentFacts, key: PRNGKeyArr
         forward_gain=settings.forward_gain,
         recurrent_gain=settings.recurrent_gain,
         every_cell_predicts=settings.every_cell_predicts,
+        tell_own=isinstance(settings, SequenceSettings) and settings.recurrent_units,
     )
 
 

@@ -1,7 +1,7 @@
 """The stack: how cells are wired, and the only place where gradients stop."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import equinox as eqx
 import jax
@@ -9,8 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.cells.protocol import Candidates, Cell, output_of
+from accumbens.cells.recurrent import TracedCell, Traces
 
 Credit = Literal["local", "backprop"]
+Past = Literal["none", "own", "all"]
 Carry = tuple[Float[Array, "... _hidden"], ...]
 
 
@@ -51,10 +53,12 @@ class Stack(eqx.Module):
         forward_gain: float | None = 1.0,
         recurrent_gain: float | None = 1.0,
         every_cell_predicts: bool = True,
+        tell_own: bool = False,
     ):
         """Make and wire the cells; `make_cell(inputs, hidden, actions, key=...)` builds one.
 
-        A cell that does not predict gets `actions` 0; `make_first_cell` makes the first cell another way.
+        A cell that does not predict gets `actions` 0; `make_first_cell` makes the first cell another way. With
+        `tell_own` a maker is also given `own`, where in its inputs a cell's own activity begins.
         """
         self.hidden_sizes = hidden_sizes
         self.input_skip = input_skip
@@ -66,11 +70,12 @@ class Stack(eqx.Module):
         for index, hidden in enumerate(hidden_sizes):
             inputs = observation_size if index == 0 else hidden_sizes[index - 1]
             inputs += observation_size if input_skip and index > 0 else 0
+            told = {"own": inputs} if tell_own else {}
             inputs += hidden if recurrent_gain is not None else 0
             inputs += hidden_sizes[index + 1] if forward_gain is not None and index < top else 0
             actions = num_actions if every_cell_predicts or index == top else 0
             make = make_cell if index > 0 or make_first_cell is None else make_first_cell
-            cells.append(make(inputs, hidden, actions, key=jax.random.fold_in(key, index)))
+            cells.append(make(inputs, hidden, actions, key=jax.random.fold_in(key, index), **told))
         self.cells = tuple(cells)
 
     def initial_carry(self) -> Carry:
@@ -125,6 +130,7 @@ class Stack(eqx.Module):
         credit: Credit,
         candidates: Candidates,
         read: Callable[[int, Array], Any] = lambda number, values: values,
+        past: Past = "none",
     ) -> tuple[list[Any], Carry]:
         """Evaluate some cells, one above the other.
 
@@ -132,28 +138,52 @@ class Stack(eqx.Module):
             indices: which cells.
             below: activity of the cell below the first of them; the observation for the first cell of all.
             observation: flat observation.
-            carry: of all cells; never differentiated through.
+            carry: of all cells.
             credit: where the gradient stops.
             candidates: the actions to value.
             read: `read(number, values)` is what is kept of the values of the predicting cell of that number, such as
                 its loss: then nothing else of the cell needs to be remembered.
+            past: of the carry, what is differentiated through: nothing, by each cell its own activity, or all of it.
 
         Returns:
             what was kept of every predicting cell, and the activity of every cell walked.
         """
-        carry = jax.lax.stop_gradient(carry)
+        constant = carry if past == "all" else jax.lax.stop_gradient(carry)
         kept, activities = [], []
         for index in indices:
             if credit == "local":
                 below = jax.lax.stop_gradient(below)
             number = index if self.every_cell_predicts else 0
             predicts = self.every_cell_predicts or index == len(self.cells) - 1
-            x = self._inputs(index, observation, below, carry)
+            seen = constant if past != "own" else (*constant[:index], carry[index], *constant[index + 1 :])
+            x = self._inputs(index, observation, below, seen)
             below, values = output_of(self.cells[index], x, candidates if predicts else None)
             activities.append(below)
             if predicts:
                 kept.append(read(number, values))
         return kept, tuple(activities)
+
+    def no_traces(self) -> tuple[Traces, ...]:
+        """Return the traces of all cells at an episode's start; of a stack of cells that have any."""
+        return tuple(cell.no_traces() for cell in self._traced())
+
+    def traces_after(
+        self, traces: tuple[Traces, ...], observation: Float[Array, " observation"], carry: Carry
+    ) -> tuple[Traces, ...]:
+        """Return the traces of the new carry from those of the old, all else that a cell sees taken as constant."""
+        parts = zip(self._traced(), traces, self.inputs(observation, carry), strict=True)
+        return tuple(cell.traces_after(trace, x) for cell, trace, x in parts)
+
+    def tell(self, carry: Carry, traces: tuple[Traces, ...]) -> Carry:
+        """Return the carry with the derivatives that its traces say, of each cell with respect to its own parameters.
+
+        `walk` with `past="own"` on it has the gradient of backpropagation through all of the episode until now.
+        """
+        parts = zip(self._traced(), carry, traces, strict=True)
+        return tuple(cell.tell(hidden, trace) for cell, hidden, trace in parts)
+
+    def _traced(self) -> tuple[TracedCell, ...]:
+        return cast(tuple[TracedCell, ...], self.cells)
 
     def advance(self, observation: Float[Array, " observation"], carry: Carry) -> Carry:
         """Return the new carry without computing values, as a replayed context needs."""

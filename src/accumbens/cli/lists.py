@@ -49,7 +49,13 @@ def algos(*, json: Flag = False) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from accumbens.agents.settings import ParallelSettings, ReplaySettings, SACSettings, SegmentSettings
+    from accumbens.agents.settings import (
+        ParallelSettings,
+        ReplaySettings,
+        SACSettings,
+        SegmentSettings,
+        SequenceSettings,
+    )
     from accumbens.presets import PRESETS
     from accumbens.runs.tables import to_json
 
@@ -59,6 +65,7 @@ def algos(*, json: Flag = False) -> int:
     learners = {
         ParallelSettings: "parallel",
         SegmentSettings: "segments",
+        SequenceSettings: "sequences",
         ReplaySettings: "replay",
         SACSettings: "actor-critic",
     }

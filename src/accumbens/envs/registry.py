@@ -16,6 +16,7 @@ _CLASSIC = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 _MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
 _MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
 _PROBES = ("probe/conditioning",)
+_MEMORY = (*(f"memory/chain-{length}" for length in (2, 4, 8, 16, 32, 64, 128)), "memory/cartpole")
 # `dmc/{domain}-{task}`, as the control suite spells both: `dmc/cartpole-swingup_sparse`, `dmc/humanoid_CMU-run`.
 _CONTROL_SUITE_TASKS = {
     "acrobot": ("swingup", "swingup_sparse"),
@@ -49,7 +50,7 @@ def gymnasium_id(name: str) -> str:
 
 
 GYMNASIUM_ENTRY_POINT = "accumbens.envs.to_gymnasium:to_gymnasium"
-GYMNASIUM_IDS = {gymnasium_id(name): name for name in (*_CLASSIC, *_MINATAR, *_PROBES)}
+GYMNASIUM_IDS = {gymnasium_id(name): name for name in (*_CLASSIC, *_MINATAR, *_PROBES, *_MEMORY)}
 _ALIASES |= GYMNASIUM_IDS
 
 
@@ -78,7 +79,7 @@ def register_environment(name: str, make: "Callable[[], accumbens.envs.protocol.
 
 def device_environments() -> list[str]:
     """List the names of our environments that run on the device."""
-    return [*_CLASSIC, *_MINATAR, *_PROBES]
+    return [*_CLASSIC, *_MINATAR, *_PROBES, *_MEMORY]
 
 
 def control_suite_environments() -> list[str]:
@@ -197,13 +198,13 @@ def is_on_device(name: str) -> bool:
 def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "probe", "gymnasium"]:
     """Name the benchmark that an environment belongs to, by which presets choose their settings.
 
-    Environments of `register_environment` have the settings of `classic`, for small tasks.
+    Tasks of memory and environments of `register_environment` have the settings of `classic`, for small tasks.
 
     Raises:
         UnknownNameError: nothing of that name is registered.
     """
     name = resolve(name)
-    if name in _CLASSIC or _registered.get(name) is not None:
+    if name in (*_CLASSIC, *_MEMORY) or _registered.get(name) is not None:
         return "classic"
     if name in _CONTROL_SUITE:
         return "dmc"
@@ -232,6 +233,10 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
         from accumbens.envs.conditioning import PROBES
 
         return PROBES[name]()
+    if name in _MEMORY:
+        from accumbens.envs.memory import MEMORY
+
+        return MEMORY[name]()
     make_registered = _registered.get(name)
     if make_registered is not None:
         from accumbens.envs.checker import check_declaration

@@ -3,7 +3,7 @@
 Guan et al. (2024), "Temporal-difference learning using distributed error signals", NeurIPS 2024.
 """
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
 from accumbens.presets.table import AD, AD_CODE, OURS, PQN, Preset, group, laid_over
 
 AD_QUANTILES = {
@@ -120,6 +120,13 @@ AD_SEGMENTS = {
 
 CONSTANT_KEYS = {"all": [group("ours: computes no keys from the input", cell="constant_key")]}
 
+RECURRENT_TRACES = {
+    "all": [
+        group("Elelimy et al. (2024), in every cell: ours", recurrent_units=True, recurrent_gain=1.0),
+        group("ours: credit through depth stays local, credit through time is exact", time_credit="traces"),
+    ]
+}
+
 AD_RELEASED = {
     "all": [
         group(f"{AD_CODE}, scripts/train.py", net_arch=(128, 96, 96), learning_rate=2.5e-4, batch_size=512),
@@ -139,6 +146,11 @@ PRESETS: dict[str, Preset] = {
         "AD-CK, Artificial Dopamine with constant keys (ours), parallel Q(λ)",
         ParallelSettings,
         laid_over(AD_PARALLEL, CONSTANT_KEYS),
+    ),
+    "ad_rtu_pqn": Preset(
+        "Artificial Dopamine with recurrent units (ours): local credit through depth, exact traces through time",
+        SequenceSettings,
+        laid_over(AD_PARALLEL, RECURRENT_TRACES),
     ),
     "ad_dqn": Preset("Artificial Dopamine as in the paper: replay and double-Q", ReplaySettings, AD_REPLAY),
     "ad_dqn_lambda": Preset(

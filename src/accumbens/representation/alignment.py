@@ -136,7 +136,7 @@ def make_transitions(settings: AgentSettings, env: EnvironmentFacts) -> Callable
 def make_gradients(settings: AgentSettings, env: EnvironmentFacts) -> Callable[[Stack, Transitions], Gradients]:
     """Return `gradients(stack, transitions) -> Gradients`, of means over all rows.
 
-    More than 64 rows must be a multiple of 64.
+    More than 64 rows must be a multiple of 64. The gradients are those of single steps: what was before is constant.
 
     Args:
         settings: of the agent; its own credit does not matter.

@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 from accumbens.agents import network
 from accumbens.agents.protocol import EnvironmentFacts
 from accumbens.agents.settings import AgentSettings
-from accumbens.cells import Activity, Cell, Stack
+from accumbens.cells import Activity, Cell, RecurrentCell, Stack
 from accumbens.training.play import Moment
 
 START, SOON, END = 5, 3, 10
@@ -99,6 +99,8 @@ def make_firing(settings: AgentSettings, env: EnvironmentFacts) -> Callable[...,
     encode = network.make_encoder(settings, env)
 
     def before_norm(cell: Any) -> Cell:
+        if isinstance(cell, RecurrentCell):
+            return eqx.tree_at(lambda c: c.inner, cell, before_norm(cell.inner))
         if not isinstance(getattr(cell, "activity", None), Activity):
             return cell
         return eqx.tree_at(lambda c: c.activity.norm, cell, None, is_leaf=lambda node: node is None)

@@ -4,7 +4,7 @@ import re
 
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import AgentSettings, SACSettings
+from accumbens.agents.settings import AgentSettings, SACSettings, SequenceSettings
 from accumbens.errors import AccumbensError
 from accumbens.training.audit.dependencies import analyse
 from accumbens.training.audit.measure import disturb, loss_jacobian
@@ -44,6 +44,7 @@ def audit_agent(
         dependencies=found,
         jacobian=loss_jacobian(settings, env) if measure and settings is not None else None,
         disturbed=disturb(agent, env, truncates, found) if measure else None,
+        through_time=isinstance(settings, SequenceSettings) and settings.time_credit == "bptt",
         names=tuple(tuple(_short(paths[leaf]) for leaf in leaves) for leaves in found.parameters),
     )
 

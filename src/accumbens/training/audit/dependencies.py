@@ -41,7 +41,8 @@ class Dependencies(NamedTuple):
         error_data: what else the error of each cell is made of, out of `DATA`.
         acting: cells whose values the action depends on; a cell whose weight in acting is zero is none.
         target_network: names of the copies of parameters that errors depend on.
-        replay: names of the stored data that errors or gradients depend on.
+        replay: names of the stored data that errors depend on.
+        traces: names of what is remembered for gradients alone, as eligibility traces are; no error depends on it.
         parameters: numbers of the leaves of the agent's state that are the parameters of every cell.
         memory: numbers of those that are what the optimiser of every cell remembers.
     """
@@ -59,6 +60,7 @@ class Dependencies(NamedTuple):
     acting: tuple[int, ...]
     target_network: tuple[str, ...]
     replay: tuple[str, ...]
+    traces: tuple[str, ...]
     parameters: tuple[tuple[int, ...], ...]
     memory: tuple[tuple[int, ...], ...]
 
@@ -207,6 +209,7 @@ def analyse(agent: Agent, env: EnvironmentFacts, truncates: bool) -> Dependencie
     # Leaves of the state, by what the computation does with them.
     parameters = set().union(*(walk.leaves(labels) for (kind, _), labels in walk.met.items() if kind == "parameters"))
     learned_from = set().union(*map(walk.leaves, errors + gradients)) - online
+    in_errors = set().union(*map(walk.leaves, errors))
     owners = {leaf: walk.signal(new[leaf], "gradient") for leaf in range(len(new))}
     memory = [sorted(walk.leaves(updates[cell]) - online - learned_from) for cell in cells]
     memories = np.zeros((walk.num_cells, walk.num_cells), bool)
@@ -231,7 +234,8 @@ def analyse(agent: Agent, env: EnvironmentFacts, truncates: bool) -> Dependencie
         error_data=tuple(tuple(name for name in DATA if labels[walk.labels.index(name)]) for labels in errors),
         acting=_weighted(agent, np.flatnonzero(walk.signal(labels_of(action), "bootstrap")).tolist()),
         target_network=tuple(walk.paths[leaf] for leaf in sorted(learned_from & parameters)),
-        replay=tuple(walk.paths[leaf] for leaf in sorted(learned_from - parameters)),
+        replay=tuple(walk.paths[leaf] for leaf in sorted((learned_from - parameters) & in_errors)),
+        traces=tuple(walk.paths[leaf] for leaf in sorted(learned_from - parameters - in_errors)),
         parameters=tuple(tuple(sorted(leaves)) for leaves in own),
         memory=tuple(map(tuple, memory)),
     )

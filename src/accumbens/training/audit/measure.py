@@ -44,7 +44,8 @@ def loss_jacobian(settings: AgentSettings, env: EnvironmentFacts, batch: int = 4
     """Return the norm of the derivative of every cell's loss with respect to every cell's parameters.
 
     Exact derivatives by automatic differentiation of the very losses that the update differentiates, at random
-    parameters, observations, carries and targets; a path that does not exist gives 0.0 and nothing else.
+    parameters, observations, carries and targets, of one step, whatever came before it being constant; a path that does
+    not exist gives 0.0 and nothing else.
 
     Args:
         settings: of the agent; its sizes as they are.
@@ -98,7 +99,7 @@ def disturb(
     cells = agent.network(state).cells
     leaves, structure = jax.tree.flatten(state)
     networks = set().union(*found.parameters, *found.memory)
-    replay = {index for index, path in enumerate(shapes.paths()) if path in found.replay}
+    replay = {index for index, path in enumerate(shapes.paths()) if path in (*found.replay, *found.traces)}
     leaves = [_drawn(rng, leaf) if index in replay - networks else leaf for index, leaf in enumerate(leaves)]
     state = jax.tree.unflatten(structure, leaves)
 

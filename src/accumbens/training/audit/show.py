@@ -85,8 +85,9 @@ def _matrix(audit: Found) -> Table:
 def _facts(audit: Found) -> dict[str, str]:
     found, kinds = audit.dependencies, {finding.kind for finding in audit.findings}
     every = set(DATA).intersection(*(found.error_data[cell] for cell in found.predicting))
+    crosses = "crosses, as is said of it" if audit.through_time else "CROSSES"
     facts = {
-        "gradient through time": "CROSSES" if "time" in kinds else "none, proven: neither in acting nor in learning",
+        "gradient through time": crosses if "time" in kinds else "none, proven: neither in acting nor in learning",
         "clip across cells": "CROSSES" if "update" in kinds else "none, proven: each update reads its own gradient",
         "optimiser across cells": "CROSSES" if "memory" in kinds else "none, proven: each has a memory of its own",
         "replay": ", ".join(_tops(found.replay)) or "none: nothing it learns from is older than the block",
@@ -94,6 +95,9 @@ def _facts(audit: Found) -> dict[str, str]:
         "shared by all errors": ", ".join(name for name in DATA if name in every),
         "action": f"depends on the values of {cells_named([cell + 1 for cell in found.acting])}",
     }
+    if found.traces:
+        facts["replay"] = ", ".join(_tops(found.replay)) or "none"
+        facts["traces"] = "the past reaches gradients by traces, made going forward; no error reads them"
     if audit.disturbed is not None:
         pairs = [f"{source + 1}→{_listed(numbers_in(row))}" for source, row in enumerate(audit.disturbed) if row.any()]
         facts["error disturbed → changed"] = "  ".join(pairs) + "  (to the bit, far above the clip)"

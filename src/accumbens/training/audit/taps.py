@@ -16,7 +16,7 @@ Names, each followed by the cell's number:
 """
 
 import functools
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float, Int
 
-from accumbens.cells import Candidates, Cell, CellOutput
+from accumbens.cells import Candidates, Cell, CellOutput, TracedCell, Traces
 from accumbens.cells.protocol import output_of
 
 PREFIX = "audit"
@@ -110,6 +110,23 @@ class TappedCell(eqx.Module):
     def chosen(self, x: Float[Array, " inputs"], actions: Int[Array, " actions"]) -> CellOutput:
         """Return activity and the values of some actions, computed as the cell itself would."""
         return self._outputs(x, actions)
+
+    def no_traces(self) -> Traces:
+        """Return the traces at an episode's start, of a cell that has any."""
+        return self._traced(self.cell).no_traces()
+
+    def traces_after(self, traces: Traces, x: Float[Array, " inputs"]) -> Traces:
+        """Return the traces one step later."""
+        cell, x = self._inside(x)
+        return self._traced(cell).traces_after(traces, x)
+
+    def tell(self, activity: Float[Array, " hidden"], traces: Traces) -> Float[Array, " hidden"]:
+        """Return the activity with the derivatives of its traces, which are some of the cell's gradient."""
+        cell, activity = self._inside(activity)
+        return self._traced(cell).tell(activity, traces)
+
+    def _traced(self, cell: Cell) -> TracedCell:
+        return cast(TracedCell, cell)
 
     def _outputs(self, x: Float[Array, " inputs"], candidates: Candidates) -> CellOutput:
         cell, x = self._inside(x)

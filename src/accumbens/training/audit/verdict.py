@@ -48,6 +48,7 @@ class Audit:
         disturbed: which cells' parameters or optimiser states (columns) changed to the bit when the error of a cell
             (rows) was disturbed; None where it was not asked for.
         names: of the parameters of every cell.
+        through_time: whether the agent claims that its gradients go back in time.
     """
 
     credit: str
@@ -55,6 +56,7 @@ class Audit:
     jacobian: Float[np.ndarray, "losses cells"] | None
     disturbed: Bool[np.ndarray, "cells cells"] | None
     names: tuple[tuple[str, ...], ...]
+    through_time: bool = False
 
     @property
     def findings(self) -> list[Finding]:
@@ -97,8 +99,14 @@ class Audit:
 
     @property
     def holds(self) -> bool:
-        """Whether the agent is what it claims to be; `backprop` claims nothing."""
-        return not self.contradictions and (self.credit != "local" or self.is_local)
+        """Whether the agent is what it claims to be; `backprop` and `through_time` claim nothing."""
+        return not self.contradictions and (self.credit != "local" or not self._unclaimed)
+
+    @property
+    def _unclaimed(self) -> list[Finding]:
+        """What crosses against a claim of local credit: time may be crossed inside a cell where that is said."""
+        own_past = [f for f in self.findings if self.through_time and f.kind == "time" and f.source == f.reached]
+        return [finding for finding in self.findings if finding not in own_past]
 
     def verdict(self) -> list[str]:
         """Return the result in sentences, the first one short."""
@@ -111,6 +119,8 @@ class Audit:
             sentences = [_LOCAL if cells > 1 else _SINGLE]
             if self.credit != "local" and cells > 1:
                 sentences.append("It claims to be backprop, and yet nothing crosses.")
+        elif self.credit == "local" and not self._unclaimed:
+            sentences = [_LOCAL_BUT_TIME]
         elif self.credit == "local":
             sentences = ["NOT local, although it claims to be.", *(f"{text}." for text in _capitalised(crossings))]
         else:
@@ -129,6 +139,10 @@ class Audit:
 
 
 _LOCAL = "Local: every cell learns from its own TD error alone; no gradient crosses a cell or a time step."
+_LOCAL_BUT_TIME = (
+    "Local in depth: every cell learns from its own TD error alone, no gradient crosses to another cell. In time it "
+    "does go back, inside each cell, as is said of it (time_credit=bptt)."
+)
 _SINGLE = "One cell: there is nothing to cross, and local and backprop are the same."
 _SHARED_TARGET = (
     "TD targets are made of other cells' values too: these are numbers that every cell is told, like the reward, "
@@ -183,6 +197,7 @@ def to_document(audit: Audit) -> dict[str, Any]:
         "groups": groups,
         "action_depends_on_values_of": [cell + 1 for cell in found.acting],
         "replay": list(found.replay),
+        "traces": list(found.traces),
         "target_network": list(found.target_network),
         "matrices": {name: matrix.astype(int).tolist() for name, matrix in matrices.items()},
         "jacobian": None if audit.jacobian is None else audit.jacobian.tolist(),
