@@ -35,8 +35,8 @@ def memory_chain(length: int) -> Environment:
     """Remember a cue for n steps: 1 for the right answer in the last step, -1 for the wrong one, then terminated.
 
     The observation is a one-hot cue, silent after the first step; a flag that is 1 in the last step, the only one whose
-    action matters; and a one-hot distractor, as many kinds as there are cues, in all steps between these two. With γ the discount, the true value of the right policy is γ^(n - 1 - t) at step t, and of
-    one without memory 0.
+    action matters; and a one-hot distractor, as many kinds as there are cues, in all steps between these two. With γ
+    the discount, the true value of the right policy is γ^(n - 1 - t) at step t, and of one without memory 0.
 
     Args:
         length: n, the steps of an episode; at least 2.
