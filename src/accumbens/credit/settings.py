@@ -146,3 +146,36 @@ class VectorisedSettings(RuleSettings):
     signs: Literal["mixed", "nonnegative"] = "nonnegative"
     """`nonnegative` keeps all weights but those of the first layer at or above 0, and leaves biases free; `mixed`
     leaves all free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentSettings(RuleSettings):
+    """Of rules for recurrent networks."""
+
+    layers: tuple[int, ...] = (128,)
+    """Units of the recurrent layer."""
+    optimiser: Literal["sgd", "rmsprop", "adam"] = "adam"
+    """Optimiser of the network; all of them update every parameter separately, so none mixes layers."""
+    learning_rate: float = 1e-3
+    """Learning rate α of the optimiser."""
+    batch_size: int = 64
+    """Examples per update; all of them if there are fewer."""
+    units: Literal["lstm", "gru", "simple", "diagonal"] = "lstm"
+    """Units of the recurrent layer: long short-term memory, gated, `simple` ones h = tanh(W x + U h + b), or `diagonal`
+    ones, linear and complex, that do not see one another (Orvieto et al., 2023)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineSettings(RecurrentSettings):
+    """Of rules that go forward in time only and are exact."""
+
+    units: Literal["lstm", "gru", "simple", "diagonal"] = "diagonal"
+    """Units of the recurrent layer; only `diagonal` ones, which do not see one another."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedSettings(RecurrentSettings):
+    """Of backpropagation through time that is cut."""
+
+    truncation: int = 10
+    """Steps of a block: no gradient goes from one block to an earlier one."""
