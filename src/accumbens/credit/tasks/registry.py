@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accumbens.credit.tasks.settings import (
+    AddingSettings,
     BostonSettings,
+    CopyingSettings,
     FileSettings,
     RandomWalkSettings,
     SplitSettings,
@@ -94,6 +96,18 @@ TASKS: dict[str, TaskEntry] = {
         "y = sin(2πx²) from a stream of examples that are the more correlated the higher the difficulty",
         RandomWalkSettings(),
         "random_walk:make_random_walk",
+        epochs=1,
+    ),
+    "copying": TaskEntry(
+        "sequences: recall ten symbols after a delay",
+        CopyingSettings(),
+        "sequences:make_copying",
+        epochs=1,
+    ),
+    "adding": TaskEntry(
+        "sequences: the sum of two of many numbers, which a mark beside them points out",
+        AddingSettings(),
+        "sequences:make_adding",
         epochs=1,
     ),
 }

@@ -75,6 +75,43 @@ class FileSettings(TabularSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SequenceSettings(TaskSettings):
+    """Of sequences that are generated as they are learned from."""
+
+    updates: int = 4000
+    """Mini-batches of sequences, all of them new."""
+    held_out: int = 512
+    """Sequences that validate, that test, and that test every other length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyingSettings(SequenceSettings):
+    """Of the copying task (Hochreiter & Schmidhuber, 1997; Ke et al., 2018)."""
+
+    delay: int = 20
+    """T: steps between the last symbol that is shown and the first that is to be recalled, the marker included."""
+    recalled: int = 10
+    """Symbols that are shown and recalled."""
+    alphabet: int = 8
+    """Different symbols."""
+    encoding: Literal["one-hot", "integer"] = "one-hot"
+    """What the network sees of a symbol: one input for each (`one-hot`), or its number as it is (`integer`, the
+    released code of Ke et al., 2018)."""
+    longer: tuple[int, ...] = ()
+    """Other delays that are tested too, such as 40,200."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddingSettings(SequenceSettings):
+    """Of the adding task (Hochreiter & Schmidhuber, 1997)."""
+
+    length: int = 50
+    """Steps of a sequence."""
+    longer: tuple[int, ...] = ()
+    """Other lengths that are tested too, such as 100,500."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RandomWalkSettings(TaskSettings):
     """Of the piecewise random walk (Gupta et al., 2021)."""
 
