@@ -41,6 +41,12 @@ def counted(y: Num[Array, "..."], kind: Kind) -> Bool[Array, " *rows"]:
     return y >= 0 if kind == "classification" else ~jnp.isnan(y).any(axis=-1)
 
 
+def step_weights(y: Num[Array, "batch steps *outputs"], kind: Kind) -> Float[Array, "batch steps"]:
+    """Return the weight of every step in the mean loss of a batch: 1 / (its steps that count × examples), or 0."""
+    counts = counted(y, kind).astype(float)
+    return counts / counts.sum(axis=1, keepdims=True) / len(counts)
+
+
 def output_error(
     outputs: Float[Array, "*rows outputs"], y: Num[Array, "..."], kind: Kind
 ) -> Float[Array, "*rows outputs"]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from accumbens.credit.settings import (
+    AttentiveSettings,
     CoagentActionValueSettings,
     CoagentActorCriticSettings,
     CoagentSettings,
@@ -118,6 +119,12 @@ RULES: dict[str, RuleEntry] = {
         "sequences: the gradient, sent backwards over no more than a block of steps",
         TruncatedSettings(),
         "through_time:make_truncated_backprop_through_time",
+        sequences=True,
+    ),
+    "sparse-attentive-backtracking": RuleEntry(
+        "sequences: the gradient over a block of steps, and from there through few states that were attended to",
+        AttentiveSettings(),
+        "attentive_backtracking:make_sparse_attentive_backtracking",
         sequences=True,
     ),
     "rtrl": RuleEntry(

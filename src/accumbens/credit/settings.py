@@ -179,3 +179,21 @@ class TruncatedSettings(RecurrentSettings):
 
     truncation: int = 10
     """Steps of a block: no gradient goes from one block to an earlier one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentiveSettings(TruncatedSettings):
+    """Of sparse attentive backtracking (Ke et al., 2018)."""
+
+    units: Literal["lstm"] = "lstm"
+    """Units of the recurrent layer."""
+    write_every: int = 2
+    """k_att: steps from one memory that is written to the next."""
+    attended: int = 10
+    """k_top: memories with the largest scores, which alone are attended to."""
+    score: Literal["additive", "mlp"] = "additive"
+    """Score of a memory m in state h: w · tanh([h, m]) (`additive`, the released code: which memories score most does
+    not depend on h), or w · tanh(W [h, m]) (`mlp`)."""
+    sparsifier: Literal["threshold", "softmax"] = "threshold"
+    """Weights of the memories attended to: scores above the k_top-th, normalised (`threshold`, the released code), or
+    their softmax."""

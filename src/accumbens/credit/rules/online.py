@@ -22,11 +22,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.credit import marks
-from accumbens.credit.losses import output_error, step_losses
+from accumbens.credit.losses import output_error, step_losses, step_weights
 from accumbens.credit.networks.recurrent import Recurrent
 from accumbens.credit.networks.recurrent_units import Units
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
-from accumbens.credit.rules.through_time import step_weights
 from accumbens.credit.settings import RecurrentSettings
 from accumbens.errors import require
 
@@ -119,7 +118,7 @@ def _make(settings: RecurrentSettings, facts: TaskFacts, own_connection: bool) -
             (_, _, gradients), loss = jax.lax.scan(lambda *given: step(network, *given), first, rows)
             return gradients, loss.sum()
 
-        gradients, loss = jax.vmap(of_example)(batch.x, batch.y, step_weights(batch, facts))
+        gradients, loss = jax.vmap(of_example)(batch.x, batch.y, step_weights(batch.y, facts.kind))
         of_units, of_readout = jax.tree.map(lambda leaf: leaf.sum(axis=0), gradients)
         found = eqx.tree_at(lambda n: (n.layers[0].parameters, n.layers[1]), network, (of_units, of_readout))
         return Update(found, memory, loss.sum())

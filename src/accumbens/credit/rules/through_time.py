@@ -5,9 +5,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray
 
-from accumbens.credit.losses import counted, step_losses
+from accumbens.credit.losses import step_losses, step_weights
 from accumbens.credit.networks.recurrent import Recurrent
 from accumbens.credit.protocol import Batch, Kind, Rule, TaskFacts, Update
 from accumbens.credit.settings import RecurrentSettings, TruncatedSettings
@@ -45,7 +45,7 @@ def make_truncated_backprop_through_time(settings: TruncatedSettings, facts: Tas
         return Recurrent.create(settings, facts, key), ()
 
     def update(network: Recurrent, memory: tuple[()], batch: Batch, key: PRNGKeyArray) -> Update:
-        weights = step_weights(batch, facts)
+        weights = step_weights(batch.y, facts.kind)
         blocks, rest = divmod(batch.x.shape[1], settings.truncation)
         state = jax.vmap(lambda _: network.layers[0].silent())(batch.x[:, 0])
 
@@ -64,12 +64,6 @@ def make_truncated_backprop_through_time(settings: TruncatedSettings, facts: Tas
         return Update(carried[2], memory, carried[1])
 
     return Rule(init, update)
-
-
-def step_weights(batch: Batch, facts: TaskFacts) -> Float[Array, "batch steps"]:
-    """Return the weight of every step in the batch's mean loss: 1 / (steps of it that count × examples), or 0."""
-    counts = counted(batch.y, facts.kind).astype(batch.x.dtype)
-    return counts / counts.sum(axis=1, keepdims=True) / len(counts)
 
 
 def _in_blocks(part: Array, length: int) -> Array:
