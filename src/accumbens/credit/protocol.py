@@ -20,6 +20,7 @@ class TaskFacts(NamedTuple):
         image_shape: (channels, height, width) of an example whose numbers are an image in that order; None if they are
             none.
         steps: of an example that is a sequence; None if examples are single. Sequences that test may be longer.
+        controlled: the network moves a hand, and may be told its error: see `networks.controlled`.
     """
 
     kind: Kind
@@ -27,6 +28,7 @@ class TaskFacts(NamedTuple):
     outputs: int
     image_shape: tuple[int, int, int] | None = None
     steps: int | None = None
+    controlled: bool = False
 
 
 class Batch(NamedTuple):

@@ -13,7 +13,9 @@ from accumbens.credit.settings import (
     CoagentActorCriticSettings,
     CoagentSettings,
     ConventionalSettings,
+    FeedbackLearningSettings,
     OnlineSettings,
+    PenalisedSettings,
     RecurrentSettings,
     RuleSettings,
     StraightThroughSettings,
@@ -111,7 +113,7 @@ RULES: dict[str, RuleEntry] = {
     ),
     "backprop-through-time": RuleEntry(
         "sequences: the exact gradient, sent backwards through the weights to the first step",
-        RecurrentSettings(),
+        PenalisedSettings(),
         "through_time:make_backprop_through_time",
         sequences=True,
     ),
@@ -131,6 +133,18 @@ RULES: dict[str, RuleEntry] = {
         "sequences: the error of the moment times a trace of the parameter's effect: exact, in diagonal units",
         OnlineSettings(),
         "online:make_rtrl",
+        sequences=True,
+    ),
+    "rflo": RuleEntry(
+        "reaching: the error of the hand through feedback weights, times a trace of the presynaptic activity",
+        FeedbackLearningSettings(),
+        "feedback_learning:make_rflo",
+        sequences=True,
+    ),
+    "online-gradient": RuleEntry(
+        "reaching: at every step the exact gradient of its error, sent back to the beginning of the trial",
+        FeedbackLearningSettings(),
+        "feedback_learning:make_online_gradient",
         sequences=True,
     ),
     "snap-1": RuleEntry(

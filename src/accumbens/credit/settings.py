@@ -166,6 +166,18 @@ class RecurrentSettings(RuleSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PenalisedSettings(RecurrentSettings):
+    """Of backpropagation through time."""
+
+    max_gradient_norm: float | None = None
+    """Largest norm of the gradient of all layers together, which is scaled down to it; none for no bound."""
+    weight_penalty: float = 0.0
+    """Factor on the norm of every array of parameters in the loss (Kaleb et al., 2024: 0.001)."""
+    activity_penalty: float = 0.0
+    """Factor on the mean square of the units' activity in the loss (Kaleb et al., 2024: 0.002)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OnlineSettings(RecurrentSettings):
     """Of rules that go forward in time only and are exact."""
 
@@ -197,3 +209,21 @@ class AttentiveSettings(TruncatedSettings):
     sparsifier: Literal["threshold", "softmax"] = "threshold"
     """Weights of the memories attended to: scores above the k_top-th, normalised (`threshold`, the released code), or
     their softmax."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackLearningSettings(RecurrentSettings):
+    """Of rules that adapt a network which moves a hand, step by step."""
+
+    layers: tuple[int, ...] = (400,)
+    """Units of the recurrent layer."""
+    optimiser: Literal["sgd"] = "sgd"
+    """The rule changes the weights at every step, by gradient descent."""
+    learning_rate: float = 1e-4
+    """Learning rate α, of every step."""
+    batch_size: int = 1
+    """Trials per update: one."""
+    signal: Literal["feedback", "readout"] = "feedback"
+    """How the error of the hand reaches the units: through the feedback weights W_fb, or through W_outᵀ."""
+    presynaptic: bool = False
+    """A trace counts the activity of the presynaptic unit alone, not the slope of the postsynaptic one."""

@@ -16,6 +16,8 @@ def small_facts(facts: TaskFacts) -> TaskFacts:
     """Return a task of the same kind with few inputs, and so many outputs that a vector is told from a scalar."""
     image = None if facts.image_shape is None else (facts.image_shape[0], SIDE, SIDE)
     inputs = INPUTS if image is None else image[0] * SIDE * SIDE
+    if facts.controlled:  # its inputs have a meaning each
+        return facts._replace(steps=STEPS)
     return TaskFacts(facts.kind, inputs, OUTPUTS, image, None if facts.steps is None else STEPS)
 
 

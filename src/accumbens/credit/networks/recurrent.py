@@ -76,6 +76,10 @@ class Recurrent(Network):
         """Return the mean loss of the batch; its gradient goes back through time to the first step."""
         return losses(self.predict(batch.x), batch.y, self.facts.kind).mean()
 
+    def mean_square_activity(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
+        """Return the mean of h² over sequences, steps and units."""
+        return jnp.square(jax.vmap(lambda x: self.follow(x).activity)(batch.x)).mean()
+
     def activities(self, x: Float[Array, "batch steps inputs"]) -> list[Activity]:
         """Return the part of units that are active."""
         activity = jax.vmap(lambda x: self.follow(x).activity)(x)

@@ -5,27 +5,46 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, PRNGKeyArray
 
 from accumbens.credit.losses import step_losses, step_weights
+from accumbens.credit.networks.controlled import Reaching
 from accumbens.credit.networks.recurrent import Recurrent
 from accumbens.credit.protocol import Batch, Kind, Rule, TaskFacts, Update
-from accumbens.credit.settings import RecurrentSettings, TruncatedSettings
+from accumbens.credit.settings import PenalisedSettings, TruncatedSettings
 from accumbens.errors import require
 
 
-def make_backprop_through_time(settings: RecurrentSettings, facts: TaskFacts) -> Rule:
+def make_backprop_through_time(settings: PenalisedSettings, facts: TaskFacts) -> Rule:
     """Return the rule: the exact gradient of the mean loss. Memory grows with the number of steps.
 
     Raises:
-        AccumbensError: there is not one hidden layer.
+        AccumbensError: there is not one hidden layer, or a number cannot be used.
     """
+    bound = settings.max_gradient_norm
+    require("max_gradient_norm", bound, "none, or > 0", bound is None or bound > 0)
+    for name in ("weight_penalty", "activity_penalty"):
+        require(name, getattr(settings, name), ">= 0", getattr(settings, name) >= 0)
+    create = Reaching.create if facts.controlled else Recurrent.create
 
-    def init(key: PRNGKeyArray) -> tuple[Recurrent, tuple[()]]:
-        return Recurrent.create(settings, facts, key), ()
+    def init(key: PRNGKeyArray) -> tuple[Recurrent | Reaching, tuple[()]]:
+        return create(settings, facts, key), ()
 
-    def update(network: Recurrent, memory: tuple[()], batch: Batch, key: PRNGKeyArray) -> Update:
-        loss, gradients = eqx.filter_value_and_grad(lambda network: network.exact_loss(batch, key))(network)
+    def penalised(network: Recurrent | Reaching, batch: Batch, key: PRNGKeyArray) -> tuple[Array, Array]:
+        loss = network.exact_loss(batch, key)
+        penalty = jnp.zeros(())
+        if settings.weight_penalty:
+            norms = map(jnp.linalg.norm, jax.tree.leaves(eqx.filter(network, eqx.is_inexact_array)))
+            penalty += settings.weight_penalty * sum(norms)
+        if settings.activity_penalty:
+            penalty += settings.activity_penalty * network.mean_square_activity(batch, key)
+        return loss + penalty, loss
+
+    def update(network: Recurrent | Reaching, memory: tuple[()], batch: Batch, key: PRNGKeyArray) -> Update:
+        gradients, loss = eqx.filter_grad(penalised, has_aux=True)(network, batch, key)
+        if bound is not None:
+            gradients, _ = optax.clip_by_global_norm(bound).update(gradients, optax.EmptyState())
         return Update(gradients, memory, loss)
 
     return Rule(init, update)

@@ -15,6 +15,7 @@ from accumbens.credit.tasks.settings import (
     CopyingSettings,
     FileSettings,
     RandomWalkSettings,
+    ReachSettings,
     SplitSettings,
     TabularSettings,
     TaskSettings,
@@ -96,6 +97,18 @@ TASKS: dict[str, TaskEntry] = {
         "y = sin(2πx²) from a stream of examples that are the more correlated the higher the difficulty",
         RandomWalkSettings(),
         "random_walk:make_random_walk",
+        epochs=1,
+    ),
+    "reach": TaskEntry(
+        "sequences: random reaches of a hand, with pushes, to learn to move it",
+        ReachSettings(),
+        "reach:make_reach",
+        epochs=1,
+    ),
+    "reach-rotated": TaskEntry(
+        "sequences: reaches to eight targets with the ways of the hand rotated, to adapt to",
+        ReachSettings(movements="centre-out", rotation=30.0, pushes=0.0, updates=300),
+        "reach:make_reach",
         epochs=1,
     ),
     "copying": TaskEntry(

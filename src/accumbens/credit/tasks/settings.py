@@ -112,6 +112,22 @@ class AddingSettings(SequenceSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReachSettings(TaskSettings):
+    """Of reaching with a hand (Kaleb et al., 2024)."""
+
+    movements: Literal["random", "centre-out"] = "random"
+    """Reaches from anywhere to anywhere, or from the middle to one of eight targets; what tests are the eight."""
+    rotation: float = 0.0
+    """Degrees by which the way that the hand should go is rotated, and the target that is shown is not."""
+    pushes: float = 0.25
+    """Probability that a trial has a push in a dimension, while it is learned."""
+    feedback: bool = True
+    """The network is told the error of the hand while it learns; it is tested without, and as `test_feedback` with."""
+    updates: int = 5000
+    """Mini-batches of trials, all of them new."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RandomWalkSettings(TaskSettings):
     """Of the piecewise random walk (Gupta et al., 2021)."""
 
