@@ -165,10 +165,10 @@ def test_the_profile_is_the_formula():
 def test_the_eight_targets_and_their_rotation():
     settings = ReachSettings(movements="centre-out", rotation=30.0, pushes=0.0, updates=3)
     task, plain = make_reach(settings, 4), make_reach(dataclasses.replace(settings, rotation=0.0), 4)
-    seen, goal = Seen.of(task.test.x), task.test.y
+    seen, goal = Seen.of(jnp.asarray(task.test.x)), task.test.y
     assert goal.shape == (TARGETS, STEPS, 2)
     np.testing.assert_array_equal(seen.goal, goal)
-    np.testing.assert_array_equal(seen.u, Seen.of(plain.test.x).u)
+    np.testing.assert_array_equal(seen.u, Seen.of(jnp.asarray(plain.test.x)).u)
     turned = np.degrees(np.angle(goal[:, -1] @ [1, 1j]) - np.angle(plain.test.y[:, -1] @ [1, 1j])) % 360
     np.testing.assert_allclose(turned, 30, atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(goal[:, -1], axis=1), 5, rtol=1e-5)
@@ -177,13 +177,13 @@ def test_the_eight_targets_and_their_rotation():
     assert (seen.u[:, : GO - 50, 2] == 5).all()
     assert not seen.u[:, GO - 50 :, 2].any()
     assert not seen.feedback.any()
-    assert Seen.of(task.more["feedback"].x).feedback.all()
+    assert Seen.of(jnp.asarray(task.more["feedback"].x)).feedback.all()
 
 
 def test_random_reaches_and_pushes_are_as_often_as_they_should_be():
     task = make_reach(ReachSettings(updates=2), 4000)
     x, y = jax.jit(task.train.batch)((), 0, jax.random.key(0))
-    seen = Seen.of(np.asarray(x))
+    seen = Seen.of(x)
     way = np.asarray(y)[:, -1]
     np.testing.assert_allclose(way.mean(axis=0), 0, atol=0.25)
     np.testing.assert_allclose(way.std(axis=0), np.sqrt(2) * 12 / np.sqrt(12), rtol=0.05)
