@@ -14,11 +14,13 @@ from accumbens.credit.tasks.settings import (
     BostonSettings,
     CopyingSettings,
     FileSettings,
+    PixelSettings,
     RandomWalkSettings,
     ReachSettings,
     SplitSettings,
     TabularSettings,
     TaskSettings,
+    TextSettings,
 )
 from accumbens.errors import AccumbensError, UnknownNameError, require, users_code
 from accumbens.registration import Registered
@@ -98,6 +100,20 @@ TASKS: dict[str, TaskEntry] = {
         RandomWalkSettings(),
         "random_walk:make_random_walk",
         epochs=1,
+    ),
+    "sequential-mnist": TaskEntry(
+        "sequences: the 784 pixels of a handwritten digit, permuted",
+        PixelSettings(),
+        "read_sequences:make_sequential_mnist",
+        epochs=1,
+        reads_folder=True,
+    ),
+    "text": TaskEntry(
+        "sequences: the characters of a text of yours, each to be predicted",
+        TextSettings(),
+        "read_sequences:make_text",
+        epochs=10,
+        reads_folder=True,
     ),
     "reach": TaskEntry(
         "sequences: random reaches of a hand, with pushes, to learn to move it",

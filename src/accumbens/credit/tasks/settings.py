@@ -112,6 +112,27 @@ class AddingSettings(SequenceSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PixelSettings(TaskSettings):
+    """Of pixels of MNIST that come one after the other."""
+
+    split_seed: int = 50
+    permuted: bool = True
+    """The pixels come in a random order, the same for all images; otherwise row by row."""
+    permutation_seed: int = 0
+    """Decides the order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSettings(TaskSettings):
+    """Of the characters of a text."""
+
+    file: str = ""
+    """Name of the file in the folder; empty: the only one there whose name ends in .txt."""
+    length: int = 100
+    """Characters of a sequence."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReachSettings(TaskSettings):
     """Of reaching with a hand (Kaleb et al., 2024)."""
 
