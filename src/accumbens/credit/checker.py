@@ -1,5 +1,6 @@
 """Does a rule of your own keep a rule's promises?"""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -28,9 +29,10 @@ def check_rule(rule: Any, facts: TaskFacts, batch_size: int = 8) -> None:
     """
     _require(isinstance(rule, Rule), f"make returns a {type(rule).__name__}, not a Rule")
     numbers = np.random.default_rng(0)
-    x, y = (numbers.normal(size=(batch_size, count)).astype(np.float32) for count in (facts.inputs, facts.outputs))
+    rows = (batch_size,) if facts.steps is None else (batch_size, facts.steps)
+    x, y = (numbers.normal(size=(*rows, count)).astype(np.float32) for count in (facts.inputs, facts.outputs))
     if facts.kind == "classification":
-        y = np.arange(batch_size, dtype=np.int32) % facts.outputs
+        y = np.arange(math.prod(rows), dtype=np.int32).reshape(rows) % facts.outputs
     batch, key = Batch(jnp.asarray(x), jnp.asarray(y), jnp.int32(0)), jax.random.key(0)
     with users_code("the rule does not work", rule.update):
         network, memory = _shapes_of_init(rule, key)
@@ -55,7 +57,7 @@ def _shapes_of_init(rule: Rule, key: Any) -> tuple[Any, Any]:
 def _check_network(network: Any, batch: Batch, facts: TaskFacts) -> None:
     _require(isinstance(network, Network), f"init returns a {type(network).__name__}, not a Network")
     outputs = eqx.filter_eval_shape(lambda network: network.predict(batch.x), network)
-    expected = f"float32[{len(batch.x)},{facts.outputs}]"
+    expected = f"float32[{','.join(map(str, (*batch.x.shape[:-1], facts.outputs)))}]"
     _require(_described(outputs) == expected, f"its network predicts {_described(outputs)}, not {expected}")
 
 

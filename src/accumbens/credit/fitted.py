@@ -22,7 +22,7 @@ class FittedNetwork:
         network.restore(network.predict(network.prepare(features)))
 
     Inputs are single examples, [inputs], or batches of them, [examples, inputs]; an image is one row of its numbers,
-    channel by channel, row by row.
+    channel by channel, row by row. A sequence is [steps, inputs], with as many steps as you like.
 
     Attributes:
         config: what the fit was asked to do.
@@ -64,7 +64,8 @@ class FittedNetwork:
         rows = self._rows(x, self.facts.inputs, "inputs")
         if not (np.abs(rows) <= np.finfo(np.float32).max).all():
             raise AccumbensError("the inputs cannot be used: a number is not finite in 32 bits")
-        single, rows = rows.ndim == 1, np.atleast_2d(rows).astype(np.float32)
+        single = rows.ndim == self._axes
+        rows = (rows[None] if single else rows).astype(np.float32)
         pieces = [rows[start : start + _PIECE] for start in range(0, len(rows), _PIECE)]
         outputs = np.concatenate([np.asarray(self._predict(self.network, piece)) for piece in pieces])
         return outputs[0] if single else outputs
@@ -127,12 +128,18 @@ class FittedNetwork:
             rows = np.asarray(values).astype(np.float64)
         except (TypeError, ValueError) as error:
             raise AccumbensError(f"the {what} cannot be used: {error}") from error
-        if rows.ndim not in (1, 2) or rows.shape[-1] != columns or not rows.size:
+        if rows.ndim not in (self._axes, self._axes + 1) or rows.shape[-1] != columns or not rows.size:
+            shape = f"({columns},)" if self.facts.steps is None else f"(steps, {columns})"
             raise AccumbensError(
-                f"{what} of the shape {rows.shape} cannot be used: those of {self.config.task} have ({columns},), and "
+                f"{what} of the shape {rows.shape} cannot be used: those of {self.config.task} have {shape}, and "
                 "a batch has one axis in front"
             )
         return rows
+
+    @property
+    def _axes(self) -> int:
+        """Axes of one example: a sequence has one for its steps."""
+        return 1 if self.facts.steps is None else 2
 
     def __repr__(self) -> str:
         """Say what it is."""

@@ -186,7 +186,7 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
         test = data.splits["test"].x[:_PIECE]
         return Evaluation(scores, diagnose(rule, state.network, state.memory, batch, key, step, test))
 
-    splits = {"valid": task.valid, "test": task.test}
+    splits = {"valid": task.valid, "test": task.test} | {f"test_{name}": part for name, part in task.more.items()}
     if not isinstance(train, Stream):
         splits["train"] = Examples(train.x[:TRAIN_EXAMPLES], train.y[:TRAIN_EXAMPLES])
     return Program(

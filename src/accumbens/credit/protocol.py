@@ -19,24 +19,29 @@ class TaskFacts(NamedTuple):
         outputs: classes, or numbers to predict.
         image_shape: (channels, height, width) of an example whose numbers are an image in that order; None if they are
             none.
+        steps: of an example that is a sequence; None if examples are single. Sequences that test may be longer.
+        controlled: the network moves a hand, and may be told its error: see `networks.controlled`.
     """
 
     kind: Kind
     inputs: int
     outputs: int
     image_shape: tuple[int, int, int] | None = None
+    steps: int | None = None
+    controlled: bool = False
 
 
 class Batch(NamedTuple):
     """Examples that are learned from together.
 
     Attributes:
-        x: inputs.
-        y: classes [batch], or numbers to predict [batch, outputs].
+        x: inputs, of every step if examples are sequences.
+        y: classes [batch, *steps], or numbers to predict [batch, *steps, outputs]; of sequences, a step with class -1
+            or a number that is NaN does not count.
         epoch: which pass through the data this is, from 0.
     """
 
-    x: Float[Array, "batch inputs"]
+    x: Float[Array, "batch *steps inputs"]
     y: Num[Array, "batch ..."]
     epoch: Int[Array, ""]
 
@@ -64,7 +69,7 @@ class Network(eqx.Module):
     layers: eqx.AbstractVar[tuple[Any, ...]]
 
     @abstractmethod
-    def predict(self, x: Float[Array, "batch inputs"]) -> Float[Array, "batch outputs"]:
+    def predict(self, x: Float[Array, "batch *steps inputs"]) -> Float[Array, "batch *steps outputs"]:
         """Return logits, or predicted numbers; without noise (greedily)."""
 
     @abstractmethod
@@ -75,7 +80,7 @@ class Network(eqx.Module):
         """
 
     @abstractmethod
-    def activities(self, x: Float[Array, "batch inputs"]) -> list[Activity]:
+    def activities(self, x: Float[Array, "batch *steps inputs"]) -> list[Activity]:
         """Return what every hidden layer does while the network predicts."""
 
     @abstractmethod

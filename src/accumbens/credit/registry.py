@@ -8,15 +8,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from accumbens.credit.settings import (
+    AttentiveSettings,
     CoagentActionValueSettings,
     CoagentActorCriticSettings,
     CoagentSettings,
     ConventionalSettings,
+    FeedbackLearningSettings,
+    OnlineSettings,
+    PenalisedSettings,
+    RecurrentSettings,
     RuleSettings,
     StraightThroughSettings,
+    TruncatedSettings,
     VectorisedSettings,
 )
-from accumbens.errors import UnknownNameError, users_code
+from accumbens.errors import AccumbensError, UnknownNameError, users_code
 from accumbens.registration import Registered
 
 if TYPE_CHECKING:
@@ -30,11 +36,13 @@ class RuleEntry(NamedTuple):
         summary: what every layer is told, in one line.
         settings: the default of every setting.
         home: `module:function` of `make(settings, facts) -> Rule`, or that function.
+        sequences: it is for examples that are sequences; otherwise for single ones.
     """
 
     summary: str
     settings: RuleSettings
     home: "str | Callable[[RuleSettings, TaskFacts], Rule]"
+    sequences: bool = False
 
     def make(self, settings: RuleSettings, facts: "TaskFacts") -> "Rule":
         """Return the rule for a task.
@@ -42,6 +50,10 @@ class RuleEntry(NamedTuple):
         Raises:
             AccumbensError: the settings do not fit the task.
         """
+        if self.sequences != (facts.steps is not None):
+            one, other = ("sequences", "single examples") if self.sequences else ("single examples", "sequences")
+            fitting = ", ".join(name for name, entry in RULES.items() if entry.sequences != self.sequences)
+            raise AccumbensError(f"the rule is for {one}, and the task has {other}; rules for these: {fitting}")
         if not isinstance(self.home, str):
             return self.home(settings, facts)
         module, _, function = self.home.partition(":")
@@ -99,13 +111,65 @@ RULES: dict[str, RuleEntry] = {
         VectorisedSettings(),
         "gevb:make_gevb",
     ),
+    "backprop-through-time": RuleEntry(
+        "sequences: the exact gradient, sent backwards through the weights to the first step",
+        PenalisedSettings(),
+        "through_time:make_backprop_through_time",
+        sequences=True,
+    ),
+    "truncated-backprop-through-time": RuleEntry(
+        "sequences: the gradient, sent backwards over no more than a block of steps",
+        TruncatedSettings(),
+        "through_time:make_truncated_backprop_through_time",
+        sequences=True,
+    ),
+    "sparse-attentive-backtracking": RuleEntry(
+        "sequences: the gradient over a block of steps, and from there through few states that were attended to",
+        AttentiveSettings(),
+        "attentive_backtracking:make_sparse_attentive_backtracking",
+        sequences=True,
+    ),
+    "rtrl": RuleEntry(
+        "sequences: the error of the moment times a trace of the parameter's effect: exact, in diagonal units",
+        OnlineSettings(),
+        "online:make_rtrl",
+        sequences=True,
+    ),
+    "rflo": RuleEntry(
+        "reaching: the error of the hand through feedback weights, times a trace of the presynaptic activity",
+        FeedbackLearningSettings(),
+        "feedback_learning:make_rflo",
+        sequences=True,
+    ),
+    "online-gradient": RuleEntry(
+        "reaching: at every step the exact gradient of its error, sent back to the beginning of the trial",
+        FeedbackLearningSettings(),
+        "feedback_learning:make_online_gradient",
+        sequences=True,
+    ),
+    "snap-1": RuleEntry(
+        "sequences: the same in any units, traces leaving out what went by way of other units",
+        RecurrentSettings(),
+        "online:make_snap_1",
+        sequences=True,
+    ),
+    "e-prop": RuleEntry(
+        "sequences: the same, traces leaving out all recurrent connections",
+        RecurrentSettings(),
+        "online:make_e_prop",
+        sequences=True,
+    ),
 }
 
 _registered: Registered[RuleEntry] = Registered("rule")
 
 
 def register_rule(
-    name: str, make: "Callable[..., Rule]", settings: RuleSettings | None = None, summary: str = ""
+    name: str,
+    make: "Callable[..., Rule]",
+    settings: RuleSettings | None = None,
+    summary: str = "",
+    sequences: bool = False,
 ) -> str:
     """Register a rule of your own: `accumbens fit TASK my_module:NAME` imports the module, and so does what opens it.
 
@@ -114,6 +178,7 @@ def register_rule(
         make: `make(settings, facts) -> Rule`.
         settings: the defaults, of a class of settings of ours or your own; None takes those of conventional networks.
         summary: what every layer is told, in one line.
+        sequences: it is for examples that are sequences; otherwise for single ones.
 
     Returns:
         The name that configurations keep: `module:id`.
@@ -121,7 +186,7 @@ def register_rule(
     Raises:
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
-    return _registered.add(name, RuleEntry(summary, settings or ConventionalSettings(), make), list(RULES))
+    return _registered.add(name, RuleEntry(summary, settings or ConventionalSettings(), make, sequences), list(RULES))
 
 
 def all_rules() -> list[str]:

@@ -146,3 +146,84 @@ class VectorisedSettings(RuleSettings):
     signs: Literal["mixed", "nonnegative"] = "nonnegative"
     """`nonnegative` keeps all weights but those of the first layer at or above 0, and leaves biases free; `mixed`
     leaves all free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentSettings(RuleSettings):
+    """Of rules for recurrent networks."""
+
+    layers: tuple[int, ...] = (128,)
+    """Units of the recurrent layer."""
+    optimiser: Literal["sgd", "rmsprop", "adam"] = "adam"
+    """Optimiser of the network; all of them update every parameter separately, so none mixes layers."""
+    learning_rate: float = 1e-3
+    """Learning rate α of the optimiser."""
+    batch_size: int = 64
+    """Examples per update; all of them if there are fewer."""
+    units: Literal["lstm", "gru", "simple", "diagonal"] = "lstm"
+    """Units of the recurrent layer: long short-term memory, gated, `simple` ones h = tanh(W x + U h + b), or `diagonal`
+    ones, linear and complex, that do not see one another (Orvieto et al., 2023)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenalisedSettings(RecurrentSettings):
+    """Of backpropagation through time."""
+
+    max_gradient_norm: float | None = None
+    """Largest norm of the gradient of all layers together, which is scaled down to it; none for no bound."""
+    weight_penalty: float = 0.0
+    """Factor on the norm of every array of parameters in the loss (Kaleb et al., 2024: 0.001)."""
+    activity_penalty: float = 0.0
+    """Factor on the mean square of the units' activity in the loss (Kaleb et al., 2024: 0.002)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnlineSettings(RecurrentSettings):
+    """Of rules that go forward in time only and are exact."""
+
+    units: Literal["lstm", "gru", "simple", "diagonal"] = "diagonal"
+    """Units of the recurrent layer; only `diagonal` ones, which do not see one another."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TruncatedSettings(RecurrentSettings):
+    """Of backpropagation through time that is cut."""
+
+    truncation: int = 10
+    """Steps of a block: no gradient goes from one block to an earlier one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentiveSettings(TruncatedSettings):
+    """Of sparse attentive backtracking (Ke et al., 2018)."""
+
+    units: Literal["lstm"] = "lstm"
+    """Units of the recurrent layer."""
+    write_every: int = 2
+    """k_att: steps from one memory that is written to the next."""
+    attended: int = 10
+    """k_top: memories with the largest scores, which alone are attended to."""
+    score: Literal["additive", "mlp"] = "additive"
+    """Score of a memory m in state h: w · tanh([h, m]) (`additive`, the released code: which memories score most does
+    not depend on h), or w · tanh(W [h, m]) (`mlp`)."""
+    sparsifier: Literal["threshold", "softmax"] = "threshold"
+    """Weights of the memories attended to: scores above the k_top-th, normalised (`threshold`, the released code), or
+    their softmax."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedbackLearningSettings(RecurrentSettings):
+    """Of rules that adapt a network which moves a hand, step by step."""
+
+    layers: tuple[int, ...] = (400,)
+    """Units of the recurrent layer."""
+    optimiser: Literal["sgd"] = "sgd"
+    """The rule changes the weights at every step, by gradient descent."""
+    learning_rate: float = 1e-4
+    """Learning rate α, of every step."""
+    batch_size: int = 1
+    """Trials per update: one."""
+    signal: Literal["feedback", "readout"] = "feedback"
+    """How the error of the hand reaches the units: through the feedback weights W_fb, or through W_outᵀ."""
+    presynaptic: bool = False
+    """A trace counts the activity of the presynaptic unit alone, not the slope of the postsynaptic one."""

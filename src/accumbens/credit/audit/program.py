@@ -15,9 +15,10 @@ KEY = jax.eval_shape(lambda: jax.random.key(0))
 
 def batch_shapes(facts: TaskFacts, examples: int) -> Any:
     """Return the shapes of a batch of a task."""
-    x, epoch = jax.ShapeDtypeStruct((examples, facts.inputs), jnp.float32), jax.ShapeDtypeStruct((), jnp.int32)
-    classes = jax.ShapeDtypeStruct((examples,), jnp.int32)
-    numbers = jax.ShapeDtypeStruct((examples, facts.outputs), jnp.float32)
+    rows = (examples,) if facts.steps is None else (examples, facts.steps)
+    x, epoch = jax.ShapeDtypeStruct((*rows, facts.inputs), jnp.float32), jax.ShapeDtypeStruct((), jnp.int32)
+    classes = jax.ShapeDtypeStruct(rows, jnp.int32)
+    numbers = jax.ShapeDtypeStruct((*rows, facts.outputs), jnp.float32)
     shapes: Any = {"x": x, "y": classes if facts.kind == "classification" else numbers, "epoch": epoch}
     return Batch(**shapes)
 

@@ -6,7 +6,7 @@ from typing import Any
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.settings import RuleSettings
 
-INPUTS, SIDE, OUTPUTS, EXAMPLES = 6, 8, 4, 5
+INPUTS, SIDE, OUTPUTS, EXAMPLES, STEPS = 6, 8, 4, 5, 7
 
 # Settings that count something, where a rule has them.
 _AT_MOST = {"samples": 2, "stochastic_units": 2, "critic_width": 8}
@@ -16,7 +16,9 @@ def small_facts(facts: TaskFacts) -> TaskFacts:
     """Return a task of the same kind with few inputs, and so many outputs that a vector is told from a scalar."""
     image = None if facts.image_shape is None else (facts.image_shape[0], SIDE, SIDE)
     inputs = INPUTS if image is None else image[0] * SIDE * SIDE
-    return TaskFacts(facts.kind, inputs, OUTPUTS, image)
+    if facts.controlled:  # its inputs have a meaning each
+        return facts._replace(steps=STEPS)
+    return TaskFacts(facts.kind, inputs, OUTPUTS, image, None if facts.steps is None else STEPS)
 
 
 def small_settings(settings: RuleSettings) -> RuleSettings:

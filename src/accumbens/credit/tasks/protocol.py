@@ -1,7 +1,8 @@
 """What a task is: examples that are there from the start, or a stream that is generated as it is learned from."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +16,12 @@ class Examples(NamedTuple):
     """Examples in the memory of the host.
 
     Attributes:
-        x: inputs.
-        y: classes [examples], 32-bit whole numbers, or numbers to predict [examples, outputs].
+        x: inputs, of every step if examples are sequences.
+        y: classes [examples, *steps], 32-bit whole numbers, or numbers to predict [examples, *steps, outputs]; of
+            sequences, steps with class -1 or NaN do not count.
     """
 
-    x: Float32[np.ndarray, "examples inputs"]
+    x: Float32[np.ndarray, "examples *steps inputs"]
     y: Num[np.ndarray, "examples ..."]
 
 
@@ -34,7 +36,7 @@ class Stream(NamedTuple):
 
     updates: int
     init: Callable[[PRNGKeyArray], Any]
-    batch: Callable[[Any, Array, PRNGKeyArray], tuple[Float[Array, "batch inputs"], Num[Array, "batch ..."]]]
+    batch: Callable[[Any, Array, PRNGKeyArray], tuple[Float[Array, "batch *steps inputs"], Num[Array, "batch ..."]]]
 
 
 class Scale(NamedTuple):
@@ -62,6 +64,7 @@ class Task(NamedTuple):
         input_scale: how the inputs were made of the data's own numbers; None: they are the data's own.
         target_scale: the same of numbers to predict.
         labels: what the classes are called, in the order of the outputs; none: they are called by their numbers.
+        more: further examples that are only reported, such as longer sequences, by what follows `test_` in their name.
     """
 
     facts: TaskFacts
@@ -73,6 +76,7 @@ class Task(NamedTuple):
     input_scale: Scale | None = None
     target_scale: Scale | None = None
     labels: tuple[str, ...] = ()
+    more: Mapping[str, Examples] = MappingProxyType({})
 
 
 def task_of_examples(

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from accumbens.credit.tasks.settings import (
+    AddingSettings,
     BostonSettings,
+    CopyingSettings,
     FileSettings,
+    PixelSettings,
     RandomWalkSettings,
+    ReachSettings,
     SplitSettings,
     TabularSettings,
     TaskSettings,
+    TextSettings,
 )
 from accumbens.errors import AccumbensError, UnknownNameError, require, users_code
 from accumbens.registration import Registered
@@ -94,6 +99,44 @@ TASKS: dict[str, TaskEntry] = {
         "y = sin(2πx²) from a stream of examples that are the more correlated the higher the difficulty",
         RandomWalkSettings(),
         "random_walk:make_random_walk",
+        epochs=1,
+    ),
+    "sequential-mnist": TaskEntry(
+        "sequences: the 784 pixels of a handwritten digit, permuted",
+        PixelSettings(),
+        "read_sequences:make_sequential_mnist",
+        epochs=1,
+        reads_folder=True,
+    ),
+    "text": TaskEntry(
+        "sequences: the characters of a text of yours, each to be predicted",
+        TextSettings(),
+        "read_sequences:make_text",
+        epochs=10,
+        reads_folder=True,
+    ),
+    "reach": TaskEntry(
+        "sequences: random reaches of a hand, with pushes, to learn to move it",
+        ReachSettings(),
+        "reach:make_reach",
+        epochs=1,
+    ),
+    "reach-rotated": TaskEntry(
+        "sequences: reaches to eight targets with the ways of the hand rotated, to adapt to",
+        ReachSettings(movements="centre-out", rotation=30.0, pushes=0.0, updates=300),
+        "reach:make_reach",
+        epochs=1,
+    ),
+    "copying": TaskEntry(
+        "sequences: recall ten symbols after a delay",
+        CopyingSettings(),
+        "sequences:make_copying",
+        epochs=1,
+    ),
+    "adding": TaskEntry(
+        "sequences: the sum of two of many numbers, which a mark beside them points out",
+        AddingSettings(),
+        "sequences:make_adding",
         epochs=1,
     ),
 }

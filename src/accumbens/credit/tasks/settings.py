@@ -75,6 +75,80 @@ class FileSettings(TabularSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SequenceSettings(TaskSettings):
+    """Of sequences that are generated as they are learned from."""
+
+    updates: int = 4000
+    """Mini-batches of sequences, all of them new."""
+    held_out: int = 512
+    """Sequences that validate, that test, and that test every other length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyingSettings(SequenceSettings):
+    """Of the copying task (Hochreiter & Schmidhuber, 1997; Ke et al., 2018)."""
+
+    delay: int = 20
+    """T: steps between the last symbol that is shown and the first that is to be recalled, the marker included."""
+    recalled: int = 10
+    """Symbols that are shown and recalled."""
+    alphabet: int = 8
+    """Different symbols."""
+    encoding: Literal["one-hot", "integer"] = "one-hot"
+    """What the network sees of a symbol: one input for each (`one-hot`), or its number as it is (`integer`, the
+    released code of Ke et al., 2018)."""
+    longer: tuple[int, ...] = ()
+    """Other delays that are tested too, such as 40,200."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddingSettings(SequenceSettings):
+    """Of the adding task (Hochreiter & Schmidhuber, 1997)."""
+
+    length: int = 50
+    """Steps of a sequence."""
+    longer: tuple[int, ...] = ()
+    """Other lengths that are tested too, such as 100,500."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelSettings(TaskSettings):
+    """Of pixels of MNIST that come one after the other."""
+
+    split_seed: int = 50
+    permuted: bool = True
+    """The pixels come in a random order, the same for all images; otherwise row by row."""
+    permutation_seed: int = 0
+    """Decides the order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextSettings(TaskSettings):
+    """Of the characters of a text."""
+
+    file: str = ""
+    """Name of the file in the folder; empty: the only one there whose name ends in .txt."""
+    length: int = 100
+    """Characters of a sequence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachSettings(TaskSettings):
+    """Of reaching with a hand (Kaleb et al., 2024)."""
+
+    movements: Literal["random", "centre-out"] = "random"
+    """Reaches from anywhere to anywhere, or from the middle to one of eight targets; what tests are the eight."""
+    rotation: float = 0.0
+    """Degrees by which the way that the hand should go is rotated, and the target that is shown is not."""
+    pushes: float = 0.25
+    """Probability that a trial has a push in a dimension, while it is learned."""
+    feedback: bool = True
+    """The network is told the error of the hand while it learns; it is tested without, and as `test_feedback` with."""
+    updates: int = 5000
+    """Mini-batches of trials, all of them new."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RandomWalkSettings(TaskSettings):
     """Of the piecewise random walk (Gupta et al., 2021)."""
 

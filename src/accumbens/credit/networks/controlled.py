@@ -1,0 +1,168 @@
+"""A recurrent network that moves a hand, and is told where the hand is behind: feedback control.
+
+With u the inputs, r the rates, ε the position error of the hand and p pushes on it, at every step of dt = 10 ms,
+
+    x_t = (1 - α) x_{t-1} + α (W_in u_t + W_rec r_{t-1} + W_fb ε_{t-1} + b_fb),  r = ReLU(x),  α = dt / τ = 0.2
+    v_t = W_out r_t + b_out;   ε_t = ε_{t-1} + dt (v*_t - v_t - p_t)
+
+The outputs are the positions of the hand, so that the error of an output is ε.
+
+Reference: Kaleb et al. (2024), "Feedback control guides credit assignment in recurrent neural networks", and its
+released code: no bias in the recurrent and input maps, b_fb there with feedback off, ε_0 the first read-out.
+"""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from accumbens.credit import marks
+from accumbens.credit.losses import losses
+from accumbens.credit.networks.recurrent_units import Gate
+from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
+from accumbens.credit.settings import RecurrentSettings
+from accumbens.errors import require
+
+DT, TAU = 0.01, 0.05
+ALPHA = DT / TAU
+INPUTS, DIMENSIONS = 3, 2
+NOISE = 0.1
+"""x_0 is drawn from U(±NOISE) where there is a key."""
+
+
+class Seen(NamedTuple):
+    """What one step of a trial is given, in the order of a task's inputs.
+
+    Attributes:
+        u: displacement of the target, and a signal to hold still.
+        push: p, velocity that is added to the hand's.
+        goal: where the hand should be.
+        feedback: 1 if the network is told the error, else 0.
+    """
+
+    u: Float[Array, "*rows 3"]
+    push: Float[Array, "*rows 2"]
+    goal: Float[Array, "*rows 2"]
+    feedback: Float[Array, "*rows 1"]
+
+    @classmethod
+    def of(cls, x: Float[Array, "*rows 8"]) -> "Seen":
+        """Return the parts of the inputs."""
+        return cls(x[..., :3], x[..., 3:5], x[..., 5:7], x[..., 7:])
+
+
+class Moment(NamedTuple):
+    """The state of a trial.
+
+    Attributes:
+        x: of the units, before the rectifier.
+        error: ε.
+        goal: of the step.
+    """
+
+    x: Float[Array, " units"]
+    error: Float[Array, " 2"]
+    goal: Float[Array, " 2"]
+
+
+class Controlled(eqx.Module):
+    """The weights of the recurrent layer."""
+
+    W_in: Float[Array, "units 3"]
+    W_rec: Float[Array, "units units"]
+    feedback: Gate
+
+    @property
+    def count(self) -> int:
+        """Return the number of units."""
+        return len(self.W_rec)
+
+    def __call__(self, x: Array, u: Array, error: Array) -> Float[Array, " units"]:
+        """Return x one step later."""
+        return (1 - ALPHA) * x + ALPHA * (self.W_in @ u + self.W_rec @ jax.nn.relu(x) + self.feedback(error))
+
+
+class Reaching(Network):
+    """Units that are told the error of the hand, and a readout that moves it.
+
+    Attributes:
+        layers: the units, and the readout of the velocity.
+        facts: of the task.
+    """
+
+    layers: tuple[Controlled, Gate]
+    facts: TaskFacts = eqx.field(static=True)
+
+    @classmethod
+    def create(cls, settings: RecurrentSettings, facts: TaskFacts, key: PRNGKeyArray) -> "Reaching":
+        """Return a network with PyTorch's random weights: U(±1/√units), of the feedback U(±1/√2).
+
+        Raises:
+            AccumbensError: there is not one hidden layer.
+        """
+        require("layers", ",".join(map(str, settings.layers)), "one number: the units", len(settings.layers) == 1)
+        (n,) = settings.layers
+        keys = iter(jax.random.split(key, 6))
+
+        def uniform(bound: float, *shape: int) -> Array:
+            return jax.random.uniform(next(keys), shape, minval=-bound, maxval=bound)
+
+        of_units, of_feedback = n**-0.5, DIMENSIONS**-0.5
+        units = Controlled(
+            uniform(of_units, n, INPUTS),
+            uniform(of_units, n, n),
+            Gate(uniform(of_feedback, n, DIMENSIONS), uniform(of_feedback, n)),
+        )
+        return cls((units, Gate(uniform(of_units, DIMENSIONS, n), uniform(of_units, DIMENSIONS))), facts)
+
+    def start(self, x: Float[Array, " units"], goal: Float[Array, " 2"]) -> Moment:
+        """Return the moment before the first step; the error begins as the first read-out does."""
+        return Moment(x, self.layers[1](jax.nn.relu(x)), goal)
+
+    def step(self, moment: Moment, seen: Seen) -> Moment:
+        """Return the next moment."""
+        units, readout = self.layers
+        x = marks.activity(units(moment.x, seen.u, seen.feedback * moment.error), 0)
+        v = readout(jax.nn.relu(x))
+        error = moment.error + (seen.goal - moment.goal) - DT * (v + seen.push)
+        return Moment(x, error, seen.goal)
+
+    def follow(self, x: Float[Array, "steps 8"], start: Float[Array, " units"]) -> Moment:
+        """Return all moments of a trial."""
+        seen = Seen.of(x)
+
+        def step(moment: Moment, seen: Seen) -> tuple[Moment, Moment]:
+            moment = self.step(moment, seen)
+            return moment, moment
+
+        return jax.lax.scan(step, self.start(start, seen.goal[0]), seen)[1]
+
+    def moments(self, x: Float[Array, "batch steps 8"], key: PRNGKeyArray | None = None) -> Moment:
+        """Return all moments of a batch of trials; from silence if there is no key."""
+        shape = (len(x), self.layers[0].count)
+        starts = jnp.zeros(shape) if key is None else jax.random.uniform(key, shape, minval=-NOISE, maxval=NOISE)
+        return jax.vmap(self.follow)(x, starts)
+
+    def predict(self, x: Float[Array, "batch steps 8"]) -> Float[Array, "batch steps 2"]:
+        """Return where the hand is."""
+        found = self.moments(x)
+        return marks.outputs(found.goal - found.error)
+
+    def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
+        """Return the mean square of ε; its gradient goes back through time, and through the feedback."""
+        found = self.moments(batch.x, key)
+        return losses(marks.outputs(found.goal - found.error), batch.y, self.facts.kind).mean()
+
+    def mean_square_activity(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
+        """Return the mean of r² over trials, steps and units."""
+        return jnp.square(jax.nn.relu(self.moments(batch.x, key).x)).mean()
+
+    def activities(self, x: Float[Array, "batch steps 8"]) -> list[Activity]:
+        """Return the part of units that are active."""
+        return [Activity(jnp.zeros(()), (self.moments(x).x > 0).mean())]
+
+    def constrained(self) -> "Reaching":
+        """Return the network: nothing constrains it."""
+        return self
