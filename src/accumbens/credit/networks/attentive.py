@@ -98,13 +98,30 @@ class Attention(eqx.Module):
         few = jnp.where(exist, scores, 0.0)
         return jnp.where(written > self.top, above / (above.sum() + 1e-7), few)
 
+    def read(
+        self,
+        h: Float[Array, " hidden"],
+        memories: Float[Array, "top hidden"],
+        keys: Float[Array, "top key"],
+        written: Int[Array, ""],
+    ) -> tuple[Float[Array, " hidden"], Float[Array, " top"]]:
+        """Return s and a, given the memories attended to, those with the largest scores in falling order."""
+        a = self.weights(self.score(h, keys), written)
+        return (a[:, None] * memories).sum(axis=0), a
 
-class Step(NamedTuple):
-    """What one step makes: the next state, the outputs, and the weights of the memories attended to."""
 
-    state: Float[Array, "hidden 2"]
-    outputs: Float[Array, " outputs"]
-    weights: Float[Array, " top"]
+class State(NamedTuple):
+    """(c, h) of a batch."""
+
+    c: Float[Array, "batch hidden"]
+    h: Float[Array, "batch hidden"]
+
+
+class Memories(NamedTuple):
+    """Memories, and what their scores need of them."""
+
+    values: Float[Array, "*slots hidden"]
+    keys: Float[Array, "*slots key"]
 
 
 class Chosen(NamedTuple):
@@ -113,7 +130,7 @@ class Chosen(NamedTuple):
     Attributes:
         memories: which are attended to at every step.
         written: how many there were then.
-        starts: state before every block.
+        starts: state before every block, [blocks, batch, hidden].
         values: of all memories.
         outputs: at every step.
         weights: of the memories attended to.
@@ -121,7 +138,7 @@ class Chosen(NamedTuple):
 
     memories: Int[Array, "steps batch top"]
     written: Int[Array, " steps"]
-    starts: Float[Array, "blocks batch hidden 2"]
+    starts: State
     values: Float[Array, "memories batch hidden"]
     outputs: Float[Array, "steps batch outputs"]
     weights: Float[Array, "steps batch top"]
@@ -161,19 +178,11 @@ class Attentive(Network):
         )
         return cls(layers, facts, settings.write_every, settings.truncation)
 
-    def step(
-        self,
-        state: Float[Array, "hidden 2"],
-        x: Float[Array, " inputs"],
-        memories: Float[Array, "top hidden"],
-        written: Int[Array, ""],
-    ) -> Step:
-        """Return one step, given the memories attended to, those with the largest scores in falling order."""
-        units, attention, readout = self.layers
-        c, h = marks.activity(units(state, x), 0).T
-        a = attention.weights(attention.score(h, attention.score.key_of(memories)), written)
-        s = marks.activity(a @ memories, 1)
-        return Step(jnp.stack([c, h + s], axis=1), marks.outputs(readout(jnp.concatenate([h + s, s]))), a)
+    def sums(self, h: Float[Array, "batch hidden"], x: Float[Array, "batch inputs"]) -> Float[Array, "4 batch hidden"]:
+        """Return what the gates are made of."""
+        parameters = self.layers[0].parameters
+        made = jnp.concatenate([x, h], axis=1) @ parameters.weight.reshape(-1, parameters.weight.shape[-1]).T
+        return jnp.moveaxis(made.reshape(len(h), -1, 4) + parameters.bias, 2, 0)
 
     def choose(self, x: Float[Array, "steps batch inputs"]) -> Chosen:
         """Go forward once; whole blocks of steps.
@@ -181,36 +190,39 @@ class Attentive(Network):
         Args:
             x: inputs; the number of steps is one of whole blocks.
         """
-        units, attention, _ = self.layers
+        units, attention, readout = self.layers
         steps, batch, _ = x.shape
-        slots = max(1 + steps // self.write_every, attention.top)
+        slots = max(2 + steps // self.write_every, attention.top)
         values = jnp.zeros((slots, batch, units.count))
         keys = attention.score.key_of(values)
-        state = jnp.zeros((batch, units.count, 2))
+        silent = jnp.zeros((batch, units.count))
 
         def step(carried: Any, now: Any) -> tuple[Any, Any]:
             state, values, keys, written = carried
             x, t = now
+            c, h = marks.activity(units.gate(self.sums(state.h, x), state.c), 0)
 
-            def select(state: Array, x: Array, keys: Array) -> Array:
-                h = units(state, x)[:, 1]
+            def select(h: Array, keys: Array) -> Array:
                 scores = jnp.where(jnp.arange(slots) < written, attention.score(h, keys), -jnp.inf)
                 return jax.lax.top_k(scores, attention.top)[1]
 
-            chosen = jax.vmap(select, (0, 0, 1))(state, x, keys)
-            memories = values[chosen, jnp.arange(batch)[:, None]]
-            after = jax.vmap(self.step, (0, 0, 0, None))(state, x, memories, written)
-            h = after.state[:, :, 1]
-            writes = (t + 1) % self.write_every == 0
-            # What is written behind the last memory is not read before it is one.
+            chosen = jax.vmap(select, (0, 1))(h, keys)
+            memories = (part[chosen, jnp.arange(batch)[:, None]] for part in (values, keys))
+            s, a = jax.vmap(attention.read, (0, 0, 0, None))(h, *memories, written)
+            s = marks.activity(s, 1)
+            h = h + s
+            outputs = marks.outputs(jax.vmap(readout)(jnp.concatenate([h, s], axis=1)))
+            # What is written behind the last memory is not read before it is one; there is a place behind the last.
             values = jax.lax.dynamic_update_index_in_dim(values, h, written, 0)
             keys = jax.lax.dynamic_update_index_in_dim(keys, attention.score.key_of(h), written, 0)
-            return (after.state, values, keys, written + writes), (chosen, written, state, after.outputs, after.weights)
+            writes = (t + 1) % self.write_every == 0
+            return (State(c, h), values, keys, written + writes), (chosen, written, state, outputs, a)
 
-        first = (state, values, keys, jnp.int32(1))
+        first = (State(silent, silent), values, keys, jnp.int32(1))
         (_, values, _, _), found = jax.lax.scan(step, first, (x, jnp.arange(steps)))
         chosen, written, states, outputs, weights = found
-        return Chosen(chosen, written, states[:: self.truncation], values, outputs, weights)
+        starts = jax.tree.map(lambda part: part[:: self.truncation], states)
+        return Chosen(chosen, written, starts, values, outputs, weights)
 
     def predict(self, x: Float[Array, "batch steps inputs"]) -> Float[Array, "batch steps outputs"]:
         """Return logits, or predicted numbers, at every step."""
@@ -233,7 +245,7 @@ class Attentive(Network):
         share = a / jnp.maximum(a.sum(axis=-1, keepdims=True), 1e-30)
         entropy = jax.scipy.special.entr(share).sum(axis=-1).mean()
         return [
-            Activity(jnp.zeros(()), (found.starts[1:, :, :, 1] != 0).mean()),
+            Activity(jnp.zeros(()), (found.starts.h[1:] != 0).mean()),
             Activity(entropy, (found.weights != 0).mean()),
         ]
 
@@ -250,76 +262,95 @@ class Attentive(Network):
 def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Float[Array, ""], Attentive]:
     """Return the mean loss of a batch and its gradient, from memory that grows with the number of memories.
 
-    The blocks are gone through once forward, and once backward, each being run anew from its first state with the
-    memories that were chosen.
+    The sequence is gone through once forward, and once backward in blocks: each is run anew from its first state with
+    the memories that were chosen, and then pulls its gradient back step by step. The gradient of a memory is summed
+    until the step is reached that wrote it. Weights are met by whole blocks, as sums over steps of what reached a gate
+    times what it saw.
 
     Args:
         network: of one seed.
         batch: of sequences.
         cut: no gradient crosses from one block into an earlier one but through memories.
     """
+    units, attention, readout = network.layers
     L, every = network.truncation, network.write_every
     x = network._steps_first(batch.x)
     found = network.choose(x)
-    blocks, size = len(x) // L, len(batch.x)
-
-    def in_blocks(part: Array) -> Array:
-        return part.reshape(blocks, L, *part.shape[1:])
-
+    memories = Memories(found.values, attention.score.key_of(found.values))
+    everyone = jnp.arange(len(batch.x))[:, None]
     y = jnp.moveaxis(batch.y, 1, 0)
     y = jnp.concatenate([y, jnp.repeat(y[-1:], len(x) - len(y), axis=0)])
-    rows = (
-        x,
-        y,
-        network._steps_first(step_weights(batch.y, network.facts.kind)),
-        found.memories,
-        found.written,
-        jnp.arange(len(x)),
-    )
+    weight = network._steps_first(step_weights(batch.y, network.facts.kind))
+    rows = (x, y, weight, found.memories, found.written, jnp.arange(len(x)))
 
-    def block(network: Attentive, start: Array, seen: Array, rows: Any) -> tuple[Array, tuple[Array, Array]]:
-        """The loss in a block, and the activity at its steps and the state behind it."""
-        begin = rows[-1][0]
+    def read(attention: Attention, h: Array, seen: Memories, written: Array) -> Array:
+        return jax.vmap(attention.read, (0, 0, 0, None))(h, *seen, written)[0]
 
-        def step(carried: Any, now: Any) -> tuple[Any, Array]:
-            state, local = carried
-            seen, (x, y, weight, chosen, written, t) = now
-            # A memory that was written in this block is read from there, for there the gradient goes on.
-            place = chosen * every - 1 - begin
-            here = jax.nn.one_hot(place, L)
-            memories = jnp.where((place >= 0)[..., None], jnp.einsum("bkl,lbh->bkh", here, local), seen)
-            after = jax.vmap(network.step, (0, 0, 0, None))(state, x, memories, written)
-            local = jax.lax.dynamic_update_index_in_dim(local, after.state[:, :, 1], t - begin, 0)
-            return (after.state, local), (weight * step_losses(after.outputs, y, network.facts.kind)).sum()
+    def again(state: State, now: Any) -> tuple[State, Any]:
+        """One step, its memories known."""
+        x, seen, written = now
+        sums = network.sums(state.h, x)
+        c, h = marks.activity(units.gate(sums, state.c), 0)
+        s = marks.activity(read(attention, h, seen, written), 1)
+        return State(c, h + s), (state, sums, h + s, s)
 
-        local = jnp.zeros((L, size, network.layers[0].count))
-        (state, local), losses = jax.lax.scan(step, (start, local), (seen, rows))
-        return losses.sum(), (local, state)
+    def loss_of(readout: Gate, h: Array, s: Array, y: Array, weight: Array) -> Array:
+        outputs = marks.outputs(jax.vmap(jax.vmap(readout))(jnp.concatenate([h, s], axis=-1)))
+        return (weight * step_losses(outputs, y, network.facts.kind)).sum()
+
+    def block(carried: Any, part: Any) -> tuple[Any, Any]:
+        of_memories, of_state = carried
+        start, (x, y, weight, chosen, written, t) = part
+        seen = jax.tree.map(lambda part: part[chosen, everyone], memories)
+        _, (states, sums, h, s) = jax.lax.scan(again, start, (x, seen, written))
+        loss, pull = jax.vjp(lambda *given: loss_of(*given, y, weight), readout, h, s)
+        of_readout, of_h, of_s = pull(jnp.ones(()))
+
+        def step(carried: Any, now: Any) -> tuple[Any, Any]:
+            of_attention, of_memories, of_state = carried
+            state, x, sums, h, seen, of_h, of_s, chosen, written, t = now
+            of_h = of_h + of_state.h
+            # The step that writes a memory is given all that reached it.
+            slot = (t + 1) // every
+            written_here = Memories(*(part[slot] * ((t + 1) % every == 0) for part in of_memories))
+            _, pull = jax.vjp(lambda score, h: score.key_of(h), attention.score, h)
+            of_score, of_key = pull(written_here.keys)
+            of_h = of_h + written_here.values + of_key
+
+            def gated(attention: Attention, sums: Array, c: Array, seen: Memories) -> tuple[Array, Array, Array]:
+                c, h = units.gate(sums, c)
+                s = read(attention, h, seen, written)
+                return c, h + s, s
+
+            _, pull = jax.vjp(gated, attention, sums, state.c, seen)
+            more, of_sums, of_c, of_seen = pull((of_state.c, of_h, of_s))
+            (of_h,) = jax.vjp(lambda h: network.sums(h, x), state.h)[1](of_sums)
+            of_memories = jax.tree.map(lambda part, now: part.at[chosen, everyone].add(now), of_memories, of_seen)
+            more = eqx.tree_at(lambda a: a.score, more, jax.tree.map(jnp.add, more.score, of_score))
+            return (jax.tree.map(jnp.add, of_attention, more), of_memories, State(of_c, of_h)), of_sums
+
+        steps = (states, x, sums, h, seen, of_h, of_s, chosen, written, t)
+        silent = jax.tree.map(jnp.zeros_like, attention)
+        (of_attention, of_memories, of_state), of_sums = jax.lax.scan(
+            step, (silent, of_memories, of_state), steps, reverse=True
+        )
+        _, pull = jax.vjp(lambda n: jax.vmap(n.sums)(states.h, x), network)
+        (gradients,) = pull(of_sums)
+        gradients = eqx.tree_at(lambda n: n.layers[1:], gradients, (of_attention, of_readout))
+        if cut:
+            of_state = jax.tree.map(jnp.zeros_like, of_state)
+        return (of_memories, of_state), (loss, gradients)
 
     def backward(carried: Any, part: Any) -> tuple[Any, Array]:
-        gradients, of_memories, of_state = carried
-        start, rows = part
-        chosen, t = rows[3], rows[-1]
-        everyone = jnp.arange(size)[:, None]
-        seen, to_memories = jax.vjp(lambda values: values[chosen, everyone], found.values)
-        loss, pull, _ = _vjp(block, network, start, seen, rows)
-        written = (t + 1) % every == 0
-        of_local = jnp.where(written[:, None, None], of_memories[(t + 1) // every], 0.0)
-        more, of_start, of_seen = pull((of_local, jnp.zeros_like(of_state) if cut else of_state))
-        of_memories = of_memories + to_memories(of_seen)[0]
-        return (jax.tree.map(jnp.add, gradients, more), of_memories, of_start), loss
+        gradients, *carried = carried
+        carried, (loss, more) = block(carried, part)
+        return (jax.tree.map(jnp.add, gradients, more), *carried), loss
 
-    nothing = jax.tree.map(jnp.zeros_like, network)
-    first = (nothing, jnp.zeros_like(found.values), jnp.zeros_like(found.starts[0]))
-    parts = (found.starts, tuple(in_blocks(part) for part in rows))
-    (gradients, _, _), losses = jax.lax.scan(backward, first, parts, reverse=True)
+    blocks = len(x) // L
+    nothing = jax.tree.map(jnp.zeros_like, (network, memories, State(found.values[0], found.values[0])))
+    parts = (found.starts, tuple(part.reshape(blocks, L, *part.shape[1:]) for part in rows))
+    (gradients, *_), losses = jax.lax.scan(backward, nothing, parts, reverse=True)
     return losses.sum(), gradients
-
-
-def _vjp(block: Any, network: Attentive, start: Array, seen: Array, rows: Any) -> Any:
-    """The loss of a block, and what pulls back cotangents of its activity and last state (that of the loss is 1)."""
-    (loss, ends), pull = jax.vjp(lambda *given: block(*given, rows), network, start, seen)
-    return loss, lambda cotangents: pull((jnp.ones(()), cotangents)), ends
 
 
 @jax.custom_vjp

@@ -131,9 +131,14 @@ class LSTM(Units):
 
     def unit(self, parameters: Gate, state: Array, inputs: Array) -> Array:
         """Return (c, h)."""
-        i, f, g, o = parameters(inputs)
-        c = jax.nn.sigmoid(f) * state[0] + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return jnp.stack([c, jax.nn.sigmoid(o) * jnp.tanh(c)])
+        return jnp.stack(self.gate(parameters(inputs), state[0]))
+
+    @staticmethod
+    def gate(sums: Float[Array, "4 *rows"], c: Float[Array, " *rows"]) -> tuple[Float[Array, " *rows"], Array]:
+        """Return (c, h), given what i, f, g, and o are made of."""
+        i, f, g, o = sums
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return c, jax.nn.sigmoid(o) * jnp.tanh(c)
 
     def emit(self, state: Array) -> Array:
         """Return h."""
