@@ -12,6 +12,7 @@ through memories that were attended to, from each to the beginning of the block 
 Reference: Ke et al. (2018), "Sparse attentive backtracking"; the score and the sparsifier as in the released code.
 """
 
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -178,11 +179,13 @@ class Attentive(Network):
         )
         return cls(layers, facts, settings.write_every, settings.truncation)
 
-    def sums(self, h: Float[Array, "batch hidden"], x: Float[Array, "batch inputs"]) -> Float[Array, "4 batch hidden"]:
-        """Return what the gates are made of."""
-        parameters = self.layers[0].parameters
-        made = jnp.concatenate([x, h], axis=1) @ parameters.weight.reshape(-1, parameters.weight.shape[-1]).T
-        return jnp.moveaxis(made.reshape(len(h), -1, 4) + parameters.bias, 2, 0)
+    def gates(self) -> Gate:
+        """Return weights [4 × hidden, inputs + hidden] and bias of the gates of all units, one kind behind the other.
+
+        So what the units of a layer do at once lies side by side in memory.
+        """
+        weight, bias = self.layers[0].parameters
+        return Gate(jnp.moveaxis(weight, 1, 0).reshape(-1, weight.shape[-1]), bias.T.ravel())
 
     def choose(self, x: Float[Array, "steps batch inputs"]) -> Chosen:
         """Go forward once; whole blocks of steps.
@@ -190,7 +193,7 @@ class Attentive(Network):
         Args:
             x: inputs; the number of steps is one of whole blocks.
         """
-        units, attention, readout = self.layers
+        (units, attention, readout), gates = self.layers, self.gates()
         steps, batch, _ = x.shape
         slots = max(2 + steps // self.write_every, attention.top)
         values = jnp.zeros((slots, batch, units.count))
@@ -200,7 +203,7 @@ class Attentive(Network):
         def step(carried: Any, now: Any) -> tuple[Any, Any]:
             state, values, keys, written = carried
             x, t = now
-            c, h = marks.activity(units.gate(self.sums(state.h, x), state.c), 0)
+            c, h = marks.activity(units.gate(_sums(gates, state.h, x), state.c), 0)
 
             def select(h: Array, keys: Array) -> Array:
                 scores = jnp.where(jnp.arange(slots) < written, attention.score(h, keys), -jnp.inf)
@@ -272,7 +275,7 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
         batch: of sequences.
         cut: no gradient crosses from one block into an earlier one but through memories.
     """
-    units, attention, readout = network.layers
+    (units, attention, readout), gates = network.layers, network.gates()
     L, every = network.truncation, network.write_every
     x = network._steps_first(batch.x)
     found = network.choose(x)
@@ -289,7 +292,7 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
     def again(state: State, now: Any) -> tuple[State, Any]:
         """One step, its memories known."""
         x, seen, written = now
-        sums = network.sums(state.h, x)
+        sums = _sums(gates, state.h, x)
         c, h = marks.activity(units.gate(sums, state.c), 0)
         s = marks.activity(read(attention, h, seen, written), 1)
         return State(c, h + s), (state, sums, h + s, s)
@@ -324,7 +327,7 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
 
             _, pull = jax.vjp(gated, attention, sums, state.c, seen)
             more, of_sums, of_c, of_seen = pull((of_state.c, of_h, of_s))
-            (of_h,) = jax.vjp(lambda h: network.sums(h, x), state.h)[1](of_sums)
+            (of_h,) = jax.vjp(lambda h: _sums(gates, h, x), state.h)[1](of_sums)
             of_memories = jax.tree.map(lambda part, now: part.at[chosen, everyone].add(now), of_memories, of_seen)
             more = eqx.tree_at(lambda a: a.score, more, jax.tree.map(jnp.add, more.score, of_score))
             return (jax.tree.map(jnp.add, of_attention, more), of_memories, State(of_c, of_h)), of_sums
@@ -334,12 +337,10 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
         (of_attention, of_memories, of_state), of_sums = jax.lax.scan(
             step, (silent, of_memories, of_state), steps, reverse=True
         )
-        _, pull = jax.vjp(lambda n: jax.vmap(n.sums)(states.h, x), network)
-        (gradients,) = pull(of_sums)
-        gradients = eqx.tree_at(lambda n: n.layers[1:], gradients, (of_attention, of_readout))
+        (of_gates,) = jax.vjp(lambda gates: jax.vmap(partial(_sums, gates))(states.h, x), gates)[1](of_sums)
         if cut:
             of_state = jax.tree.map(jnp.zeros_like, of_state)
-        return (of_memories, of_state), (loss, gradients)
+        return (of_memories, of_state), (loss, (of_gates, of_attention, of_readout))
 
     def backward(carried: Any, part: Any) -> tuple[Any, Array]:
         gradients, *carried = carried
@@ -347,10 +348,19 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
         return (jax.tree.map(jnp.add, gradients, more), *carried), loss
 
     blocks = len(x) // L
-    nothing = jax.tree.map(jnp.zeros_like, (network, memories, State(found.values[0], found.values[0])))
+    nothing = jax.tree.map(
+        jnp.zeros_like, ((gates, attention, readout), memories, State(found.values[0], found.values[0]))
+    )
     parts = (found.starts, tuple(part.reshape(blocks, L, *part.shape[1:]) for part in rows))
-    (gradients, *_), losses = jax.lax.scan(backward, nothing, parts, reverse=True)
-    return losses.sum(), gradients
+    ((of_gates, *others), *_), losses = jax.lax.scan(backward, nothing, parts, reverse=True)
+    (gradients,) = jax.vjp(Attentive.gates, network)[1](of_gates)
+    return losses.sum(), eqx.tree_at(lambda n: n.layers[1:], gradients, tuple(others))
+
+
+def _sums(gates: Gate, h: Float[Array, "batch hidden"], x: Float[Array, "batch inputs"]) -> Float[Array, "4 batch _"]:
+    """Return what the gates are made of."""
+    made = jnp.concatenate([x, h], axis=1) @ gates.weight.T + gates.bias
+    return jnp.moveaxis(made.reshape(len(h), 4, -1), 1, 0)
 
 
 @jax.custom_vjp
