@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
 from accumbens.credit import marks
 from accumbens.credit.losses import step_losses, step_weights
-from accumbens.credit.networks.recurrent import random_readout
+from accumbens.credit.networks.recurrent import random_readout, require_no_hand
 from accumbens.credit.networks.recurrent_units import LSTM, Gate
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import AttentiveSettings
@@ -147,8 +147,9 @@ class Attentive(Network):
         """Return a network with random weights.
 
         Raises:
-            AccumbensError: there is not one hidden layer, or a number is too small.
+            AccumbensError: there is not one hidden layer, a number is too small, or the task is to move a hand.
         """
+        require_no_hand(facts)
         require("layers", ",".join(map(str, settings.layers)), "one number: the units", len(settings.layers) == 1)
         for name, least in (("truncation", 1), ("write_every", 1), ("attended", 2)):
             require(name, getattr(settings, name), f">= {least}", getattr(settings, name) >= least)
