@@ -26,7 +26,7 @@ TASKS = {
     "numbers-of-steps": TaskFacts("regression", 4, 2, steps=STEPS),
     "reach": TaskFacts("regression", 8, 2, steps=2 * STEPS, controlled=True),
 }
-ONLY_RECURRENT_WEIGHTS = {"rflo": 1.0, "online-gradient": 0.2}
+RATES = {"rflo": 1.0, "online-gradient": 0.2}
 """Rules under which the readout stays as it is, and which descend the gradient at every step: their learning rates."""
 every_case = pytest.mark.parametrize(
     ("name", "kind"),
@@ -48,8 +48,8 @@ def settings_of(name, **changes):
     small = {"layers": LAYERS[: len(settings.layers)], "batch_size": EXAMPLES, "critic_width": 16}
     if RULES[name].sequences:
         small |= {"batch_size": SEQUENCES, "truncation": 3, "attended": 2}
-    if name in ONLY_RECURRENT_WEIGHTS:
-        small |= {"batch_size": 1, "learning_rate": ONLY_RECURRENT_WEIGHTS[name]}
+    if name in RATES:
+        small |= {"batch_size": 1, "learning_rate": RATES[name]}
     return dataclasses.replace(settings, **{key: small[key] for key in small if hasattr(settings, key)} | changes)
 
 
@@ -125,7 +125,7 @@ def assert_same(one, other, seed=...):
 @every_case
 def test_every_rule(name, kind, quick_jit):
     rule, facts, settings = make(name, kind), TASKS[kind], settings_of(name)
-    size, descends = settings.batch_size, name in ONLY_RECURRENT_WEIGHTS
+    size, descends = settings.batch_size, name in RATES
     batch = batch_of(kind, size)
 
     def alone(seed):
@@ -184,8 +184,8 @@ def test_every_rule(name, kind, quick_jit):
         if updates == 1:
             assert kinds_of(before) == kinds_of(state.seeds.network)
             if descends:
-                after, rate = learned(state.seeds.network), settings.learning_rate
-                gradients = jax.tree.map(lambda a, b: (np.asarray(a) - b) / rate, learned(before), after)
+                moved = jax.tree.map(lambda a, b: np.asarray(a) - b, learned(before), learned(state.seeds.network))
+                gradients = jax.tree.map(lambda leaf: leaf / RATES[name], moved)
             else:
                 gradients = jax.tree.map(lambda leaf: np.asarray(leaf) / 0.1, state.seeds.optimiser[0].mu)
             first = (before, state.seeds.memory, state.seeds.loss, gradients)
@@ -239,7 +239,7 @@ CHOICES = {
     ("name", "change"), [(name, change) for name, changes in CHOICES.items() for change in changes]
 )
 def test_every_choice_of_a_setting(name, change):
-    kinds = ["reach", *TASKS] if name in ONLY_RECURRENT_WEIGHTS else ["classes-of-steps", *TASKS]
+    kinds = ["reach", *TASKS] if name in RATES else ["classes-of-steps", *TASKS]
     kind = next(kind for kind in kinds if (TASKS[kind].steps is not None) == RULES[name].sequences)
     batch = batch_of(kind, settings_of(name).batch_size)
     # Some choices go with others only.

@@ -194,7 +194,7 @@ class Attentive(Network):
             x, t = now
 
             def select(state: Array, x: Array, keys: Array) -> Array:
-                h = units(state, x)[:, 1]
+                h = marks.activity(units(state, x), 0)[:, 1]
                 scores = jnp.where(jnp.arange(slots) < written, attention.score(h, keys), -jnp.inf)
                 return jax.lax.top_k(scores, attention.top)[1]
 
