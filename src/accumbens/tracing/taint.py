@@ -22,7 +22,7 @@ OnEquation = Callable[[Any, list[Mask], list[Mask]], list[Mask]]
 """`on_equation(equation, operands, results) -> results`: called for every equation that has no inner program."""
 
 UNROLLED = 8
-"""By default, loops of at most this many turns are walked turn by turn, which is exact; longer ones to a fixed point."""
+"""By default, loops of at most this many turns are walked one by one, which is exact; longer ones to a fixed point."""
 
 
 class Walk:
