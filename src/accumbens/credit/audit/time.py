@@ -23,7 +23,7 @@ from jaxtyping import Int
 
 from accumbens.credit.audit.program import Program
 from accumbens.credit.audit.reading import OUTPUTS, mark_label
-from accumbens.tracing.primitives import Mask, apply_rule, shape_of
+from accumbens.tracing.primitives import Mask, anywhere, apply_rule, shape_of
 from accumbens.tracing.taint import Walk
 
 Direction = Literal["unknown", "forward", "window", "selected", "whole"]
@@ -111,7 +111,7 @@ class _Moments:
 
     def _made(self, mask: Mask) -> Int[np.ndarray, "..."]:
         """When every element was made."""
-        return self._newest(mask.reshape(*mask.shape[:-1], 3, self._steps).any(axis=-2))
+        return self._newest(anywhere(mask.reshape(*mask.shape[:-1], 3, self._steps), [mask.ndim - 1]))
 
     def _on_mark(self, name: str, mask: Mask) -> Mask:
         label = mark_label(name)

@@ -184,7 +184,8 @@ class Attentive(Network):
         """
         units, attention, _ = self.layers
         steps, batch, _ = x.shape
-        slots = max(1 + steps // self.write_every, attention.top)
+        # One more than there will be memories: what is written behind the last must not fall on it.
+        slots = max(2 + steps // self.write_every, attention.top)
         values = jnp.zeros((slots, batch, units.count))
         keys = attention.score.key_of(values)
         state = jnp.zeros((batch, units.count, 2))
