@@ -1,6 +1,7 @@
 """What every rule must do; a new rule, and a new choice of a setting, is tested by being there."""
 
 import dataclasses
+import re
 import typing
 
 import equinox as eqx
@@ -16,13 +17,21 @@ from accumbens.credit.tasks.protocol import Examples, task_of_examples
 from accumbens.errors import AccumbensError
 from accumbens.runs.streams import Stream, stream_key
 
-LAYERS, EXAMPLES = (8, 6), 30
+LAYERS, EXAMPLES, SEQUENCES, STEPS = (8, 6), 30, 10, 6
 SEEDS = np.array([3, 4, 8], np.uint32)
 TASKS = {
     "classification": TaskFacts("classification", 16, 3, image_shape=(1, 4, 4)),
     "regression": TaskFacts("regression", 16, 2, image_shape=(1, 4, 4)),
+    "classes-of-steps": TaskFacts("classification", 4, 3, steps=STEPS),
+    "numbers-of-steps": TaskFacts("regression", 4, 2, steps=STEPS),
+    "reach": TaskFacts("regression", 8, 2, steps=2 * STEPS, controlled=True),
 }
-every_task = pytest.mark.parametrize("kind", TASKS)
+RATES = {"rflo": 1.0, "online-gradient": 0.2}
+"""Rules under which the readout stays as it is, and which descend the gradient at every step: their learning rates."""
+every_case = pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name, entry in RULES.items() for kind in TASKS if entry.sequences == bool(TASKS[kind].steps)],
+)
 
 
 def refused(name, kind, **changes):
@@ -36,7 +45,11 @@ def refused(name, kind, **changes):
 
 def settings_of(name, **changes):
     settings = RULES[name].settings
-    small = {"layers": LAYERS, "batch_size": EXAMPLES, "critic_width": 16}
+    small = {"layers": LAYERS[: len(settings.layers)], "batch_size": EXAMPLES, "critic_width": 16}
+    if RULES[name].sequences:
+        small |= {"batch_size": SEQUENCES, "truncation": 3, "attended": 2}
+    if name in RATES:
+        small |= {"batch_size": 1, "learning_rate": RATES[name]}
     return dataclasses.replace(settings, **{key: small[key] for key in small if hasattr(settings, key)} | changes)
 
 
@@ -50,16 +63,38 @@ def make(name, kind, **changes):
     return RULES[name].make(settings_of(name, **changes), TASKS[kind])
 
 
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_for_sequences_is_refused_for_single_examples_and_the_other_way_round(name):
+    kind = "regression" if RULES[name].sequences else "numbers-of-steps"
+    assert re.search("^the rule is for .*, and the task has .*; rules for these: .*$", refused(name, kind))
+
+
 def examples_of(kind, size=EXAMPLES):
-    """A problem that is easy to learn: three heaps, or linear functions."""
+    """A problem that is easy to learn: three heaps, or linear functions; of sequences, those of one step ago."""
     facts, rng = TASKS[kind], np.random.default_rng(0)
-    x = rng.normal(size=(size, facts.inputs))
-    if kind == "classification":
-        y = rng.integers(0, facts.outputs, size).astype(np.int32)
+    rows = (size,) if facts.steps is None else (size, facts.steps)
+    x = rng.normal(size=(*rows, facts.inputs))
+    if facts.controlled:
+        return reaches(x, rng)
+    if facts.kind == "classification":
+        y = rng.integers(0, facts.outputs, rows).astype(np.int32)
         x += 2 * rng.normal(size=(facts.outputs, facts.inputs))[y]
     else:
         y = (x @ rng.normal(size=(facts.inputs, facts.outputs)) / 4).astype(np.float32)
+    if facts.steps:
+        y = np.roll(y, 1, axis=1)
+        y[:, 0] = -1 if facts.kind == "classification" else np.nan
     return Examples(x.astype(np.float32), y)
+
+
+def reaches(x, rng):
+    """Trials in which the target is shown from the start, and the hand should go there at a constant speed."""
+    size, steps, _ = x.shape
+    way = rng.choice([-0.1, 0.1], size=(size, 1, 2))
+    u = np.concatenate([10 * np.broadcast_to(way, (size, steps, 2)), np.ones((size, steps, 1))], axis=2)
+    goal = way * np.arange(1, steps + 1)[:, None] / steps
+    x = np.concatenate([u, np.zeros((size, steps, 2)), goal, np.ones((size, steps, 1))], axis=2)
+    return Examples(x.astype(np.float32), goal.astype(np.float32))
 
 
 def batch_of(kind, size=EXAMPLES):
@@ -87,10 +122,11 @@ def assert_same(one, other, seed=...):
             np.testing.assert_allclose(np.asarray(a, np.float64)[seed], np.asarray(b, np.float64), rtol=2e-4, atol=2e-6)
 
 
-@every_task
-@pytest.mark.parametrize("name", RULES)
+@every_case
 def test_every_rule(name, kind, quick_jit):
-    rule, facts, batch, settings = make(name, kind), TASKS[kind], batch_of(kind), settings_of(name)
+    rule, facts, settings = make(name, kind), TASKS[kind], settings_of(name)
+    size, descends = settings.batch_size, name in RATES
+    batch = batch_of(kind, size)
 
     def alone(seed):
         network, memory = rule.init(stream_key(seed, Stream.PARAMETERS, 0))
@@ -101,6 +137,7 @@ def test_every_rule(name, kind, quick_jit):
             "found": rule.update(network, memory, batch, key),
             "outputs": network.predict(batch.x),
             "first": network.predict(batch.x[:1]),
+            "shorter": network.predict(batch.x[:, :-1]) if facts.steps else (),
             "exact": eqx.filter_value_and_grad(lambda network: network.exact_loss(batch, key))(network),
             "activities": network.activities(batch.x),
             "constrained": network.constrained(),
@@ -108,40 +145,50 @@ def test_every_rule(name, kind, quick_jit):
 
     told = quick_jit(alone)(SEEDS[0])
     network, found = told["network"], told["found"]
+    num_layers = 3 if name == "sparse-attentive-backtracking" else len(settings.layers) + 1
     for leaf in jax.tree.leaves(told):
         assert is_key(leaf) or np.isfinite(leaf).all()
-    assert len(network.layers) == len(LAYERS) + 1
+    assert len(network.layers) == num_layers
     # The gradients are a tree like the network; so is the exact gradient, which they are compared with.
     for gradients in (found.gradients, told["exact"][1]):
         assert kinds_of(learned(gradients)) == kinds_of(learned(network))
-        for layer in gradients.layers:
+        learning = gradients.layers[:1] if descends and gradients is found.gradients else gradients.layers
+        for layer in learning:
             assert any(np.any(leaf) for leaf in jax.tree.leaves(learned(layer))), "a layer learns nothing"
     assert kinds_of(found.memory) == kinds_of(told["memory"])
     assert found.loss.shape == told["exact"][0].shape == ()
-    # Predicting an example does not depend on the others.
-    assert (told["outputs"].shape, told["outputs"].dtype) == ((EXAMPLES, facts.outputs), jnp.float32)
+    # Predicting an example does not depend on the others, nor a step on later ones.
+    assert (told["outputs"].shape, told["outputs"].dtype) == ((*batch.x.shape[:-1], facts.outputs), jnp.float32)
     assert_same(np.asarray(told["outputs"])[:1], told["first"])
+    if facts.steps:
+        assert_same(np.asarray(told["outputs"])[:, :-1], told["shorter"])
     # Constraints hold from the start.
     assert_same(network, told["constrained"])
-    assert len(told["activities"]) == len(LAYERS)
+    assert len(told["activities"]) == num_layers - 1
+    choices = max(getattr(settings, "num_actions", 2), getattr(settings, "attended", 2))
     for activity in told["activities"]:
-        assert 0 <= activity.entropy <= np.log(getattr(settings, "num_actions", 2)) + 1e-3
+        assert 0 <= activity.entropy <= np.log(choices) + 1e-3
         assert 0 <= activity.sparsity <= 1
 
     # In the program of a fit, where seeds learn side by side, the first update of a seed is that of the seed alone.
-    examples = examples_of(kind)
-    settings = dataclasses.replace(settings, optimiser="adam", learning_rate=0.01)
+    examples = examples_of(kind, size)
+    if not descends:
+        settings = dataclasses.replace(settings, optimiser="adam", learning_rate=0.01)
     program = make_program(task_of_examples(facts, examples, examples, examples), rule, settings)
     advance, state = quick_jit(program.advance), quick_jit(program.init)(jnp.asarray(SEEDS))
     sums = [np.zeros(len(SEEDS))]
     before = state.seeds.network
-    for updates in (1, 49, 800, 150):
+    for updates in (1, 49, 500 if facts.steps else 800, 150):
         state = advance(state, program.data, jnp.int32(updates))
         sums.append(np.asarray(state.seeds.loss))
         if updates == 1:
             assert kinds_of(before) == kinds_of(state.seeds.network)
-            momentum = jax.tree.map(lambda leaf: np.asarray(leaf) / 0.1, state.seeds.optimiser[0].mu)
-            first = (before, state.seeds.memory, state.seeds.loss, momentum)
+            if descends:
+                moved = jax.tree.map(lambda a, b: np.asarray(a) - b, learned(before), learned(state.seeds.network))
+                gradients = jax.tree.map(lambda leaf: leaf / RATES[name], moved)
+            else:
+                gradients = jax.tree.map(lambda leaf: np.asarray(leaf) / 0.1, state.seeds.optimiser[0].mu)
+            first = (before, state.seeds.memory, state.seeds.loss, gradients)
             assert_same(first, (network, found.memory, found.loss, learned(found.gradients)), seed=0)
     differ = [np.any(leaf[0] != leaf[1]) for leaf in map(np.asarray, jax.tree.leaves(learned(before)))]
     assert any(differ), "all seeds are the same"
@@ -151,10 +198,9 @@ def test_every_rule(name, kind, quick_jit):
     assert late.mean() < 0.9 * early.mean(), f"the loss went from {early} to {late}"
 
 
-@every_task
-@pytest.mark.parametrize("name", RULES)
-def test_without_hidden_layers_and_with_a_batch_of_one(name, kind):
-    rule, batch = make(name, kind, layers=()), batch_of(kind, size=1)
+@every_case
+def test_without_hidden_layers(name, kind):
+    rule, batch = make(name, kind, layers=()), batch_of(kind)
 
     def alone(key):
         network, memory = rule.init(key)
@@ -163,6 +209,18 @@ def test_without_hidden_layers_and_with_a_batch_of_one(name, kind):
     network, activities, found = jax.eval_shape(alone, jax.random.key(0))
     assert len(network.layers) == 1
     assert activities == []
+    assert kinds_of(learned(found.gradients)) == kinds_of(learned(network))
+
+
+@every_case
+def test_a_batch_of_one(name, kind):
+    rule, batch = make(name, kind, batch_size=1), batch_of(kind, size=1)
+
+    def alone(key):
+        network, memory = rule.init(key)
+        return network, rule.update(network, memory, batch, key)
+
+    network, found = jax.eval_shape(alone, jax.random.key(0))
     assert kinds_of(learned(found.gradients)) == kinds_of(learned(network))
 
 
@@ -181,7 +239,9 @@ CHOICES = {
     ("name", "change"), [(name, change) for name, changes in CHOICES.items() for change in changes]
 )
 def test_every_choice_of_a_setting(name, change):
-    kind, batch = "classification", batch_of("classification")
+    kinds = ["reach", *TASKS] if name in RATES else ["classes-of-steps", *TASKS]
+    kind = next(kind for kind in kinds if (TASKS[kind].steps is not None) == RULES[name].sequences)
+    batch = batch_of(kind, settings_of(name).batch_size)
     # Some choices go with others only.
     together = [change, *({**other, **change} for other in CHOICES[name])]
     rule = make(name, kind, **next((changes for changes in together if not refused(name, kind, **changes)), change))

@@ -18,8 +18,11 @@ from accumbens.tracing.primitives import Mask, anywhere, apply_rule, labels_of, 
 OnMark = Callable[[str, Mask], Mask]
 """`on_mark(name, mask) -> mask`: called where the program names an array; may look at its labels and replace them."""
 
+OnEquation = Callable[[Any, list[Mask], list[Mask]], list[Mask]]
+"""`on_equation(equation, operands, results) -> results`: called for every equation that has no inner program."""
+
 UNROLLED = 8
-"""Loops of at most this many turns are walked turn by turn, which is exact; longer ones to a fixed point."""
+"""By default, loops of at most this many turns are walked one by one, which is exact; longer ones to a fixed point."""
 
 
 class Walk:
@@ -29,10 +32,23 @@ class Walk:
         labels: names of the labels, in the order of a mask's last axis.
     """
 
-    def __init__(self, labels: Sequence[str], on_mark: OnMark):
-        """Prepare; `run` walks."""
+    def __init__(
+        self,
+        labels: Sequence[str],
+        on_mark: OnMark,
+        on_equation: OnEquation | None = None,
+        unrolled: int = UNROLLED,
+    ):
+        """Prepare; `run` walks.
+
+        Args:
+            labels: names of the labels.
+            on_mark: see `OnMark`.
+            on_equation: see `OnEquation`; None leaves all results as they are.
+            unrolled: loops of at most this many turns are walked turn by turn.
+        """
         self.labels = list(labels)
-        self._on_mark = on_mark
+        self._on_mark, self._on_equation, self._unrolled = on_mark, on_equation, unrolled
 
     def blank(self, shape: Sequence[int]) -> Mask:
         """Return the mask of an array that depends on nothing; it takes no memory and cannot be written to."""
@@ -80,7 +96,8 @@ class Walk:
             return self.run(closed, masks)
         if not any(mask.any() for mask in masks):
             return [self.blank(shape_of(out)) for out in equation.outvars]
-        return apply_rule(equation, masks)
+        results = apply_rule(equation, masks)
+        return results if self._on_equation is None else self._on_equation(equation, masks, results)
 
     def _cond(self, branches: Sequence[core.ClosedJaxpr], masks: list[Mask]) -> list[Mask]:
         which, *operands = masks
@@ -96,7 +113,7 @@ class Walk:
             results = self.run(params["jaxpr"], [*consts, *carry, *rows])
             return results[:num_carry], results[num_carry:]
 
-        if 0 < length <= UNROLLED:
+        if 0 < length <= self._unrolled:
             order = range(length)[::-1] if params["reverse"] else range(length)
             rows = {}
             for index in order:

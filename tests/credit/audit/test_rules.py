@@ -11,6 +11,9 @@ from accumbens.credit.registry import RULES
 
 IMAGES = TaskFacts("classification", 784, 10, (1, 28, 28))
 NUMBERS = TaskFacts("regression", 13, 1)
+SYMBOLS = TaskFacts("classification", 10, 10, steps=40)
+SERIES = TaskFacts("regression", 2, 1, steps=50)
+REACH = TaskFacts("regression", 8, 2, steps=125, controlled=True)
 
 # Of three hidden layers: kind of learning, whose weights each layer reads, whose activity beside its input, and what it
 # is told. The output layer is the fourth.
@@ -37,9 +40,14 @@ def found(name, facts=IMAGES, layers=(64, 64, 64), **changes):
     return audit_named(name, settings, facts, measured=False)
 
 
+def test_it_is_known_of_every_rule_what_it_reads():
+    assert {name for name, entry in RULES.items() if entry.sequences} == set(IN_TIME)
+    assert set(RULES) == {*EXPECTED, *IN_TIME}
+
+
 @pytest.mark.parametrize("facts", [IMAGES, NUMBERS], ids=["images", "numbers"])
-@pytest.mark.parametrize("name", RULES)
-def test_every_rule(name, facts):
+@pytest.mark.parametrize("name", [name for name, entry in RULES.items() if not entry.sequences])
+def test_every_rule_for_single_examples(name, facts):
     audit = found(name, facts)
     kind, weights, activity, error = EXPECTED[name]
     hidden = audit.rows[:-1]
@@ -53,6 +61,68 @@ def test_every_rule(name, facts):
     assert audit.crossings == []
     assert not any(row.elsewhere or row.noise for row in audit.rows)
     assert not any(memory.weights for memory in audit.memories)
+    assert audit.time is None
+
+
+# Of one recurrent layer and a readout, with 9 steps, blocks of 3: whose weights every layer reads, and how far back in
+# time: the direction, the oldest that an error meets, and the oldest by way of states that were selected.
+WHOLE, FORWARD = ("whole", 8, 0), ("forward", None, 0)
+IN_TIME = {
+    "backprop-through-time": ([(2,), ()], WHOLE),
+    "truncated-backprop-through-time": ([(2,), ()], ("window", 3, 0)),
+    "sparse-attentive-backtracking": ([(2, 3), (1, 3), ()], ("selected", 3, 8)),
+    "rtrl": ([(2,), ()], FORWARD),
+    "snap-1": ([(2,), ()], FORWARD),
+    "e-prop": ([(2,), ()], FORWARD),
+    "rflo": ([(), ()], FORWARD),
+    "online-gradient": ([(2,), ()], ("whole", None, 0)),
+}
+
+
+def checked_in_time(name, audit):
+    weights, (direction, reach, picked) = IN_TIME[name]
+    assert audit.can_tell
+    assert audit.loops
+    assert [row.weights for row in audit.rows] == weights
+    assert audit.kind == ("weight-transport" if any(weights) else "broadcast-vector")
+    assert audit.rows[0].error == "vector"
+    assert audit.crossings == []
+    assert not any(row.elsewhere or row.noise for row in audit.rows)
+    assert (audit.time.direction, audit.time.picked) == (direction, picked)
+    assert audit.time.reach == reach or (reach is None and audit.time.reach <= 1)
+    assert (audit.time.growth > 0) == (direction in ("whole", "selected"))
+
+
+@pytest.mark.parametrize("facts", [SYMBOLS, SERIES], ids=["symbols", "series"])
+@pytest.mark.parametrize("name", [name for name in IN_TIME if name not in ("rflo", "online-gradient")])
+def test_every_rule_for_sequences(name, facts):
+    checked_in_time(name, found(name, facts, layers=(64,)))
+
+
+@pytest.mark.parametrize("name", ["rflo", "online-gradient"])
+def test_every_rule_for_reaches(name):
+    audit = found(name, REACH, layers=(64,))
+    checked_in_time(name, audit)
+    assert audit.rows[1].error == "none", "the readout does not learn"
+    assert any(sentence.startswith("What layer 1 does is itself made of") for sentence in verdict(audit))
+
+
+def test_reaching_with_the_exact_gradient_looks_back():
+    audit = found("backprop-through-time", REACH, layers=(64,))
+    assert (audit.time.direction, audit.time.reach) == ("whole", 8)
+    assert audit.rows[0].weights == (2,)
+
+
+@pytest.mark.parametrize("units", ["lstm", "gru", "simple", "diagonal"])
+@pytest.mark.parametrize("name", ["snap-1", "e-prop"])
+def test_online_rules_never_look_back_whatever_the_units(name, units):
+    checked_in_time(name, found(name, SERIES, layers=(64,), units=units))
+
+
+def test_signal_of_rflo_through_the_readout_is_weight_transport():
+    audit = found("rflo", REACH, layers=(64,), signal="readout")
+    assert audit.rows[0].weights == (2,)
+    assert audit.time.direction == "forward"
 
 
 @pytest.mark.parametrize("architecture", ["convolutional", "locally-connected"])

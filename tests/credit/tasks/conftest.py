@@ -32,8 +32,9 @@ def boston_table():
 
 @pytest.fixture
 def data(tmp_path, monkeypatch, boston_table):
-    """The folder, with MNIST and Boston in subfolders; the environment names no other."""
+    """The folder, with a text, and MNIST and Boston in subfolders; the environment names no other."""
     monkeypatch.delenv("ACCUMBENS_DATA", raising=False)
+    (tmp_path / "fox.txt").write_text("the quick brown fox jumps over the lazy dog; " * 60, encoding="utf-8")
     write_mnist(tmp_path / "mnist")
     (tmp_path / "boston").mkdir()
     np.savetxt(tmp_path / "boston" / "housing.csv", boston_table, fmt="%.2f", delimiter=",")

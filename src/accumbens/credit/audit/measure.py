@@ -65,11 +65,12 @@ def draw(rule: Rule, facts: TaskFacts, program: Program, examples: int) -> Point
         return leaf + jnp.asarray(0.1 * np.abs(rng.normal(size=leaf.shape)), leaf.dtype)
 
     network, memory = quick_jit(rule.init)(jax.random.key(0))
+    rows = (examples,) if facts.steps is None else (examples, facts.steps)
     if facts.kind == "classification":
-        y = rng.integers(0, facts.outputs, examples).astype(np.int32)
+        y = rng.integers(0, facts.outputs, rows).astype(np.int32)
     else:
-        y = rng.normal(size=(examples, facts.outputs)).astype(np.float32)
-    x = jnp.asarray(rng.normal(size=(examples, facts.inputs)), jnp.float32)
+        y = rng.normal(size=(*rows, facts.outputs)).astype(np.float32)
+    x = jnp.asarray(rng.normal(size=(*rows, facts.inputs)), jnp.float32)
     batch = Batch(x, jnp.asarray(y), jnp.zeros((), jnp.int32))
     arguments = [*jax.tree.leaves((network, jax.tree.map(moved, memory), batch)), jax.random.key(1)]
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.extend import core
 from jaxtyping import PRNGKeyArray
 
+from accumbens.credit.networks.controlled import GOAL
 from accumbens.credit.protocol import Batch, Rule, TaskFacts
 
 KEY = jax.eval_shape(lambda: jax.random.key(0))
@@ -35,12 +36,16 @@ class Program(NamedTuple):
         results: what every result is: the label of what it changes, `weights:L` or `network:NAME` if it is a gradient,
             `memory:NAME` if it is the new memory.
         num_layers: layers of the network, the output layer included.
+        steps: of the sequences; None if examples are single.
+        targets: which inputs are targets, of a task that moves a hand.
     """
 
     jaxpr: core.ClosedJaxpr
     arguments: tuple[str, ...]
     results: tuple[str, ...]
     num_layers: int
+    steps: int | None = None
+    targets: tuple[int, ...] = ()
 
     def gradients(self, layer: int) -> list[int]:
         """Return the numbers of the results that are the gradient of a layer."""
@@ -71,7 +76,8 @@ def trace(rule: Rule, facts: TaskFacts, examples: int) -> Program:
 
     jaxpr = jax.make_jaxpr(update)(network, memory, batch_shapes(facts, examples), KEY)
     arguments = (*network_labels(network), *memory_labels(memory), "x", "y", "epoch", "key")
-    return Program(jaxpr, arguments, tuple(results), len(network.layers))
+    targets = GOAL if facts.controlled else ()
+    return Program(jaxpr, arguments, tuple(results), len(network.layers), facts.steps, targets)
 
 
 def network_labels(network: Any) -> list[str]:

@@ -122,6 +122,10 @@ def read(program: Program) -> Reading:
     jaxpr = program.jaxpr.jaxpr
     shapes = [getattr(variable.aval, "shape", ()) for variable in jaxpr.invars]
     masks = [walk.filled(shape, label) for shape, label in zip(shapes, program.arguments, strict=True)]
+    if program.targets:
+        place = program.arguments.index("x")
+        masks[place] = np.array(masks[place])
+        masks[place][..., list(program.targets), :] = walk.one("y")
     found: dict[str, frozenset[str]] = {}
     for name, mask in zip(program.results, walk.run(program.jaxpr, masks), strict=True):
         found[name] = found.get(name, frozenset()) | walk.names(mask)

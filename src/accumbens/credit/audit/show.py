@@ -14,6 +14,14 @@ from accumbens.credit.config import FitConfig
 from accumbens.credit.tasks.registry import make_task
 from accumbens.runs.audit import Audit, Table
 
+_DIRECTIONS = {
+    "unknown": "cannot tell",
+    "forward": "never: forward only, and the same memory however long a sequence is",
+    "window": "over a window of steps",
+    "selected": "over a window of steps, and to states that were selected",
+    "whole": "over the whole sequence",
+}
+
 
 def audit(config: FitConfig, measured: bool) -> Audit:
     """Return what the update of every layer reads under a fit's rule.
@@ -87,6 +95,8 @@ def _facts(audit: Found) -> dict[str, str]:
         facts[f"memory {memory.name}"] = f"{fate(audit, memory)}; read by {audit.names(memory.read_by)}"
     if audit.crossings is not None:
         facts["optimiser across layers"] = "CROSSES" if audit.crossings else "none, proven: each has a step of its own"
+    if audit.time is not None:
+        facts["back in time"] = _DIRECTIONS[audit.time.direction]
     if audit.measured is not None:
         sources = {weights(layer): audit.name(layer + 1) for layer in range(audit.num_layers)}
         pairs = [

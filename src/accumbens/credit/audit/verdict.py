@@ -11,6 +11,7 @@ import numpy as np
 from accumbens.credit.audit.measure import Measured
 from accumbens.credit.audit.program import weights
 from accumbens.credit.audit.reading import OUTPUTS, SCALAR, Reading, activity, with_prefix
+from accumbens.credit.audit.time import Time
 
 Error = Literal["none", "scalar", "vector"]
 Kind = Literal[
@@ -77,12 +78,14 @@ class Audit:
         crossings: pairs of layers, from 0, of which the first's gradient reaches the other's step in the optimiser;
             None if the optimiser is not known.
         loops: whether the network marks what it does inside of a loop, where nothing can be measured.
+        time: how far back it looks, of a rule for sequences.
     """
 
     reading: Reading
     measured: Measured | None
     crossings: list[tuple[int, int]] | None
     loops: bool = False
+    time: Time | None = None
 
     @property
     def num_layers(self) -> int:

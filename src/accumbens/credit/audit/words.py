@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from accumbens.credit.audit.reading import OUTPUTS, SCALAR, activity
+from accumbens.credit.audit.time import Time
 from accumbens.credit.audit.verdict import Audit, Memory, Row
 
 _HEADLINES = {
@@ -34,7 +35,7 @@ def verdict(audit: Audit) -> list[str]:
         sentences = ["Weight transport: updates read the weights of other layers, the update " + "; ".join(pairs) + "."]
     else:
         sentences = [_HEADLINES[audit.kind]]
-    sentences += _told(audit)
+    sentences += [*_told(audit), *in_time(audit.time)]
     for row in audit.rows:
         if row.activity and audit.kind != "weight-transport":
             sentences.append(
@@ -59,6 +60,28 @@ def verdict(audit: Audit) -> list[str]:
             f"The optimiser mixes layers: the step of {audit.name(reached + 1)} reads {audit.name(source + 1)}."
         )
     return sentences
+
+
+def in_time(time: Time | None) -> list[str]:
+    """Return a sentence on how far back an update looks, of a rule for sequences."""
+    if time is None:
+        return []
+    window = f"over at most {time.reach} steps of {time.steps} (windows are made small here)"
+    grows = f"grows with every step ({time.growth:.3g} numbers of each example)"
+    whole = "Looks back in time over the whole sequence: errors are sent back to its beginning"
+    sentences = {
+        "unknown": "Cannot tell whether it looks back in time: the network does not mark its outputs.",
+        "forward": "Forward in time only: no error is sent back to an earlier step, it meets traces and what was there "
+        "one step ago at most; what is kept does not grow with the sequence.",
+        "window": f"Looks back in time {window}: errors are sent back through these; what is kept does not grow with "
+        "the sequence.",
+        "selected": f"Looks back in time {window}, and from there to states that the network selected, "
+        f"{time.picked} steps ago too; what is kept {grows}.",
+        "whole": f"{whole}; what is kept {grows}." if time.growth else f"{whole}.",
+    }
+    if time.direction == "whole" and time.reach < time.steps - 1:
+        return [f"Looks back in time: what is kept {grows}, and later errors read it."]
+    return [sentences[time.direction]]
 
 
 def _told(audit: Audit) -> list[str]:
@@ -133,6 +156,7 @@ def to_document(audit: Audit) -> dict[str, Any]:
         "layers": [row._asdict() for row in audit.rows],
         "memory": [memory._asdict() for memory in audit.memories],
         "weight_transport": {layer: list(read) for layer, read in audit.transport.items()},
+        "time": None if audit.time is None else audit.time._asdict() | {"direction": audit.time.direction},
         "optimiser_crosses": None if audit.crossings is None else [[i + 1, j + 1] for i, j in audit.crossings],
         "labels": {
             "updates": [sorted(labels) for labels in reading.updates],

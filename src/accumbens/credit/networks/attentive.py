@@ -22,7 +22,7 @@ from jaxtyping import Array, Float, Int, Num, PRNGKeyArray
 
 from accumbens.credit import marks
 from accumbens.credit.losses import step_losses, step_weights
-from accumbens.credit.networks.recurrent import random_readout
+from accumbens.credit.networks.recurrent import random_readout, require_no_hand
 from accumbens.credit.networks.recurrent_units import LSTM, Gate
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import AttentiveSettings
@@ -165,8 +165,9 @@ class Attentive(Network):
         """Return a network with random weights.
 
         Raises:
-            AccumbensError: there is not one hidden layer, or a number is too small.
+            AccumbensError: there is not one hidden layer, a number is too small, or the task is to move a hand.
         """
+        require_no_hand(facts)
         require("layers", ",".join(map(str, settings.layers)), "one number: the units", len(settings.layers) == 1)
         for name, least in (("truncation", 1), ("write_every", 1), ("attended", 2)):
             require(name, getattr(settings, name), f">= {least}", getattr(settings, name) >= least)
@@ -195,6 +196,7 @@ class Attentive(Network):
         """
         (units, attention, readout), gates = self.layers, self.gates()
         steps, batch, _ = x.shape
+        # One more than there will be memories: what is written behind the last must not fall on it.
         slots = max(2 + steps // self.write_every, attention.top)
         values = jnp.zeros((slots, batch, units.count))
         keys = attention.score.key_of(values)
@@ -215,7 +217,7 @@ class Attentive(Network):
             s = marks.activity(s, 1)
             h = h + s
             outputs = marks.outputs(jax.vmap(readout)(jnp.concatenate([h, s], axis=1)))
-            # What is written behind the last memory is not read before it is one; there is a place behind the last.
+            # What is written behind the last memory is not read before it is one.
             values = jax.lax.dynamic_update_index_in_dim(values, h, written, 0)
             keys = jax.lax.dynamic_update_index_in_dim(keys, attention.score.key_of(h), written, 0)
             writes = (t + 1) % self.write_every == 0

@@ -28,6 +28,8 @@ from accumbens.errors import require
 DT, TAU = 0.01, 0.05
 ALPHA = DT / TAU
 INPUTS, DIMENSIONS = 3, 2
+GOAL = (5, 6)
+"""Which of a task's inputs say where the hand should be: the targets, since the error is made of them."""
 NOISE = 0.1
 """x_0 is drawn from U(±NOISE) where there is a key."""
 
@@ -119,13 +121,14 @@ class Reaching(Network):
 
     def start(self, x: Float[Array, " units"], goal: Float[Array, " 2"]) -> Moment:
         """Return the moment before the first step; the error begins as the first read-out does."""
-        return Moment(x, self.layers[1](jax.nn.relu(x)), goal)
+        x = marks.activity(x, 0)
+        return Moment(x, marks.outputs(self.layers[1](jax.nn.relu(x))), goal)
 
     def step(self, moment: Moment, seen: Seen) -> Moment:
         """Return the next moment."""
         units, readout = self.layers
         x = marks.activity(units(moment.x, seen.u, seen.feedback * moment.error), 0)
-        v = readout(jax.nn.relu(x))
+        v = marks.outputs(readout(jax.nn.relu(x)))
         error = moment.error + (seen.goal - moment.goal) - DT * (v + seen.push)
         return Moment(x, error, seen.goal)
 
@@ -148,12 +151,12 @@ class Reaching(Network):
     def predict(self, x: Float[Array, "batch steps 8"]) -> Float[Array, "batch steps 2"]:
         """Return where the hand is."""
         found = self.moments(x)
-        return marks.outputs(found.goal - found.error)
+        return found.goal - found.error
 
     def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
         """Return the mean square of ε; its gradient goes back through time, and through the feedback."""
         found = self.moments(batch.x, key)
-        return losses(marks.outputs(found.goal - found.error), batch.y, self.facts.kind).mean()
+        return losses(found.goal - found.error, batch.y, self.facts.kind).mean()
 
     def mean_square_activity(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
         """Return the mean of r² over trials, steps and units."""

@@ -45,8 +45,9 @@ class Recurrent(Network):
         """Return a network with random weights.
 
         Raises:
-            AccumbensError: there is not one hidden layer.
+            AccumbensError: there is not one hidden layer, or the task is to move a hand.
         """
+        require_no_hand(facts)
         units_key, readout_key = jax.random.split(key)
         units = make_units(settings, facts.inputs, units_key)
         return cls((units, random_readout(readout_key, units.count * units.emitted, facts.outputs)), facts)
@@ -88,6 +89,16 @@ class Recurrent(Network):
     def constrained(self) -> "Recurrent":
         """Return the network: nothing constrains it."""
         return self
+
+
+def require_no_hand(facts: TaskFacts) -> None:
+    """Refuse tasks that are to move a hand, whose inputs are not for other networks.
+
+    Raises:
+        AccumbensError: the task is one.
+    """
+    rules = "backprop-through-time, rflo, online-gradient"
+    require("task", "one that moves a hand", f"another with this rule; rules for it: {rules}", not facts.controlled)
 
 
 def make_units(settings: RecurrentSettings, inputs: int, key: PRNGKeyArray) -> Units:

@@ -87,9 +87,11 @@ def _text_file(settings: TextSettings, folder: Path | None) -> Path:
     if settings.file:
         return folder / settings.file
     found = sorted(folder.glob("*.txt"))
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found[:5]) or "none"
-        raise AccumbensError(f"file= must name a text in {folder}, which has {names} whose name ends in .txt")
+    if not found:
+        raise AccumbensError(f"no text in {folder}: it has no file whose name ends in .txt")
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found[:5])
+        raise AccumbensError(f"file= must name a text in {folder}, which has {names}")
     return found[0]
 
 
