@@ -1,8 +1,8 @@
 """Sine waves: one number says the frequency, and two outputs have to draw sine and cosine.
 
-Reference: the released code of Kaleb et al. (2024), `Sinewave`. A trial has 125 steps; the first 20 are silent. There is
-no position: the error is that of the outputs themselves. What is adapted to is a shift of the frequency, which the input
-does not tell. Held out are eight frequencies at equal distances, where the released code draws them.
+Reference: the released code of Kaleb et al. (2024), `Sinewave`. A trial has 125 steps; the first 20 are silent. There
+is no position: the error is that of the outputs themselves. What is adapted to is a shift of the frequency, which the
+input does not tell. Held out are eight frequencies at equal distances, where the released code draws them.
 """
 
 import dataclasses
