@@ -26,16 +26,12 @@ class Along(NamedTuple):
     """Of every step of a trial.
 
     Attributes:
-        hand: the output: position of the hand, or of a task whose error is direct its velocity.
-        goal: what it should be.
         error: norm of ε.
         gradient: cosine of RFLO's step with the negative gradient of the mean of ε²; NaN if one of them is zero.
         second_order: the same with the Gauss-Newton step.
         jacobian: Frobenius norm of the derivative of the rates with respect to those one step before.
     """
 
-    hand: Float[Array, "steps 2"]
-    goal: Float[Array, "steps 2"]
     error: Float[Array, " steps"]
     gradient: Float[Array, " steps"]
     second_order: Float[Array, " steps"]
@@ -68,8 +64,6 @@ def along_trial(
         past = past.lengthened(moment, after)
         J = jax.vmap(lambda signal: past.sent_back(now, signal))(jnp.eye(2))
         found = Along(
-            hand=after.goal - after.error,
-            goal=after.goal,
             error=jnp.linalg.norm(after.error),
             gradient=cosine(change, jnp.tensordot(after.error, J, 1)),
             second_order=cosine(change, gauss_newton(J, after.error)),
@@ -93,9 +87,7 @@ def gauss_newton(
     return jnp.tensordot(jnp.linalg.solve(rows @ rows.T + damping * jnp.eye(len(J)), error), J, 1)
 
 
-def jacobian(
-    network: Reaching, before: Moment, after: Moment, told: Float[Array, ""]
-) -> Float[Array, "units units"]:
+def jacobian(network: Reaching, before: Moment, after: Moment, told: Float[Array, ""]) -> Float[Array, "units units"]:
     """Return the derivative of the rates with respect to those one step before, through active units.
 
     What a unit keeps of itself counts, and so does the way through hand, error and feedback weights.
