@@ -1,11 +1,13 @@
 """`accumbens analyze`: what the cells of a run represent, and where their updates point."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import tyro
 
 from accumbens.cli.arguments import Flag, RunPath, default, parsed
+from accumbens.errors import AccumbensError
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FOLDER")
 
@@ -18,10 +20,10 @@ def analyze(
     force: Flag = False,
     step: Annotated[int | None, parsed("step", int, "N"), default("the newest")] = None,
     seed: Annotated[int | None, parsed("seed", int, "N"), default("the first")] = None,
-    states: Annotated[int, parsed("states", int, "N")] = 200,
-    steps: Annotated[int, parsed("steps", int, "N")] = 500,
-    transitions: Annotated[int, parsed("transitions", int, "N")] = 1024,
-    epsilon: Annotated[float, parsed("epsilon", float, "ε")] = 0.05,
+    states: Annotated[int | None, parsed("states", int, "N"), default("200")] = None,
+    steps: Annotated[int | None, parsed("steps", int, "N"), default("500")] = None,
+    transitions: Annotated[int | None, parsed("transitions", int, "N"), default("1024")] = None,
+    epsilon: Annotated[float | None, parsed("epsilon", float, "ε"), default("0.05")] = None,
     json: Flag = False,
     quiet: Flag = False,
 ) -> int:
@@ -30,6 +32,9 @@ def analyze(
     Every stored network plays first, so that it is analysed in states that it visits. The folder gets figures (PNG and
     SVG) and the numbers behind them (CSV): two principal components over states × actions, norms of activity and
     values early and late, units by scenario, and alignment with backpropagation.
+
+    Of a fit of reach or sine-waves: the paths to all targets before, during and after learning, with and without
+    feedback, and along the trial the alignment of RFLO's steps with the gradient and with a second-order step.
 
     Args:
         run: the run's directory.
@@ -47,32 +52,87 @@ def analyze(
     from rich.console import Console
     from rich.progress import Progress
 
-    from accumbens import representation
-    from accumbens.cli import analyze_view
     from accumbens.cli.terminal import print_json
+    from accumbens.kinds import open_run
     from accumbens.runs.outputs import require_free
-    from accumbens.training.trained import open_trained
 
-    request = representation.Request(step, seed, states, steps, transitions, epsilon)
-    request.check()
+    kind, _, _ = open_run(run)
+    of_agents = {"states": states, "steps": steps, "transitions": transitions, "epsilon": epsilon}
     # What cannot be used is refused at once, not after minutes.
-    trained = open_trained(run, step)
-    trained.network(trained.seeds[0] if seed is None else seed)
-    folder = output or run / f"analysis_{trained.step}"
-    require_free(folder, force, representation.MARK)
+    if kind.words.name == "fit":
+        for name, value in of_agents.items():
+            if value is not None:
+                raise AccumbensError(f"--{name} cannot be used: {run} is a fit, and it is for agents")
+        analysis = _of_fit(run, step, seed)
+    else:
+        analysis = _of_agent(run, step, seed, {name: value for name, value in of_agents.items() if value is not None})
+    folder = output or run / f"analysis_{analysis.step}"
+    require_free(folder, force, analysis.mark)
     console = Console(stderr=json or quiet, highlight=False)
     with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task("playing and comparing", total=None)
-        found = representation.study(
-            run, request, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+        found = analysis.study(lambda done, total: progress.update(task, completed=done, total=total))
         progress.update(task, description="drawing", total=None)
-        files = representation.write_study(found, folder, force)
-    document = representation.summary(found)
+        files = analysis.write(found, folder, force)
+    document = analysis.summary(found)
     if not quiet:
-        analyze_view.print_study(console, found, document)
+        analysis.show(console, found, document)
         console.print(f"written: {len(files)} files in")
         console.print(str(folder), soft_wrap=True, markup=False)
     if json:
         print_json(document | {"run": str(run), "folder": str(folder), "files": [path.name for path in files]})
     return 0
+
+
+class _Analysis(NamedTuple):
+    """How runs of one kind are analysed.
+
+    Attributes:
+        step: of the snapshot.
+        mark: file by which an earlier analysis is known.
+        study: `study(progress)` finds.
+        write: `write(found, folder, force)` writes files.
+        summary: `summary(found)` is what was found, as plain values.
+        show: `show(console, found, document)` prints it.
+    """
+
+    step: int
+    mark: str
+    study: Callable[[Callable[[int, int], None]], Any]
+    write: Callable[[Any, Path, bool], list[Path]]
+    summary: Callable[[Any], dict[str, Any]]
+    show: Callable[[Any, Any, dict[str, Any]], None]
+
+
+def _of_agent(run: Path, step: int | None, seed: int | None, numbers: dict[str, Any]) -> _Analysis:
+    from accumbens import representation
+    from accumbens.cli.analyze_view import print_study
+    from accumbens.training.trained import open_trained
+
+    request = representation.Request(step, seed, **numbers)
+    request.check()
+    trained = open_trained(run, step)
+    trained.network(trained.seeds[0] if seed is None else seed)
+    return _Analysis(
+        trained.step,
+        representation.MARK,
+        lambda progress: representation.study(run, request, progress),
+        representation.write_study,
+        representation.summary,
+        print_study,
+    )
+
+
+def _of_fit(run: Path, step: int | None, seed: int | None) -> _Analysis:
+    from accumbens.cli.analyze_view import print_reaching
+    from accumbens.representation import reaching
+
+    of = reaching.open_reaching(run, step, seed)
+    return _Analysis(
+        of.steps[-1],
+        reaching.MARK,
+        lambda progress: reaching.study_reaching(of, progress),
+        reaching.write_reaching,
+        reaching.summary_of_reaching,
+        print_reaching,
+    )

@@ -6,7 +6,9 @@ from rich.console import Console
 from rich.table import Table
 
 from accumbens.cli.run_view import heading
+from accumbens.credit.kind import FITS
 from accumbens.representation import Study
+from accumbens.representation.reaching import ReachingStudy
 from accumbens.training.kind import AGENTS
 
 _VECTORS = {
@@ -70,6 +72,19 @@ def print_study(console: Console, study: Study, document: dict[str, Any]) -> Non
     console.print(table)
     if any(cosine != cosine for cosine in measured.values()):
         console.print("(–: a gradient is zero, as that of a cell without an error of its own)", style="dim")
+
+
+def print_reaching(console: Console, study: ReachingStudy, document: dict[str, Any]) -> None:
+    """Print a table: a row per snapshot, with and without feedback."""
+    seeds, trials = len(document["seeds"]), len(study.of.task.test.x)
+    console.print(f"{'  '.join(FITS.heading(study.of.config))}  {seeds} seed(s) × {trials} trials", soft_wrap=True)
+    console.print("(means over the steps of all trials; but for the error, while RFLO learns in each)", style="dim")
+    table = _table("update", "feedback", "squared error", "cos gradient", "cos Gauss-Newton", "Jacobian", "efficiency")
+    for row in document["rows"]:
+        names = ("gradient", "second_order", "jacobian", "efficiency")
+        cells = (f"{row['step']:,}", "yes" if row["feedback"] else "no", f"{row['loss']:.3g}")
+        table.add_row(*cells, *(f"{row[name]:.3f}" for name in names))
+    console.print(table)
 
 
 def _runs(kinds: list[str]) -> list[tuple[str, str]]:

@@ -44,6 +44,9 @@ def watch(
 ) -> int:
     """Make a video of one episode: the game and, in step with it, the value and the TD error of every cell.
 
+    Of a fit of reach or sine-waves: the hand on its way to all targets under perturbation, with and without feedback,
+    and its error beneath.
+
     GIF works everywhere; MP4 needs ffmpeg. An environment without pictures is shown by its observations.
 
     With --probe, it runs an experiment of classical conditioning instead. RUN is a run or the name of a preset: it is
@@ -90,10 +93,25 @@ def watch(
     from accumbens.cli.watch_view import Request, show, write
 
     request = Request(run, output, seed, step, episode_seed, epsilon, max_steps, fps, force, json, quiet)
-    document = (show if terminal else write)(request)
+    if _is_fit(run):
+        from accumbens.cli.watch_hand import write_hand
+
+        of_agents = ("--terminal", "--episode-seed", "--epsilon", "--max-steps")
+        given = of_video | {"--epsilon": epsilon != 0}
+        _refuse({name: given[name] for name in of_agents}, "agents, and this is a fit")
+        document = write_hand(request)
+    else:
+        document = (show if terminal else write)(request)
     if json:
         print_json(document)
     return 0
+
+
+def _is_fit(run: Path) -> bool:
+    """Whether there is a fit at a path; what is no run, such as an export, is an agent's."""
+    from accumbens.kinds import open_run
+
+    return (run / "config.toml").is_file() and open_run(run)[0].words.name == "fit"
 
 
 def _refuse(given: Mapping[str, object], only_for: str) -> None:

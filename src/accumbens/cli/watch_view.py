@@ -83,19 +83,18 @@ def write(request: Request) -> dict[str, Any]:
     stage = make_stage(trained, request.episode_seed, BOX)
     request.note(stage.note)
     fps = request.fps or stage.fps
-    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*bar, console=request.console(), disable=request.quiet, transient=True) as progress:
+    with bar_of(request) as progress:
         try:
             played = watched(trained, stage, seed=seed, epsilon=request.epsilon)
             playing = progress.add_task("playing", total=request.max_steps)
-            episode = record(_counted(played, progress, playing), request.max_steps)
+            episode = record(counted(played, progress, playing), request.max_steps)
         finally:
             stage.arena.close()
         progress.update(playing, total=episode.num_steps)
         heading, paged = _heading(trained, request, seed), out.suffix.lower() == ".gif"
         strip = Filmstrip(episode, make_scene(trained, stage), heading, paged=paged)
         drawing = progress.add_task("drawing", total=len(strip))
-        write_video(strip, out, fps, _counted(strip, progress, drawing))
+        write_video(strip, out, fps, counted(strip, progress, drawing))
     size = out.stat().st_size
     if not request.quiet:
         end = episode.ended or "not played to its end, which --max-steps N allows"
@@ -184,7 +183,14 @@ def _document(trained: Trained, request: Request, seed: int, last: Instant) -> d
     }
 
 
-def _counted(things: Iterable[Any], progress: Progress, task: Any) -> Iterator[Any]:
+def bar_of(request: Request) -> Progress:
+    """Return the bar that is shown while a video is made."""
+    bar = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*bar, console=request.console(), disable=request.quiet, transient=True)
+
+
+def counted(things: Iterable[Any], progress: Progress, task: Any) -> Iterator[Any]:
+    """Pass things on, and count them."""
     for thing in things:
         yield thing
         progress.advance(task)

@@ -51,6 +51,7 @@ class Fitting(Job[FitState]):
         self._host_data, self.updates_per_epoch = program.data, program.updates_per_epoch
         self.total = config.epochs * program.updates_per_epoch
         self.notes = list(self.task.notes)
+        self.keeps_every_network = self.task.facts.controlled  # paths before, during and after are looked at
         self._evaluations = min(config.evaluations, self.total)
         self._size = 1
         # Updates are counted in 32 bits.

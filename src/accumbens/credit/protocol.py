@@ -21,6 +21,7 @@ class TaskFacts(NamedTuple):
             none.
         steps: of an example that is a sequence; None if examples are single. Sequences that test may be longer.
         controlled: the network moves a hand, and may be told its error: see `networks.controlled`.
+        direct: of such a task: the error is of what the network puts out, not of the position that this adds up to.
     """
 
     kind: Kind
@@ -29,6 +30,7 @@ class TaskFacts(NamedTuple):
     image_shape: tuple[int, int, int] | None = None
     steps: int | None = None
     controlled: bool = False
+    direct: bool = False
 
 
 class Batch(NamedTuple):

@@ -4,13 +4,14 @@ import fnmatch
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import PlannedRun
 from accumbens.experiments.reporter import ExperimentReporter, OneRun
 from accumbens.runs.directory import require_same
 from accumbens.runs.launch import start_or_resume
+from accumbens.runs.origin import Origin
 from accumbens.runs.result import Result
 from accumbens.runs.settings import every_setting
 from accumbens.runs.tables import last_rows
@@ -48,11 +49,27 @@ def done(folder: Path, run: PlannedRun) -> Result | None:
     Raises:
         AccumbensError: there is a run of that name with other settings, or its files cannot be read.
     """
-    there = run.directory(folder)
+    there, origin = run.directory(folder), run.from_run(folder)
     if not there.path.exists():
         return None
-    require_same(every_setting(run.config), every_setting(run.kind.open(there.path)[1]), there.path)
+    begun = {"from": (there.read_meta().get("from") or {}).get("run")}
+    asked = every_setting(run.config) | {"from": None if origin is None else str(origin)}
+    require_same(asked, every_setting(run.kind.open(there.path)[1]) | begun, there.path)
     return run.kind.recorded(there)
+
+
+def origin_of(folder: Path, run: PlannedRun) -> Origin | None:
+    """Return whose network a run begins from; None if it begins with its own.
+
+    Raises:
+        AccumbensError: that run is not there, or not at its end.
+    """
+    path = run.from_run(folder)
+    if path is None:
+        return None
+    if not path.is_dir() or run.kind.recorded(run.kind.open(path)[0]) is None:
+        raise AccumbensError(f"it begins from {path}, which has to be run to its end before")
+    return Origin(str(path))
 
 
 def progress_of(folder: Path, run: PlannedRun) -> float:
@@ -94,8 +111,10 @@ def execute(
         raise AccumbensError(f"{error}\n(--only PATTERN runs a part of the experiment)") from error
     for run in pending:
         report.begun(run)
-        to, options = OneRun(report, run.size), {"out": folder, "checkpoint_seconds": checkpoint_seconds}
+        to = OneRun(report, run.size)
+        options: dict[str, Any] = {"out": folder, "checkpoint_seconds": checkpoint_seconds}
         try:
+            options |= {"origin": origin_of(folder, run)} if run.origin else {}
             result = start_or_resume(run.kind, run.config, to, name=run.variant, **options)
         except (AccumbensError, OSError) as error:
             failures[run.label] = str(error)

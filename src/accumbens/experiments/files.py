@@ -14,6 +14,7 @@
     [variants]                                      what a variant changes: settings of the agent
     local = { credit = "local" }
     backprop = { credit = "backprop" }
+    adapted = { environments = ["a/b"], from = "a/c/ad_pqn/local" }     only there; begins from that run's network
 
     [budgets.desk]                                  at least one; any of the keys above the variants, which it replaces
     seeds = 1                                       (its `settings` are laid over the file's)
@@ -38,6 +39,9 @@ A file of fits has tasks and rules in place of environments and agents, and numb
     test_error = { "mnist/coagent/1" = 1.87 }       in %, by task, rule and variant
 
 Files of any other kind of run say what `runs.experimenting` makes of the kind's words, if it asks for nothing else.
+
+`from`, of a variant or in `settings` of all, names a run that comes before it in the file, by its label, or, as `experiment:label`, one of another experiment
+at the same budget; every seed begins from its own network there, see `--from`.
 
 A preset is changed by the file's settings, then the budget's, then the variant's; a table under the name of an agent or
 a rule holds for it alone. TOML has no null, so "none" is written as text. Two runs of one file may not come to the same

@@ -16,11 +16,13 @@ class PlannedRun(NamedTuple):
         kind: of the run.
         config: resolved.
         variant: its name in the file.
+        origin: the run whose network it begins from, as its folder lies among those of experiments; empty for none.
     """
 
     kind: Kind[Any]
     config: Any
     variant: str
+    origin: str = ""
 
     @property
     def place(self) -> str:
@@ -50,6 +52,10 @@ class PlannedRun(NamedTuple):
     def directory(self, folder: Path) -> RunDirectory:
         """Return where it is in the experiment's folder, begun or not."""
         return RunDirectory(folder / self.label)
+
+    def from_run(self, folder: Path) -> Path | None:
+        """Return where the run is whose network it begins from, if its experiment is kept in this folder."""
+        return (folder.parent / self.origin).absolute() if self.origin else None
 
 
 @dataclass(frozen=True)

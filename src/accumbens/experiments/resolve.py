@@ -97,7 +97,9 @@ def resolve(name: str, document: Mapping[str, Any], budget: str) -> Experiment:
     for variant in (variant for variants in asked[form.methods].values() for variant in variants):
         if variant not in document["variants"]:
             raise UnknownNameError("variant", variant, list(document["variants"]))
-    layers = (document.get("settings", {}), own.get("settings", {}))
+    common = dict(document.get("settings", {}))
+    usually = common.pop("from", "")
+    layers = (common, own.get("settings", {}))
     numbers = {key: asked[key] for key in form.numbers if key in asked}
     parts = (document, *document["budgets"].values())  # what the runs of other budgets are called counts too
     pairs = [
@@ -111,18 +113,51 @@ def resolve(name: str, document: Mapping[str, Any], budget: str) -> Experiment:
     for place in asked[form.places]:
         for method, variants in asked[form.methods].items():
             for variant in variants:
+                settings = dict(document["variants"][variant])
+                only, begins = settings.pop(form.places, None), settings.pop("from", usually)
                 try:
-                    changes = _changes(kind, method, (*layers, document["variants"][variant]), methods)
-                    runs.append(PlannedRun(kind, kind.resolve(place, method, numbers, changes), variant))
+                    check("from", begins, str)
+                    if only is not None and place not in _known_places(form.places, only, parts):
+                        continue
+                    changes = _changes(kind, method, (*layers, settings), methods)
+                    config = kind.resolve(place, method, numbers, changes)
+                    runs.append(PlannedRun(kind, config, variant, _origin(begins, name, budget)))
                 except AccumbensError as error:
                     raise AccumbensError(f"{place}/{method}/{variant}: {error}") from error
     _refuse_repetitions(runs)
+    _require_origins(runs, name, budget)
     _require_used(document["variants"], pairs, kind)
     panels = document.get("panels", "")
     _require_setting(panels, runs)
     places = [place for part in parts for place in part.get(form.places, [])]
     beside = form.beside(document.get("published", {}), list(dict.fromkeys(places)), list(dict.fromkeys(pairs)))
     return Experiment(name, document["title"], budget, kind, tuple(runs), panels, beside)
+
+
+def _known_places(key: str, only: Any, parts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The places that a variant is for, all of which the file has."""
+    check(key, only, list)
+    known = list(dict.fromkeys(place for part in parts for place in part.get(key, [])))
+    for place in only:
+        if place not in known:
+            raise UnknownNameError(f"one of the {key}", place, known)
+    return only
+
+
+def _origin(begins: str, name: str, budget: str) -> str:
+    """Where the run lies that another begins from: `label`, of this file, or `experiment:label`."""
+    experiment, colon, label = begins.rpartition(":")
+    return f"{experiment if colon else name}-{budget}/{label}" if begins else ""
+
+
+def _require_origins(runs: Sequence[PlannedRun], name: str, budget: str) -> None:
+    """Refuse a run that would begin from one of this file that is not run before it."""
+    before: list[str] = []
+    for run in runs:
+        here, slash, label = run.origin.partition("/")
+        if slash and here == f"{name}-{budget}" and label not in before:
+            raise AccumbensError(f"{run.label}: {UnknownNameError('run before it', label, before)}")
+        before.append(run.label)
 
 
 def _changes(
@@ -156,9 +191,10 @@ def _require_used(variants: Mapping[str, Mapping[str, Any]], pairs: Sequence[tup
 def _refuse_repetitions(runs: Sequence[PlannedRun]) -> None:
     seen: dict[Any, str] = {}
     for run in runs:
-        if run.config in seen:
-            raise AccumbensError(f"{run.label} is the same run as {seen[run.config]}: leave one out")
-        seen[run.config] = run.label
+        what = run.config, run.origin
+        if what in seen:
+            raise AccumbensError(f"{run.label} is the same run as {seen[what]}: leave one out")
+        seen[what] = run.label
 
 
 def _require_setting(name: str, runs: Sequence[PlannedRun]) -> None:

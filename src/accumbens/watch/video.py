@@ -7,17 +7,35 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 from PIL import Image
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.outputs import require_free
-from accumbens.watch.frames import Filmstrip
 
 FORMATS = (".gif", ".mp4")
 _EXACT, _MEDIAN, _CLOSE = 96, 96, 7
+
+
+class Strip(Protocol):
+    """All frames of a video, drawn one at a time."""
+
+    size: tuple[int, int]
+    """Width and height of every frame, both even."""
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        """Draw one frame after another."""
+        ...
+
+    def draw(self, time: int) -> Image.Image:
+        """Return one frame."""
+        ...
 
 
 def require_writable(path: Path, force: bool = False) -> None:
@@ -59,7 +77,7 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def write_video(strip: Filmstrip, path: Path, fps: int, frames: Iterable[Image.Image] | None = None) -> None:
+def write_video(strip: Strip, path: Path, fps: int, frames: Iterable[Image.Image] | None = None) -> None:
     """Write all frames of a strip; the file appears when it is complete.
 
     Args:
@@ -94,7 +112,7 @@ def _complete(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
-def _write_gif(strip: Filmstrip, path: Path, fps: int, frames: Iterable[Image.Image]) -> None:
+def _write_gif(strip: Strip, path: Path, fps: int, frames: Iterable[Image.Image]) -> None:
     """One palette for all frames, and no dithering, so that what did not change is the same and costs nothing."""
     last = len(strip) - 1
     samples = [strip.draw(round(last * part / 7)) for part in range(8)]

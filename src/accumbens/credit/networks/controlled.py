@@ -5,10 +5,12 @@ With u the inputs, r the rates, ε the position error of the hand and p pushes o
     x_t = (1 - α) x_{t-1} + α (W_in u_t + W_rec r_{t-1} + W_fb ε_{t-1} + b_fb),  r = ReLU(x),  α = dt / τ = 0.2
     v_t = W_out r_t + b_out;   ε_t = ε_{t-1} + dt (v*_t - v_t - p_t)
 
-The outputs are the positions of the hand, so that the error of an output is ε.
+The outputs are the positions of the hand, so that the error of an output is ε. Of a task whose error is direct, they
+are v_t + p_t themselves, and ε_t = v*_t - v_t - p_t.
 
 Reference: Kaleb et al. (2024), "Feedback control guides credit assignment in recurrent neural networks", and its
-released code: no bias in the recurrent and input maps, b_fb there with feedback off, ε_0 the first read-out.
+released code: no bias in the recurrent and input maps, b_fb there with feedback off; ε is added up from the first
+read-out on, but what is fed back first is 0. Its loss counts that read-out as a 126th step; ours does not.
 """
 
 from typing import NamedTuple
@@ -61,11 +63,13 @@ class Moment(NamedTuple):
     Attributes:
         x: of the units, before the rectifier.
         error: ε.
+        told: what can be fed back at the next step: ε, before the first step 0.
         goal: of the step.
     """
 
     x: Float[Array, " units"]
     error: Float[Array, " 2"]
+    told: Float[Array, " 2"]
     goal: Float[Array, " 2"]
 
 
@@ -92,13 +96,17 @@ class Reaching(Network):
     Attributes:
         layers: the units, and the readout of the velocity.
         facts: of the task.
+        adapting: only W_rec learns, and no gradient goes through what is fed back.
     """
 
     layers: tuple[Controlled, Gate]
     facts: TaskFacts = eqx.field(static=True)
+    adapting: bool = eqx.field(static=True, default=False)
 
     @classmethod
-    def create(cls, settings: RecurrentSettings, facts: TaskFacts, key: PRNGKeyArray) -> "Reaching":
+    def create(
+        cls, settings: RecurrentSettings, facts: TaskFacts, key: PRNGKeyArray, adapting: bool = False
+    ) -> "Reaching":
         """Return a network with PyTorch's random weights: U(±1/√units), of the feedback U(±1/√2).
 
         Raises:
@@ -117,20 +125,21 @@ class Reaching(Network):
             uniform(of_units, n, n),
             Gate(uniform(of_feedback, n, DIMENSIONS), uniform(of_feedback, n)),
         )
-        return cls((units, Gate(uniform(of_units, DIMENSIONS, n), uniform(of_units, DIMENSIONS))), facts)
+        return cls((units, Gate(uniform(of_units, DIMENSIONS, n), uniform(of_units, DIMENSIONS))), facts, adapting)
 
     def start(self, x: Float[Array, " units"], goal: Float[Array, " 2"]) -> Moment:
         """Return the moment before the first step; the error begins as the first read-out does."""
         x = marks.activity(x, 0)
-        return Moment(x, marks.outputs(self.layers[1](jax.nn.relu(x))), goal)
+        return Moment(x, marks.outputs(self.layers[1](jax.nn.relu(x))), jnp.zeros(DIMENSIONS), goal)
 
     def step(self, moment: Moment, seen: Seen) -> Moment:
         """Return the next moment."""
         units, readout = self.layers
-        x = marks.activity(units(moment.x, seen.u, seen.feedback * moment.error), 0)
-        v = marks.outputs(readout(jax.nn.relu(x)))
-        error = moment.error + (seen.goal - moment.goal) - DT * (v + seen.push)
-        return Moment(x, error, seen.goal)
+        told = jax.lax.stop_gradient(moment.told) if self.adapting else moment.told
+        x = marks.activity(units(moment.x, seen.u, seen.feedback * told), 0)
+        v = marks.outputs(readout(jax.nn.relu(x))) + seen.push
+        error = seen.goal - v if self.facts.direct else moment.error + (seen.goal - moment.goal) - DT * v
+        return Moment(x, error, error, seen.goal)
 
     def follow(self, x: Float[Array, "steps 8"], start: Float[Array, " units"]) -> Moment:
         """Return all moments of a trial."""
@@ -155,8 +164,15 @@ class Reaching(Network):
 
     def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
         """Return the mean square of ε; its gradient goes back through time, and through the feedback."""
-        found = self.moments(batch.x, key)
+        found = self._learned().moments(batch.x, key)
         return losses(found.goal - found.error, batch.y, self.facts.kind).mean()
+
+    def _learned(self) -> "Reaching":
+        """The network with a gradient for what learns only."""
+        if not self.adapting:
+            return self
+        still = jax.tree.map(jax.lax.stop_gradient, self)
+        return eqx.tree_at(lambda network: network.layers[0].W_rec, still, self.layers[0].W_rec)
 
     def mean_square_activity(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
         """Return the mean of r² over trials, steps and units."""

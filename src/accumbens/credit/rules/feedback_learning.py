@@ -6,13 +6,17 @@ Only W_rec learns. With the position error ε_t of the hand as the network is to
     W_rec ← W_rec + η (W_fb ε_t) P_t
 
 is random feedback local online learning (RFLO; Murray, 2019). `online-gradient` follows at every step the gradient of
-the mean of ε_t², sent back through the states of the trial as they were met.
+the mean of ε_t², sent back through the states of the trial as they were met, with the rate η ‖W_fb‖ / ‖W_out‖ where
+RFLO's error comes through W_fb: so one η means steps of about one size.
 
-Reference: Kaleb et al. (2024) and its released code. The optimiser has to be gradient descent: an update is the sum of
-a trial's steps, each made with the weights that the earlier ones left.
+Reference: Kaleb et al. (2024) and its released code, whose experiments divide η by 10 where feedback is off or absent;
+here η is what is set. Its presynaptic trace is one step ahead of ours, of r_t, which x_t does not depend on. The
+optimiser has to be gradient descent: an update is the sum of a trial's steps, each made with the weights that the
+earlier ones left.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -20,7 +24,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from accumbens.credit.networks.controlled import ALPHA, DT, NOISE, Moment, Reaching, Seen
+from accumbens.credit.networks.controlled import ALPHA, NOISE, Moment, Reaching, Seen
+from accumbens.credit.networks.past import Past
 from accumbens.credit.protocol import Batch, Rule, TaskFacts, Update
 from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.errors import require
@@ -38,14 +43,18 @@ def make_rflo(settings: FeedbackLearningSettings, facts: TaskFacts) -> Rule:
     def traces(network: Reaching) -> Weights:
         return jnp.zeros_like(network.layers[0].W_rec)
 
-    def step(network: Reaching, P: Weights, before: Moment, after: Moment) -> tuple[Weights, Weights]:
-        slope = jnp.ones_like(after.x) if settings.presynaptic else (after.x > 0).astype(after.x.dtype)
-        P = ALPHA * jnp.outer(slope, jax.nn.relu(before.x)) + (1 - ALPHA) * P
-        units, readout = network.layers
-        through = units.feedback.weight if settings.signal == "feedback" else readout.weight.T
-        return P, (through @ after.error)[:, None] * P
+    return _make(settings, facts, traces, partial(rflo_step, settings))
 
-    return _make(settings, facts, traces, step)
+
+def rflo_step(
+    settings: FeedbackLearningSettings, network: Reaching, P: Weights, before: Moment, after: Moment
+) -> tuple[Weights, Weights]:
+    """Return the trace P one step later, and the change of W_rec that RFLO asks for, without the rate."""
+    slope = jnp.ones_like(after.x) if settings.presynaptic else (after.x > 0).astype(after.x.dtype)
+    P = ALPHA * jnp.outer(slope, jax.nn.relu(before.x)) + (1 - ALPHA) * P
+    units, readout = network.layers
+    through = units.feedback.weight if settings.signal == "feedback" else readout.weight.T
+    return P, (through @ after.error)[:, None] * P
 
 
 def make_online_gradient(settings: FeedbackLearningSettings, facts: TaskFacts) -> Rule:
@@ -54,31 +63,16 @@ def make_online_gradient(settings: FeedbackLearningSettings, facts: TaskFacts) -
     Raises:
         AccumbensError: the task is not to move a hand, or a batch is more than one trial.
     """
-    steps = facts.steps or 0
 
-    def traces(network: Reaching) -> tuple[Array, Array, Array]:
-        """Rates and slopes of the steps so far, and where the trial is."""
-        nothing = jnp.zeros((steps, network.layers[0].count))
-        return nothing, nothing, jnp.int32(0)
-
-    def step(network: Reaching, history: Any, before: Moment, after: Moment) -> tuple[Any, Weights]:
-        rates, slopes, t = history
-        rates = rates.at[t].set(jax.nn.relu(before.x))
-        slopes = slopes.at[t].set((after.x > 0).astype(after.x.dtype))
+    def step(network: Reaching, history: Past, before: Moment, after: Moment) -> tuple[Past, Weights]:
+        history = history.lengthened(before, after)
         units, readout = network.layers
-        # The position error of this step is made of all velocities up to it: each is an output of its own.
-        of_rates = DT * (readout.weight.T @ after.error)
+        change = history.sent_back(network, after.error)
+        if settings.signal == "feedback":
+            change *= jnp.linalg.norm(units.feedback.weight) / jnp.linalg.norm(readout.weight)
+        return history, change
 
-        def back(delta: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
-            slope, now = row
-            delta = now * slope * of_rates + (1 - ALPHA) * delta + ALPHA * slope * (units.W_rec.T @ delta)
-            return delta, delta
-
-        seen = (slopes, (jnp.arange(steps) <= t).astype(slopes.dtype))
-        _, deltas = jax.lax.scan(back, jnp.zeros_like(after.x), seen, reverse=True)
-        return (rates, slopes, t + 1), ALPHA * deltas.T @ rates
-
-    return _make(settings, facts, traces, step)
+    return _make(settings, facts, Past.none, step)
 
 
 def _make(
@@ -88,12 +82,14 @@ def _make(
     step: Callable[[Reaching, Any, Moment, Moment], tuple[Any, Weights]],
 ) -> Rule:
     """Return the rule that changes W_rec by η times what `step(network, traces, before, after)` returns."""
-    require("task", "this one", "reach or reach-rotated with this rule", facts.controlled)
+    require(
+        "task", "this one", "reach, reach-rotated, sine-waves or sine-waves-shifted with this rule", facts.controlled
+    )
     require("batch_size", settings.batch_size, "1 with this rule", settings.batch_size == 1)
     rate = settings.learning_rate
 
     def init(key: PRNGKeyArray) -> tuple[Reaching, tuple[()]]:
-        return Reaching.create(settings, facts, key), ()
+        return Reaching.create(settings, facts, key, adapting=True), ()
 
     def update(network: Reaching, memory: tuple[()], batch: Batch, key: PRNGKeyArray) -> Update:
         seen = Seen.of(batch.x[0])

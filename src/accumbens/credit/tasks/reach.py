@@ -1,7 +1,8 @@
 """Reaching with a hand: random reaches, or eight targets around the middle, as they are or rotated.
 
 Reference: Kaleb et al. (2024) and its released code: a trial has 125 steps of 10 ms; the target is shown from step 20
-on, and the signal to hold still ends at step `go` - 50, when the movement begins: a sigmoid of 100 steps.
+on, and the signal to hold still ends at step `go` - 50, when the movement begins: a sigmoid of 100 steps. The goal adds
+up the sigmoid's velocity by central differences, one step late, as there where networks learn and adapt.
 """
 
 import dataclasses
@@ -17,13 +18,14 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.tasks.protocol import Examples, Stream, Task
+from accumbens.credit.tasks.pushes import STEPS, pushes
 from accumbens.credit.tasks.settings import ReachSettings
 from accumbens.credit.tasks.splits import check_seed
 from accumbens.errors import require
 
-STEPS, TARGET_AT, GO, MOVING = 125, 20, 70, 100
+TARGET_AT, GO, MOVING = 20, 70, 100
 RADIUS, TARGETS, REACH = 5.0, 8, 6.0
-PUSH, PUSH_STEPS, PUSH_FIRST, PUSH_LAST = 10.0, 10, 20, 190
+PUSH = 10.0
 _HOLD = {"random": REACH, "centre-out": RADIUS}
 
 
@@ -48,7 +50,7 @@ def make_reach(settings: ReachSettings, batch_size: int, data: Path | None = Non
     def batch(state: Any, update: Array, key: PRNGKeyArray) -> tuple[Float[Array, "batch 125 8"], Array]:
         reach_key, push_key = jax.random.split(key)
         start, end = drawn(settings, batch_size, reach_key)
-        return trials(settings, start, end, pushes(settings.pushes, batch_size, push_key), settings.feedback)
+        return trials(settings, start, end, pushes(settings.pushes, PUSH, batch_size, push_key), settings.feedback)
 
     def held_out(feedback: bool) -> Examples:
         angle = 2 * np.pi * np.arange(TARGETS) / TARGETS
@@ -76,21 +78,13 @@ def drawn(settings: ReachSettings, count: int, key: PRNGKeyArray) -> tuple[Float
     return jnp.zeros((count, 2)), RADIUS * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
 
 
-def pushes(probability: float, count: int, key: PRNGKeyArray) -> Float[Array, "count 125 2"]:
-    """Return velocities added to the hand's: of each dimension with this probability, for ten steps somewhere."""
-    whether_key, when_key = jax.random.split(key)
-    whether = jax.random.bernoulli(whether_key, probability, (count, 1, 2))
-    begin = jax.random.randint(when_key, (count, 1, 2), PUSH_FIRST, PUSH_LAST)  # some fall behind the last step
-    step = jnp.arange(STEPS)[None, :, None]
-    return jnp.where(whether & (step >= begin) & (step < begin + PUSH_STEPS), PUSH, 0.0)
-
-
 def profile() -> Float[np.ndarray, " 125"]:
-    """Return the part of the way that is done at every step: sigmoid(10 s), s from -1 to 1 around `GO`."""
-    moving = 1 / (1 + np.exp(-10 * np.linspace(-1, 1, MOVING)))
+    """Return the part of the way that should be done at every step: see above; sigmoid(10 s), s from -1 to 1."""
+    moving = 1 / (1 + np.exp(-10 * np.linspace(-1, 1, MOVING, endpoint=False)))
     begin = GO - MOVING // 2
-    whole = np.concatenate([np.zeros(begin), moving, np.ones(STEPS)])
-    return whole[:STEPS].astype(np.float32)
+    place = np.concatenate([np.zeros(begin), moving, np.ones(STEPS - begin - MOVING)])
+    late = np.concatenate([[0.0], np.gradient(place)[:-1]])
+    return np.cumsum(late).astype(np.float32)
 
 
 def trials(

@@ -17,6 +17,7 @@ from accumbens.credit.tasks.settings import (
     PixelSettings,
     RandomWalkSettings,
     ReachSettings,
+    SineSettings,
     SplitSettings,
     TabularSettings,
     TaskSettings,
@@ -125,6 +126,18 @@ TASKS: dict[str, TaskEntry] = {
         "sequences: reaches to eight targets with the ways of the hand rotated, to adapt to",
         ReachSettings(movements="centre-out", rotation=30.0, pushes=0.0, updates=300),
         "reach:make_reach",
+        epochs=1,
+    ),
+    "sine-waves": TaskEntry(
+        "sequences: sine and cosine of a frequency that is told, with pushes",
+        SineSettings(),
+        "waves:make_sine_waves",
+        epochs=1,
+    ),
+    "sine-waves-shifted": TaskEntry(
+        "sequences: the same waves faster than is told, to adapt to",
+        SineSettings(frequency_shift=1.0, pushes=0.0, updates=300),
+        "waves:make_sine_waves",
         epochs=1,
     ),
     "copying": TaskEntry(

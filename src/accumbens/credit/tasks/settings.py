@@ -149,6 +149,20 @@ class ReachSettings(TaskSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SineSettings(TaskSettings):
+    """Of sine waves (Kaleb et al., 2024)."""
+
+    frequency_shift: float = 0.0
+    """Cycles per trial that the waves have more than the network is told."""
+    pushes: float = 0.25
+    """Probability that a trial has a push in a dimension, while it is learned."""
+    feedback: bool = True
+    """The network is told its error while it learns; it is tested without, and as `test_feedback` with."""
+    updates: int = 5000
+    """Mini-batches of trials, all of them new."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RandomWalkSettings(TaskSettings):
     """Of the piecewise random walk (Gupta et al., 2021)."""
 
