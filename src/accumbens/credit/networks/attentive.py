@@ -76,6 +76,13 @@ class PerceptronScore(eqx.Module):
 SCORES: dict[str, Any] = {"additive": AdditiveScore, "mlp": PerceptronScore}
 
 
+class Memories(NamedTuple):
+    """Memories, and what their scores need of them."""
+
+    values: Float[Array, "*slots hidden"]
+    keys: Float[Array, "*slots key"]
+
+
 class Attention(eqx.Module):
     """Scores of memories, and the weights of the few that have the largest.
 
@@ -100,15 +107,11 @@ class Attention(eqx.Module):
         return jnp.where(written > self.top, above / (above.sum() + 1e-7), few)
 
     def read(
-        self,
-        h: Float[Array, " hidden"],
-        memories: Float[Array, "top hidden"],
-        keys: Float[Array, "top key"],
-        written: Int[Array, ""],
+        self, h: Float[Array, " hidden"], memories: Memories, written: Int[Array, ""]
     ) -> tuple[Float[Array, " hidden"], Float[Array, " top"]]:
         """Return s and a, given the memories attended to, those with the largest scores in falling order."""
-        a = self.weights(self.score(h, keys), written)
-        return (a[:, None] * memories).sum(axis=0), a
+        a = self.weights(self.score(h, memories.keys), written)
+        return (a[:, None] * memories.values).sum(axis=0), a
 
 
 class State(NamedTuple):
@@ -118,29 +121,22 @@ class State(NamedTuple):
     h: Float[Array, "batch hidden"]
 
 
-class Memories(NamedTuple):
-    """Memories, and what their scores need of them."""
-
-    values: Float[Array, "*slots hidden"]
-    keys: Float[Array, "*slots key"]
-
-
 class Chosen(NamedTuple):
     """What a pass forward leaves of a batch.
 
     Attributes:
-        memories: which are attended to at every step.
+        chosen: memories that are attended to at every step.
         written: how many there were then.
         starts: state before every block, [blocks, batch, hidden].
-        values: of all memories.
+        memories: all of them, [memories, batch, …].
         outputs: at every step.
         weights: of the memories attended to.
     """
 
-    memories: Int[Array, "steps batch top"]
+    chosen: Int[Array, "steps batch top"]
     written: Int[Array, " steps"]
     starts: State
-    values: Float[Array, "memories batch hidden"]
+    memories: Memories
     outputs: Float[Array, "steps batch outputs"]
     weights: Float[Array, "steps batch top"]
 
@@ -198,12 +194,13 @@ class Attentive(Network):
         steps, batch, _ = x.shape
         # One more than there will be memories: what is written behind the last must not fall on it.
         slots = max(2 + steps // self.write_every, attention.top)
-        values = jnp.zeros((slots, batch, units.count))
-        keys = attention.score.key_of(values)
+        nothing = jnp.zeros((slots, batch, units.count))
+        memories = Memories(nothing, attention.score.key_of(nothing))
+        everyone = jnp.arange(batch)[:, None]
         silent = jnp.zeros((batch, units.count))
 
         def step(carried: Any, now: Any) -> tuple[Any, Any]:
-            state, values, keys, written = carried
+            state, memories, written = carried
             x, t = now
             c, h = marks.activity(units.gate(_sums(gates, state.h, x), state.c), 0)
 
@@ -211,23 +208,25 @@ class Attentive(Network):
                 scores = jnp.where(jnp.arange(slots) < written, attention.score(h, keys), -jnp.inf)
                 return jax.lax.top_k(scores, attention.top)[1]
 
-            chosen = jax.vmap(select, (0, 1))(h, keys)
-            memories = (part[chosen, jnp.arange(batch)[:, None]] for part in (values, keys))
-            s, a = jax.vmap(attention.read, (0, 0, 0, None))(h, *memories, written)
+            chosen = jax.vmap(select, (0, 1))(h, memories.keys)
+            seen = jax.tree.map(lambda part: part[chosen, everyone], memories)
+            s, a = jax.vmap(attention.read, (0, 0, None))(h, seen, written)
             s = marks.activity(s, 1)
             h = h + s
             outputs = marks.outputs(jax.vmap(readout)(jnp.concatenate([h, s], axis=1)))
             # What is written behind the last memory is not read before it is one.
-            values = jax.lax.dynamic_update_index_in_dim(values, h, written, 0)
-            keys = jax.lax.dynamic_update_index_in_dim(keys, attention.score.key_of(h), written, 0)
+            new = Memories(h, attention.score.key_of(h))
+            memories = jax.tree.map(
+                lambda part, one: jax.lax.dynamic_update_index_in_dim(part, one, written, 0), memories, new
+            )
             writes = (t + 1) % self.write_every == 0
-            return (State(c, h), values, keys, written + writes), (chosen, written, state, outputs, a)
+            return (State(c, h), memories, written + writes), (chosen, written, state, outputs, a)
 
-        first = (State(silent, silent), values, keys, jnp.int32(1))
-        (_, values, _, _), found = jax.lax.scan(step, first, (x, jnp.arange(steps)))
+        first = (State(silent, silent), memories, jnp.int32(1))
+        (_, memories, _), found = jax.lax.scan(step, first, (x, jnp.arange(steps)))
         chosen, written, states, outputs, weights = found
         starts = jax.tree.map(lambda part: part[:: self.truncation], states)
-        return Chosen(chosen, written, starts, values, outputs, weights)
+        return Chosen(chosen, written, starts, memories, outputs, weights)
 
     def predict(self, x: Float[Array, "batch steps inputs"]) -> Float[Array, "batch steps outputs"]:
         """Return logits, or predicted numbers, at every step."""
@@ -236,7 +235,7 @@ class Attentive(Network):
     def attended(self, x: Float[Array, "batch steps inputs"]) -> tuple[Int[Array, "batch steps top"], Array]:
         """Return the steps that every step attends to, from 1 (0 is the empty memory), and their weights."""
         found = self.choose(self._steps_first(x))
-        steps, weights = (jnp.moveaxis(part, 0, 1)[:, : x.shape[1]] for part in (found.memories, found.weights))
+        steps, weights = (jnp.moveaxis(part, 0, 1)[:, : x.shape[1]] for part in (found.chosen, found.weights))
         return steps * self.write_every, weights
 
     def exact_loss(self, batch: Batch, key: PRNGKeyArray) -> Float[Array, ""]:
@@ -281,15 +280,15 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
     L, every = network.truncation, network.write_every
     x = network._steps_first(batch.x)
     found = network.choose(x)
-    memories = Memories(found.values, attention.score.key_of(found.values))
+    memories = found.memories
     everyone = jnp.arange(len(batch.x))[:, None]
     y = jnp.moveaxis(batch.y, 1, 0)
     y = jnp.concatenate([y, jnp.repeat(y[-1:], len(x) - len(y), axis=0)])
     weight = network._steps_first(step_weights(batch.y, network.facts.kind))
-    rows = (x, y, weight, found.memories, found.written, jnp.arange(len(x)))
+    rows = (x, y, weight, found.chosen, found.written, jnp.arange(len(x)))
 
     def read(attention: Attention, h: Array, seen: Memories, written: Array) -> Array:
-        return jax.vmap(attention.read, (0, 0, 0, None))(h, *seen, written)[0]
+        return jax.vmap(attention.read, (0, 0, None))(h, seen, written)[0]
 
     def again(state: State, now: Any) -> tuple[State, Any]:
         """One step, its memories known."""
@@ -308,7 +307,7 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
         start, (x, y, weight, chosen, written, t) = part
         seen = jax.tree.map(lambda part: part[chosen, everyone], memories)
         _, (states, sums, h, s) = jax.lax.scan(again, start, (x, seen, written))
-        loss, pull = jax.vjp(lambda *given: loss_of(*given, y, weight), readout, h, s)
+        loss, pull = jax.vjp(lambda readout, h, s: loss_of(readout, h, s, y, weight), readout, h, s)
         of_readout, of_h, of_s = pull(jnp.ones(()))
 
         def step(carried: Any, now: Any) -> tuple[Any, Any]:
@@ -351,7 +350,7 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
 
     blocks = len(x) // L
     nothing = jax.tree.map(
-        jnp.zeros_like, ((gates, attention, readout), memories, State(found.values[0], found.values[0]))
+        jnp.zeros_like, ((gates, attention, readout), memories, jax.tree.map(lambda part: part[0], found.starts))
     )
     parts = (found.starts, tuple(part.reshape(blocks, L, *part.shape[1:]) for part in rows))
     ((of_gates, *others), *_), losses = jax.lax.scan(backward, nothing, parts, reverse=True)
