@@ -34,7 +34,8 @@ def analyze(
     values early and late, units by scenario, and alignment with backpropagation.
 
     Of a fit of reach or sine-waves: the paths to all targets before, during and after learning, with and without
-    feedback, and along the trial the alignment of RFLO's steps with the gradient and with a second-order step.
+    feedback, and along the trial the alignment of RFLO's steps with the gradient and with a second-order step. Of a fit
+    of sparse-attentive-backtracking: which past moments every step attends to.
 
     Args:
         run: the run's directory.
@@ -124,9 +125,21 @@ def _of_agent(run: Path, step: int | None, seed: int | None, numbers: dict[str, 
 
 
 def _of_fit(run: Path, step: int | None, seed: int | None) -> _Analysis:
-    from accumbens.cli.analyze_view import print_reaching
-    from accumbens.representation import reaching
+    from accumbens.cli.analyze_view import print_attending, print_reaching
+    from accumbens.credit.networks.attentive import Attentive
+    from accumbens.representation import attending, reaching
+    from accumbens.representation.snapshots import open_snapshots
 
+    snapshots = open_snapshots(run, step, seed)
+    if snapshots.kind_of_network() is Attentive:
+        return _Analysis(
+            snapshots.steps[-1],
+            attending.MARK,
+            lambda progress: attending.study_attending(snapshots, progress),
+            attending.write_attending,
+            attending.summary_of_attending,
+            print_attending,
+        )
     of = reaching.open_reaching(run, step, seed)
     return _Analysis(
         of.steps[-1],

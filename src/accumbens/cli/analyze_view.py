@@ -8,6 +8,7 @@ from rich.table import Table
 from accumbens.cli.run_view import heading
 from accumbens.credit.kind import FITS
 from accumbens.representation import Study
+from accumbens.representation.attending import AttendingStudy
 from accumbens.representation.reaching import ReachingStudy
 from accumbens.training.kind import AGENTS
 
@@ -84,6 +85,16 @@ def print_reaching(console: Console, study: ReachingStudy, document: dict[str, A
         names = ("gradient", "second_order", "jacobian", "efficiency")
         cells = (f"{row['step']:,}", "yes" if row["feedback"] else "no", f"{row['loss']:.3g}")
         table.add_row(*cells, *(f"{row[name]:.3f}" for name in names))
+    console.print(table)
+
+
+def print_attending(console: Console, study: AttendingStudy, document: dict[str, Any]) -> None:
+    """Print a table: a row per snapshot."""
+    console.print(f"{'  '.join(FITS.heading(study.of.config))}  seed {document['seed']}", soft_wrap=True)
+    console.print("(means over steps and sequences of the test)", style="dim")
+    table = _table("update", "memories attended to", "steps back")
+    for row in document["rows"]:
+        table.add_row(f"{row['step']:,}", f"{row['memories']:.2f}", f"{row['distance']:.1f}")
     console.print(table)
 
 
