@@ -53,7 +53,7 @@ def test_every_setting_of_a_task_says_what_it_is_and_where_it_is(fits):
         assert name in fits.tasks()
         assert all(f"| `{field.name}` |" in table for field in dataclasses.fields(entry.settings))
     assert "`last` (a file)" in table
-    assert re.search(r"`split_seed` \| `0` \([^)]*digits[^)]*\); `50` \(mnist, boston\)", table)
+    assert re.search(r"`split_seed` \| `0` \([^)]*digits[^)]*\); `50` \(mnist, boston, sequential-mnist\)", table)
 
 
 def test_what_rules_read_is_what_one_knows_of_them(fits):
