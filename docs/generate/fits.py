@@ -7,9 +7,11 @@ from typing import Any
 from tables import RESULTS, markdown_table, read
 
 from accumbens.credit.audit.audit import audit_named
+from accumbens.credit.audit.verdict import Audit
 from accumbens.credit.audit.words import fate, told
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import RULES
+from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import TASKS, task_entry
 from accumbens.runs.meanings import meanings
 from accumbens.runs.settings import format_value
@@ -168,19 +170,39 @@ def _layers(row: dict[str, str], what: str) -> str:
 
 
 AUDITED = TaskFacts("classification", inputs=64, outputs=10, image_shape=(1, 8, 8))
+SEQUENCES = TaskFacts("classification", inputs=10, outputs=10, steps=40)
+REACHES = TaskFacts("regression", inputs=8, outputs=2, steps=125, controlled=True)
+_BACK = {
+    "forward": "never",
+    "window": "over a window",
+    "selected": "over a window, and to states that were selected",
+    "whole": "over the whole sequence",
+}
+
+
+def audited(name: str) -> Audit:
+    """The audit of a rule on what it is for; it is not measured."""
+    facts = SEQUENCES if RULES[name].sequences else AUDITED
+    if isinstance(RULES[name].settings, FeedbackLearningSettings):
+        facts = REACHES
+    return audit_named(name, RULES[name].settings, facts, measured=False)
 
 
 def reads() -> str:
     """What `accumbens audit` finds of every rule: what the updates of hidden layers read beside their own."""
     rows = []
-    for name, entry in RULES.items():
-        audit = audit_named(name, entry.settings, AUDITED, measured=False)
+    for name in RULES:
+        audit = audited(name)
         hidden = audit.rows[:-1]
         active = [layer for row in hidden for layer in row.activity if layer > row.layer]
         weights = "yes" if audit.transport else "no"
         read_by_hidden = [memory for memory in audit.memories if min(memory.read_by) < audit.num_layers]
         memory = "; ".join(dict.fromkeys(fate(audit, found) for found in read_by_hidden)) or "–"
         told_all = " or ".join(dict.fromkeys(told(row) for row in hidden))
-        rows.append((f"`{name}`", told_all, weights, "yes" if active else "no", memory))
-    header = ("rule", "signal about the outcome", "weights of other layers", "activity of layers above", "memory")
+        back = "–" if audit.time is None else _BACK[audit.time.direction]
+        rows.append((f"`{name}`", told_all, weights, "yes" if active else "no", memory, back))
+    header = (
+        *("rule", "signal about the outcome", "weights of other layers", "activity of layers above", "memory"),
+        "looks back in time",
+    )
     return markdown_table(header, rows)

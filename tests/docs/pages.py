@@ -5,6 +5,8 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from accumbens.credit.tasks.registry import task_entry
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -83,6 +85,8 @@ def shortened(words: list[str]) -> list[str]:
         else:
             kept.append(word)
     kept += [part for pair in short.items() for part in pair]
+    if words[1] == "fit" and hasattr(task_entry(words[2])[1].settings, "updates"):
+        return [*kept, "--set", "updates=2"]
     return [*kept, "--set", *_small(words)] if words[1] == "train" else kept
 
 

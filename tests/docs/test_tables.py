@@ -13,7 +13,10 @@ from accumbens.credit.experimenting import COLUMNS
 from accumbens.credit.registry import RULES
 from accumbens.credit.tasks.registry import TASKS
 
-RULES_PAGE = (ROOT / "docs" / "credit" / "rules.md").read_text(encoding="utf-8")
+CREDIT = ROOT / "docs" / "credit"
+_PAGES = ("rules", "through-time", "sparse-attentive-backtracking", "feedback-control")
+RULES_PAGE = "\n".join((CREDIT / f"{page}.md").read_text(encoding="utf-8") for page in _PAGES)
+PAGES_OF_THEIR_OWN = ("coagent", "gevb", "sparse-attentive-backtracking")
 LISTED = re.findall(r"<!-- made: rule_settings ([^>]+) -->", RULES_PAGE)
 COMMITTED = ROOT / "benchmarks" / "results"
 
@@ -31,7 +34,7 @@ def test_every_rule_has_a_section_and_its_settings_in_a_table():
     named = {name for line in LISTED for name in line.split()}
     assert named == set(RULES)
     for name in RULES:
-        assert re.search(rf"^#+ {name}$|\*\*{name}\*\*", RULES_PAGE, re.MULTILINE) or name in ("coagent", "gevb"), name
+        assert re.search(rf"^#+ {name}$|\*\*{name}\*\*", RULES_PAGE, re.MULTILINE) or name in PAGES_OF_THEIR_OWN, name
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -50,17 +53,23 @@ def test_every_setting_of_a_task_says_what_it_is_and_where_it_is(fits):
         assert name in fits.tasks()
         assert all(f"| `{field.name}` |" in table for field in dataclasses.fields(entry.settings))
     assert "`last` (a file)" in table
-    assert re.search(r"`split_seed` \| `0` \([^)]*digits[^)]*\); `50` \(mnist, boston\)", table)
+    assert re.search(r"`split_seed` \| `0` \([^)]*digits[^)]*\); `50` \(mnist, boston, sequential-mnist\)", table)
 
 
 def test_what_rules_read_is_what_one_knows_of_them(fits):
     rows = {row.split("`")[1]: row.split(" | ") for row in fits.reads().splitlines() if row.startswith("| `")}
     assert set(rows) == set(RULES)
     transport = {"backprop", "vectorised-backprop", "straight-through", "straight-through-gated"}
+    transport |= {name for name, entry in RULES.items() if entry.sequences} - {"rflo"}
     assert {name for name, row in rows.items() if row[2] == "yes"} == transport
     scalar = {name for name, row in rows.items() if row[1] == "a scalar"}
     assert scalar == {name for name in RULES if name.startswith("coagent")}
-    assert rows["gevb"][3:] == ["no", "– |"]
+    assert rows["gevb"][3:] == ["no", "–", "– |"]
+    back = {name: row[5].removesuffix(" |") for name, row in rows.items()}
+    assert {name for name, found in back.items() if found == "–"} == set(rows) - {
+        name for name, entry in RULES.items() if entry.sequences
+    }
+    assert {name for name, found in back.items() if found == "never"} == {"rtrl", "snap-1", "e-prop", "rflo"}
     assert "fixed" in rows["feedback-alignment"][4]
 
 

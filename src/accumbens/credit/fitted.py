@@ -56,7 +56,7 @@ class FittedNetwork:
             x: inputs as the task makes them.
 
         Returns:
-            [outputs], or [examples, outputs] of a batch.
+            [outputs], or [examples, outputs] of a batch; of sequences with an axis of steps before the outputs.
 
         Raises:
             AccumbensError: the inputs are not the task's, or not finite.
@@ -74,9 +74,9 @@ class FittedNetwork:
     def classes(self) -> list[str]: ...
 
     @overload
-    def classes(self, x: Any) -> Int[np.ndarray, " examples"] | int: ...
+    def classes(self, x: Any) -> Int[np.ndarray, "..."] | int: ...
 
-    def classes(self, x: Any = None) -> list[str] | Int[np.ndarray, " examples"] | int:
+    def classes(self, x: Any = None) -> list[str] | Int[np.ndarray, "..."] | int:
         """Return the class with the largest logit, from 0; without inputs, what the classes are called:
 
             labels = network.classes()
@@ -86,8 +86,8 @@ class FittedNetwork:
             x: inputs as the task makes them.
 
         Returns:
-            a number, or an array [examples] of a batch; or the labels as the data spell them, in the order of the
-            outputs.
+            a number, or an array [examples] of a batch, of sequences [steps] and [examples, steps]; or the labels as
+            the data spell them, in the order of the outputs.
 
         Raises:
             AccumbensError: the task is no classification, or the inputs are not the task's.

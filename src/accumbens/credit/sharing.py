@@ -57,6 +57,8 @@ class FitSharing(Sharing):
         units = " → ".join(map(str, [facts.inputs, *rule.layers, facts.outputs]))
         name, image = FITS.place(config), facts.image_shape and facts.kind == "classification"
         task_type = "image-classification" if image else f"tabular-{facts.kind}"
+        if facts.steps is not None:
+            task_type = "other"  # the Hub has no name for it
         metric, column = ("accuracy", "test_accuracy") if facts.kind == "classification" else ("mse", "test_loss")
         return Card(
             "A supervised network, trained with accumbens, where a rule says what every layer is told about the error.",
@@ -65,6 +67,7 @@ class FitSharing(Sharing):
                 "rule": f"`{config.rule}`",
                 "what every layer was told": rule_entry(config.rule)[1].summary or "see the rule's code",
                 **({"classes": _code(learned.about.labels)} if learned.about.labels else {}),
+                **({} if facts.steps is None else {"steps": f"{facts.steps} of a sequence in training"}),
                 "units": f"{units}, {size:,} parameters",
                 "updates": f"{learned.step:,} of this seed, of at most {rule.batch_size} examples each",
             },
@@ -87,6 +90,11 @@ def _scores(facts: TaskFacts, last: Mapping[int, Mapping[str, str]]) -> Scores:
     if facts.kind == "regression":
         names = {"test_loss": "test error", "valid_loss": "validation error", "train_loss": "training error"}
     row = next(iter(last.values()))
+    what = "accuracy" if facts.kind == "classification" else "loss"
+    others = (column.removeprefix("test_").removesuffix(f"_{what}") for column in row if column.startswith("test_"))
+    names |= {
+        f"test_{other}_{what}": f"{names[f'test_{what}']}, {other}" for other in others if f"test_{other}_{what}" in row
+    }
     names = {column: text for column, text in names.items() if column in row}
     error = "" if facts.kind == "classification" else ", mean squared errors of the targets as the task has them"
     return Scores(
@@ -103,10 +111,13 @@ def _example(config: FitConfig, facts: TaskFacts, where: str) -> list[str]:
     answer = "[network.classes()[number] for number in network.classes(x)]"
     if facts.kind == "regression":
         answer = "network.restore(network.predict(x))"
+    elif facts.steps is not None:
+        answer = "[[network.classes()[number] for number in steps] for steps in network.classes(x)]"
+    shape = tuple(size for size in (5, facts.steps, facts.inputs) if size is not None)
     return [
         *("import accumbens", "import numpy as np", *([f"import {module}"] if colon else []), ""),
         f'network = accumbens.load("{where}")',
-        f"examples = np.zeros((5, {facts.inputs}))  # yours",
+        f"examples = np.zeros({shape})  # yours",
         "x = network.prepare(examples)",
         f"print({answer})",
     ]
@@ -122,6 +133,8 @@ def _inputs(task: Description) -> str:
     """Say what the network expects."""
     facts = task.facts
     text = f"An example is a row of {facts.inputs} numbers as the data have them"
+    if facts.steps is not None:
+        text = f"An example is a sequence, [steps, {facts.inputs}], of as many steps as you like, as the data have them"
     if facts.image_shape:
         text += " (an image, {} × {} × {}: channels, height, width)".format(*facts.image_shape)
     text += "; `prepare` " + (
@@ -130,8 +143,10 @@ def _inputs(task: Description) -> str:
         else "shifts and scales them to what the network met in training."
     )
     if facts.kind == "classification":
+        where = "" if facts.steps is None else ", at every step"
         return (
-            f"{text} `network.predict(x)` are the logits of {facts.outputs} classes, `network.classes()` their labels."
+            f"{text} `network.predict(x)` are the logits of {facts.outputs} classes{where}, `network.classes()` their "
+            "labels."
         )
     scaled = "shifted and scaled as in training" if task.target_scale is not None else "as they are"
     return f"{text} `network.predict(x)` are numbers {scaled}; `restore` gives them in the data's own units."
