@@ -12,6 +12,7 @@ from accumbens.experiments.execute import done, execute, progress_of, select
 from accumbens.experiments.files import load
 from accumbens.experiments.reporter import ExperimentReporter, OneRun
 from accumbens.runs.health import NotFiniteError
+from accumbens.runs.origin import Origin
 from accumbens.runs.reporter import Reporter
 from accumbens.training.kind import AgentResult
 
@@ -200,3 +201,27 @@ def test_a_run_without_rows_has_done_no_steps(experiment, tmp_path, pretend):
     there.metrics.write_text(header + "\n")
     assert progress_of(tmp_path, experiment.runs[0]) == 0
     shutil.rmtree(there.path)
+
+
+def test_a_run_begins_from_another_that_is_at_its_end(experiment, tmp_path, monkeypatch):
+    first, later = experiment.runs[0], experiment.runs[1]
+    later = later._replace(origin=f"there/{first.label}")
+    folder, begun = tmp_path / "here", []
+    monkeypatch.setattr(module, "start_or_resume", lambda *_, origin=None, **__: begun.append(origin) or _Done())
+    notes = Notes()
+    outcome = execute([later], folder, notes)
+    assert "which has to be run to its end before" in outcome.failures[later.label]
+    first.kind.create(first.config, tmp_path / "there", first.variant)
+    outcome = execute([later], folder, notes)
+    assert "which has to be run to its end before" in outcome.failures[later.label]
+    monkeypatch.setattr(type(first.kind), "recorded", lambda self, run: _Done())
+    assert not execute([later], folder, notes).failures
+    assert begun == [Origin(str(tmp_path / "there" / first.label))]
+    # What lies there has begun from nothing.
+    later.kind.create(later.config, folder, later.variant)
+    with pytest.raises(AccumbensError, match="from"):
+        done(folder, later)
+
+
+class _Done:
+    interrupted = False

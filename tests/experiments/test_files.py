@@ -213,3 +213,25 @@ def test_committed_files_are_found():
         "arq-minatar",
         "arq-dmc",
     }
+
+
+def test_a_run_may_begin_from_one_before_it_and_be_of_one_place_alone(document, write):
+    document["environments"].append("Acrobot-v1")
+    document["agents"]["ad_pqn"].append("adapted")
+    document["variants"]["adapted"] = {"environments": ["Acrobot-v1"], "from": "CartPole-v1/ad_pqn/local"}
+    path = write(document)
+    runs = {run.label: run.origin for run in load(str(path), "desk").runs}
+    assert runs["Acrobot-v1/ad_pqn/adapted"] == "mine-desk/CartPole-v1/ad_pqn/local"
+    assert "CartPole-v1/ad_pqn/adapted" not in runs
+    assert [label for label, origin in runs.items() if origin] == ["Acrobot-v1/ad_pqn/adapted"]
+    document["variants"]["adapted"]["from"] = "other:CartPole-v1/ad_pqn/local"
+    assert load(str(write(document)), "desk").runs[-1].origin == "other-desk/CartPole-v1/ad_pqn/local"
+    document["variants"]["adapted"]["from"] = "Acrobot-v1/ad_pqn/adapted"
+    with pytest.raises(AccumbensError, match="adapted: unknown run before it"):
+        load(str(write(document)), "desk")
+    document["variants"]["adapted"] = {"environments": ["Acrobot-v1"], "forward_gain": 0.5}
+    document["settings"]["from"] = "other:CartPole-v1/ad_pqn/local"
+    assert {run.origin for run in load(str(write(document)), "desk").runs} == {"other-desk/CartPole-v1/ad_pqn/local"}
+    document["variants"]["adapted"]["environments"] = ["Acrobat-v1"]
+    with pytest.raises(AccumbensError, match="Acrobot-v1"):
+        load(str(write(document)), "desk")

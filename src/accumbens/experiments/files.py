@@ -40,8 +40,8 @@ A file of fits has tasks and rules in place of environments and agents, and numb
 
 Files of any other kind of run say what `runs.experimenting` makes of the kind's words, if it asks for nothing else.
 
-`from`, of a variant or in `settings` of all, names a run that comes before it in the file, by its label, or, as `experiment:label`, one of another experiment
-at the same budget; every seed begins from its own network there, see `--from`.
+`from`, of a variant or in `settings` of all, names a run that comes before it in the file, by its label, or, as
+`experiment:label`, one of another experiment at the same budget; every seed begins from its own network, see `--from`.
 
 A preset is changed by the file's settings, then the budget's, then the variant's; a table under the name of an agent or
 a rule holds for it alone. TOML has no null, so "none" is written as text. Two runs of one file may not come to the same

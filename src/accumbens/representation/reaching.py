@@ -199,7 +199,7 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
         writer.writerows(rows)
 
 
-def _number(value: float) -> str:
+def _number(value: float | np.floating) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 

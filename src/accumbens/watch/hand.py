@@ -98,7 +98,7 @@ class HandStrip:
             pen.line(self._place(goal, factor), mixed(SOFT, PANEL, 0.6), factor)
             ((x, y),) = self._place(goal[-1:], factor)
             pen.ellipse((x - 6 * factor, y - 6 * factor, x + 6 * factor, y + 6 * factor), outline=SOFT, width=factor)
-        for told in reversed(self.hands.paths):
+        for told in reversed(list(self.hands.paths)):
             for path in self.hands.paths[told]:
                 if time:
                     pen.line(self._place(path[: time + 1], factor), COLOURS[told], 2 * factor, joint="curve")
@@ -114,7 +114,7 @@ class HandStrip:
         for tick in self._range.ticks():
             y = float(self._range.height(tick, height)) * factor
             pen.line((0, y, width * factor, y), GRID, factor)
-        for told in reversed(self.hands.paths):
+        for told in reversed(list(self.hands.paths)):
             errors = self.hands.errors(told)[:, : time + 1]
             for each in errors:
                 self._line(pen, factor, x, each, height, mixed(COLOURS[told], PANEL, 0.72), 1)
@@ -147,6 +147,7 @@ class HandStrip:
         pen.ellipse((left, _HEADER + 88, left + 12, _HEADER + 100), outline=SOFT)
         pen.text((left + 20, _HEADER + 87), "where it should end", SOFT, font(12))
         title = "error of the hand: every trial, and their mean"
+        title += "; shaded: the push" if self.hands.pushed.any() else ""
         pen.text((_LEFT, _TOP_OF_ERROR - 18), title, INK, font(11))
         for tick in self._range.ticks():
             y = _TOP_OF_ERROR + float(self._range.height(tick, _PANEL_HEIGHT))

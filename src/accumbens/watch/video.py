@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -19,11 +19,14 @@ FORMATS = (".gif", ".mp4")
 _EXACT, _MEDIAN, _CLOSE = 96, 96, 7
 
 
+@runtime_checkable
 class Strip(Protocol):
     """All frames of a video, drawn one at a time."""
 
-    size: tuple[int, int]
-    """Width and height of every frame, both even."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of every frame, both even."""
+        ...
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -45,15 +45,16 @@ class Past(NamedTuple):
             signal: with -ε it is the gradient of the mean of ε².
         """
         units, readout = network.layers
-        steps = jnp.arange(len(self.rates))
-        counted, size = (steps == self.steps - 1, 1.0) if network.facts.direct else (steps < self.steps, DT)
-        of_rates = size * (readout.weight.T @ signal)
+        size = 1.0 if network.facts.direct else DT
+        of_rates = size * (signal @ readout.weight)
 
-        def back(delta: Array, row: tuple[Array, Array]) -> tuple[Array, Array]:
-            slope, now = row
-            delta = now * slope * of_rates + (1 - ALPHA) * delta + ALPHA * slope * (units.W_rec.T @ delta)
-            return delta, delta
+        def back(number: Array, carried: tuple[Array, Array]) -> tuple[Array, Array]:
+            delta, deltas = carried
+            at = self.steps - 1 - number
+            of_output = jnp.where(number == 0, of_rates, 0.0) if network.facts.direct else of_rates
+            delta = (1 - ALPHA) * delta + self.slopes[at] * (of_output + ALPHA * (delta @ units.W_rec))
+            return delta, deltas.at[at].set(delta)
 
-        rows = (self.slopes, counted.astype(self.slopes.dtype))
-        _, deltas = jax.lax.scan(back, jnp.zeros(units.count), rows, reverse=True)
+        nothing = jnp.zeros(units.count), jnp.zeros_like(self.rates)
+        _, deltas = jax.lax.fori_loop(0, self.steps, back, nothing)  # a scan would go over steps to come, too
         return ALPHA * deltas.T @ self.rates
