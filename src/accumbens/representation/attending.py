@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from accumbens.credit.networks.attentive import Attentive
@@ -43,9 +45,16 @@ class Attended(NamedTuple):
 
 
 class AttendingStudy(NamedTuple):
-    """What was found in a run, by snapshot."""
+    """What was found in a run.
+
+    Attributes:
+        of: the run.
+        every: steps from one memory that is written to the next.
+        attended: by snapshot.
+    """
 
     of: Snapshots
+    every: int
     attended: dict[int, Attended]
 
 
@@ -58,11 +67,12 @@ def study_attending(of: Snapshots, progress: Callable[[int, int], None]) -> Atte
     """
     x = jnp.asarray(of.task.test.x[:SEQUENCES])
     attend = jax.jit(Attentive.attended)
+    networks = {step: of.network(step, of.seed) for step in of.steps}
     found = {}
-    for step in of.steps:
-        found[step] = measure(*map(np.asarray, attend(of.network(step, of.seed), x)))
-        progress(len(found), len(of.steps))
-    return AttendingStudy(of, found)
+    for step, network in networks.items():
+        found[step] = measure(*map(np.asarray, attend(network, x)))
+        progress(len(found), len(networks))
+    return AttendingStudy(of, networks[of.steps[0]].write_every, found)
 
 
 def measure(written: np.ndarray, weights: np.ndarray) -> Attended:
@@ -117,14 +127,13 @@ def _draw(study: AttendingStudy) -> Figure:
     figure = Figure(figsize=(3.6 * len(study.attended) + 0.9, 4.0), layout="constrained")
     grid = figure.subplots(1, len(study.attended), sharex=True, sharey=True, squeeze=False)[0]
     most = max(attended.weights.max() for attended in study.attended.values())
-    image = None
+    scale = ScalarMappable(Normalize(0, most or 1), "viridis")
     for (step, attended), axes in zip(study.attended.items(), grid, strict=True):
         # Columns as wide as the steps between two memories, so that no gaps are drawn.
-        every = config.rule_settings.write_every
-        shown = attended.weights[:, ::every]
+        shown = attended.weights[:, :: study.every]
         steps = len(shown)
-        edges = np.arange(shown.shape[1] + 1) * every - every / 2
-        image = axes.pcolormesh(edges, np.arange(steps + 1) + 0.5, shown, cmap="viridis", vmin=0, vmax=most or 1)
+        edges = (np.arange(shown.shape[1] + 1) - 0.5) * study.every
+        axes.pcolormesh(edges, np.arange(steps + 1) + 0.5, shown, cmap=scale.cmap, norm=scale.norm)
         axes.plot([0, steps], [0, steps], color="w", lw=0.6, ls=":")
         when = "before learning" if step == 0 else f"after {step:,} update{'s' if step > 1 else ''}"
         far = "" if np.isnan(attended.distance) else f", {attended.distance:.1f} steps back"
@@ -132,7 +141,7 @@ def _draw(study: AttendingStudy) -> Figure:
         axes.set_xlabel("past step that wrote the memory (0: none)")
         axes.set_ylim(steps + 0.5, 0.5)
     grid[0].set_ylabel("step that attends")
-    figure.colorbar(image, ax=grid.tolist(), label="mean |weight|", shrink=0.9)
+    figure.colorbar(scale, ax=grid.tolist(), label="mean |weight|", shrink=0.9)
     sequences = min(SEQUENCES, len(study.of.task.test.x))
     figure.suptitle(f"{config.task}: {config.rule}, seed {study.of.seed}, {sequences} sequences", fontsize=11)
     return figure
