@@ -220,12 +220,18 @@ class Attentive(Network):
                 lambda part, one: jax.lax.dynamic_update_index_in_dim(part, one, written, 0), memories, new
             )
             writes = (t + 1) % self.write_every == 0
-            return (State(c, h), memories, written + writes), (chosen, written, state, outputs, a)
+            return (State(c, h), memories, written + writes), (chosen, written, outputs, a)
 
+        def block(carried: Any, part: Any) -> tuple[Any, Any]:
+            # Of the states only those before a block are kept.
+            after, found = jax.lax.scan(step, carried, part)
+            return after, (carried[0], *found)
+
+        L = self.truncation
+        parts = (x.reshape(-1, L, *x.shape[1:]), jnp.arange(steps).reshape(-1, L))
         first = (State(silent, silent), memories, jnp.int32(1))
-        (_, memories, _), found = jax.lax.scan(step, first, (x, jnp.arange(steps)))
-        chosen, written, states, outputs, weights = found
-        starts = jax.tree.map(lambda part: part[:: self.truncation], states)
+        (_, memories, _), (starts, *found) = jax.lax.scan(block, first, parts)
+        chosen, written, outputs, weights = (part.reshape(steps, *part.shape[2:]) for part in found)
         return Chosen(chosen, written, starts, memories, outputs, weights)
 
     def predict(self, x: Float[Array, "batch steps inputs"]) -> Float[Array, "batch steps outputs"]:
