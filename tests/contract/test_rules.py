@@ -122,6 +122,15 @@ def assert_same(one, other, seed=...):
             np.testing.assert_allclose(np.asarray(a, np.float64)[seed], np.asarray(b, np.float64), rtol=2e-4, atol=2e-6)
 
 
+def assert_evaluated(found, num_layers):
+    """Scores of every split and diagnostics of every layer, of all seeds; of entropy and sparsity not the output's."""
+    assert set(found.scores) == {"train", "valid", "test"}
+    for score in found.scores.values():
+        assert score.loss.shape == score.accuracy.shape == (len(SEEDS),)
+    for name, values in found.diagnostics._asdict().items():
+        assert values.shape == (len(SEEDS), num_layers - (name in ("entropy", "sparsity")))
+
+
 @every_case
 def test_every_rule(name, kind, quick_jit):
     rule, facts, settings = make(name, kind), TASKS[kind], settings_of(name)
@@ -176,6 +185,7 @@ def test_every_rule(name, kind, quick_jit):
         settings = dataclasses.replace(settings, optimiser="adam", learning_rate=0.01)
     program = make_program(task_of_examples(facts, examples, examples, examples), rule, settings)
     advance, state = quick_jit(program.advance), quick_jit(program.init)(jnp.asarray(SEEDS))
+    assert_evaluated(jax.eval_shape(program.evaluate, state, program.data), num_layers)
     sums = [np.zeros(len(SEEDS))]
     before = state.seeds.network
     for updates in (1, 49, 500 if facts.steps else 800, 150):

@@ -19,7 +19,14 @@ DATA = {
     "boston": TaskFacts("regression", 13, 1),
     "diabetes": TaskFacts("regression", 10, 1),
     "piecewise-random-walk": TaskFacts("regression", 1, 1),
+    "copying": TaskFacts("classification", 10, 10, steps=40),
+    "adding": TaskFacts("regression", 2, 1, steps=50),
+    "sequential-mnist": TaskFacts("classification", 1, 10, steps=784),
+    "text": TaskFacts("classification", 65, 65, steps=100),
+    "reach": TaskFacts("regression", 8, 2, steps=125, controlled=True),
+    "reach-rotated": TaskFacts("regression", 8, 2, steps=125, controlled=True),
 }
+GENERATED = ("piecewise-random-walk", "copying", "adding", "reach", "reach-rotated")
 
 
 def test_every_file_has_the_budgets_of_the_command_line():
@@ -55,7 +62,7 @@ def test_smoke_is_small(name):
     assert len(runs) <= 4  # each compiles for about ten seconds
     for kind, config, _ in runs:
         if kind is FITS:
-            assert config.task in ("digits", "diabetes", "piecewise-random-walk")  # which nobody has to download
+            assert config.task in ("digits", "diabetes", *GENERATED)  # which nobody has to download
             assert config.epochs * config.evaluations <= 100
             assert max(config.rule_settings.layers) <= 64
         else:
