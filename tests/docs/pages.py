@@ -86,7 +86,7 @@ def shortened(words: list[str]) -> list[str]:
             kept.append(word)
     kept += [part for pair in short.items() for part in pair]
     if words[1] == "fit" and hasattr(task_entry(words[2])[1].settings, "updates"):
-        return [*kept, "--set", "updates=2"]
+        return [*(word for word in kept if not word.startswith("updates=")), "--set", "updates=2"]
     return [*kept, "--set", *_small(words)] if words[1] == "train" else kept
 
 
