@@ -61,7 +61,7 @@ def diagnose(
     batch: Batch,
     key: PRNGKeyArray,
     step: Callable[[Any], Any],
-    x: Float[Array, "examples inputs"],
+    x: Float[Array, "examples *steps inputs"],
 ) -> Diagnostics:
     """Compare the update that a rule would make of a batch with the exact gradient.
 
