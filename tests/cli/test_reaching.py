@@ -113,7 +113,6 @@ def test_the_commands(rotated, cli, tmp_path):
     outcome = cli("analyze", rotated, "-o", tmp_path / "found", "--step", 0, "--json")
     assert outcome.code == 0, outcome.err
     assert {row["step"] for row in outcome.json["rows"]} == {0}
-    assert (tmp_path / "found" / "along.png").stat().st_size > 10_000
     outcome = cli("watch", rotated, "-o", tmp_path / "hand.gif", "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.json["frames"] == STEPS
