@@ -140,6 +140,11 @@ def _of_fit(run: Path, step: int | None, seed: int | None) -> _Analysis:
             attending.summary_of_attending,
             print_attending,
         )
+    if not snapshots.facts.controlled:
+        raise AccumbensError(
+            f"{run} cannot be analysed: of fits, only those by sparse-attentive-backtracking can, and those of reach, "
+            f"reach-rotated, sine-waves and sine-waves-shifted, not {snapshots.config.rule} on {snapshots.config.task}"
+        )
     of = reaching.open_reaching(run, step, seed)
     return _Analysis(
         of.steps[-1],

@@ -17,19 +17,12 @@ import numpy as np
 from jaxtyping import Float
 
 from accumbens.credit.along import Along, along_trial
-from accumbens.credit.config import FitConfig
-from accumbens.credit.kind import FITS
 from accumbens.credit.networks.controlled import Reaching
-from accumbens.credit.protocol import TaskFacts
-from accumbens.credit.registry import make_rule
 from accumbens.credit.settings import FeedbackLearningSettings
-from accumbens.credit.tasks.protocol import Task
-from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError
-from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory
+from accumbens.representation.snapshots import Snapshots, open_snapshots
 from accumbens.runs.outputs import new_folder
-from accumbens.runs.snapshots import network_of_seed, snapshot_path, snapshot_steps
+from accumbens.runs.snapshots import network_of_seed
 from accumbens.runs.tables import to_json
 
 MARK = "summary.json"
@@ -39,27 +32,8 @@ MEASURED = ("error", "gradient", "second_order", "jacobian")
 """What is measured at every step, of `Along`."""
 
 
-class ReachingRun(NamedTuple):
-    """A fit whose network may be told its error.
-
-    Attributes:
-        config: what the run was asked to do.
-        run: its files.
-        task: made anew.
-        seed: that is pictured.
-        steps: of the snapshots that are looked at: the first, one in the middle, the last.
-    """
-
-    config: FitConfig
-    run: RunDirectory
-    task: Task
-    seed: int
-    steps: Sequence[int]
-
-    @property
-    def facts(self) -> TaskFacts:
-        """Of the task."""
-        return self.task.facts
+class ReachingRun(Snapshots):
+    """A fit whose network may be told its error."""
 
     @property
     def settings(self) -> FeedbackLearningSettings:
@@ -74,17 +48,6 @@ class ReachingRun(NamedTuple):
         """With and without; without alone where the run learned so and its signal does not come by that way."""
         told = getattr(self.config.task_settings, "feedback", True)
         return (True, False) if told or self.settings.signal == "feedback" else (False,)
-
-    def networks(self, step: int) -> Reaching:
-        """Return the networks of all seeds at a snapshot."""
-        rule = make_rule(self.config.rule, self.config.rule_settings, self.facts)
-        count = self.config.seeds
-        like = jax.eval_shape(jax.vmap(lambda key: rule.init(key)[0]), jax.random.split(jax.random.key(0), count))
-        return checkpoints.restore(snapshot_path(self.run, step), like)[0]
-
-    def network(self, step: int, seed: int) -> Reaching:
-        """Return the network of one seed at a snapshot."""
-        return network_of_seed(self.networks(step), self.config.seed_list(), seed)
 
 
 class ReachingStudy(NamedTuple):
@@ -114,21 +77,13 @@ def open_reaching(path: Path, step: int | None = None, seed: int | None = None) 
     Raises:
         AccumbensError: there is no such run, snapshot or seed, or its network is of another kind.
     """
-    run, config = FITS.open(path)
-    folder = Path(config.data) if config.data else None
-    task = make_task(config.task, config.task_settings, config.rule_settings.batch_size, folder)
-    if not task.facts.controlled:
+    of = open_snapshots(path, step, seed)
+    if not of.facts.controlled:
         raise AccumbensError(
             f"{path} cannot be looked at like this: of fits, only those of reach, reach-rotated, sine-waves and "
-            f"sine-waves-shifted can, not of {config.task}"
+            f"sine-waves-shifted can, not of {of.config.task}"
         )
-    seeds = config.seed_list()
-    if seed is not None and seed not in seeds:
-        raise AccumbensError(f"seed={seed} cannot be used: the run has {', '.join(map(str, seeds))}")
-    last = int(snapshot_path(run, step).stem)
-    there = [one for one in snapshot_steps(run) if one <= last]
-    middle = min(there, key=lambda one: abs(one - last / 4))  # adaptation is quick at first
-    return ReachingRun(config, run, task, seeds[0] if seed is None else seed, sorted({there[0], middle, last}))
+    return ReachingRun(of.config, of.run, of.task, of.seed, of.until)
 
 
 def study_reaching(of: ReachingRun, progress: Callable[[int, int], None]) -> ReachingStudy:

@@ -1,8 +1,10 @@
 """Networks of a fit at some of its snapshots, and the task that they learned."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
@@ -18,7 +20,8 @@ from accumbens.runs.directory import RunDirectory
 from accumbens.runs.snapshots import network_of_seed, snapshot_path, snapshot_steps
 
 
-class Snapshots(NamedTuple):
+@dataclass
+class Snapshots:
     """A fit that is looked at.
 
     Attributes:
@@ -26,14 +29,26 @@ class Snapshots(NamedTuple):
         run: its files.
         task: made anew.
         seed: that is pictured.
-        steps: of the snapshots that are looked at: the first, one in the middle, the last.
+        until: the last snapshot that is looked at; None: the newest.
     """
 
     config: FitConfig
     run: RunDirectory
     task: Task
     seed: int
-    steps: Sequence[int]
+    until: int | None
+
+    @cached_property
+    def steps(self) -> Sequence[int]:
+        """Of the snapshots that are looked at: the first, one in the middle, the last.
+
+        Raises:
+            AccumbensError: there is no such snapshot.
+        """
+        last = int(snapshot_path(self.run, self.until).stem)
+        there = [one for one in snapshot_steps(self.run) if one <= last]
+        middle = min(there, key=lambda one: abs(one - last / 4))  # most is learned at first
+        return sorted({there[0], middle, last})
 
     @property
     def facts(self) -> TaskFacts:
@@ -66,7 +81,7 @@ def open_snapshots(path: Path, step: int | None = None, seed: int | None = None)
         seed: to picture; None takes the first.
 
     Raises:
-        AccumbensError: there is no such run, snapshot or seed.
+        AccumbensError: there is no such run or seed.
     """
     run, config = FITS.open(path)
     folder = Path(config.data) if config.data else None
@@ -74,7 +89,4 @@ def open_snapshots(path: Path, step: int | None = None, seed: int | None = None)
     seeds = config.seed_list()
     if seed is not None and seed not in seeds:
         raise AccumbensError(f"seed={seed} cannot be used: the run has {', '.join(map(str, seeds))}")
-    last = int(snapshot_path(run, step).stem)
-    there = [one for one in snapshot_steps(run) if one <= last]
-    middle = min(there, key=lambda one: abs(one - last / 4))  # most is learned at first
-    return Snapshots(config, run, task, seeds[0] if seed is None else seed, sorted({there[0], middle, last}))
+    return Snapshots(config, run, task, seeds[0] if seed is None else seed, step)
