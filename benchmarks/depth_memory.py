@@ -13,10 +13,9 @@ import csv
 import dataclasses
 import json
 import os
-import statistics
 import subprocess
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from measure_update import measure_updates
 
 from accumbens.agents import network, stacks
 from accumbens.presets import resolve_preset
@@ -70,34 +70,20 @@ def compiled_update(cells: int, credit: str, batch: int) -> tuple[Any, list[Any]
     return jax.jit(update, donate_argnums=(0, 1)).lower(*state, *rows).compile(), state, rows
 
 
+def _once(update: Any, state: list[Any], rows: tuple[Any, ...]) -> Any:
+    """Update what is given away, in place."""
+    state[:] = update(*state, *rows)[:2]
+    return state
+
+
 def measure(depths: list[int], batch: int, repeats: int) -> list[dict[str, Any]]:
     """Return a row for every number of cells and credit, of the accumbens that is imported."""
     found = []
     for cells in depths:
-        programs = {credit: compiled_update(cells, credit, batch) for credit in CREDITS}
-        times: dict[str, list[tuple[float, float]]] = {credit: [] for credit in CREDITS}
-        for repeat in range(repeats + 1):
-            for credit, (update, state, rows) in programs.items():
-                begin = time.process_time(), time.perf_counter()
-                state[:] = jax.block_until_ready(update(*state, *rows))[:2]
-                if repeat:  # the first one fills caches
-                    times[credit].append((time.process_time() - begin[0], time.perf_counter() - begin[1]))
-        for credit in CREDITS:
-            cpu, wall = zip(*times[credit], strict=True)
-            temporary = programs[credit][0].memory_analysis().temp_size_in_bytes
-            found.append(
-                {
-                    "cells": cells,
-                    "credit": credit,
-                    "batch": batch,
-                    "temporary_mib": f"{temporary / 2**20:.1f}",
-                    "cpu_ms_best": f"{1e3 * min(cpu):.0f}",
-                    "cpu_ms_median": f"{1e3 * statistics.median(cpu):.0f}",
-                    "wall_ms_best": f"{1e3 * min(wall):.0f}",
-                    "wall_ms_median": f"{1e3 * statistics.median(wall):.0f}",
-                    "repeats": repeats,
-                }
-            )
+        updates = {credit: compiled_update(cells, credit, batch) for credit in CREDITS}
+        calls = {credit: (made[0], partial(_once, *made)) for credit, made in updates.items()}
+        for credit, columns in measure_updates(calls, repeats).items():
+            found.append({"cells": cells, "credit": credit, "batch": batch, **columns})
     return found
 
 
