@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -58,7 +58,7 @@ def assembled(
     """
     shapes = matrix_shapes(settings)
 
-    def part(name: str, block: int | None = None) -> Matrix | Array:
+    def part(name: str, block: int | None = None) -> Any:
         place = Place(name, block)
         return matrix(place, shapes[name]) if name in shapes else vector(place)
 

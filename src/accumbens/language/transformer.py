@@ -24,6 +24,7 @@ from jaxtyping import Array, Float, Int
 from accumbens.errors import require
 from accumbens.language.matrices import Matrix
 
+
 @dataclass(frozen=True)
 class TransformerSettings:
     """Sizes of a transformer; the defaults are for a small one, which learns from scratch on a CPU.
@@ -173,9 +174,7 @@ def _norm(
     return gain * x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + settings.epsilon)
 
 
-def _turns(
-    settings: TransformerSettings, positions: Int[Array, " tokens"], dtype: jnp.dtype
-) -> Turns:
+def _turns(settings: TransformerSettings, positions: Int[Array, " tokens"], dtype: jnp.dtype) -> Turns:
     """Cosines and sines of the angles by which a position turns."""
     half = settings.head_size // 2
     slowness = settings.rope_base ** (-jnp.arange(half, dtype=dtype) / half)
@@ -183,9 +182,7 @@ def _turns(
     return jnp.cos(angles), jnp.sin(angles)
 
 
-def _turned(
-    x: Float[Array, "tokens heads head_size"], turns: Turns
-) -> Float[Array, "tokens heads head_size"]:
+def _turned(x: Float[Array, "tokens heads head_size"], turns: Turns) -> Float[Array, "tokens heads head_size"]:
     """Turn the pairs (x_i, x_{i + half})."""
     cosines, sines = turns
     first, second = jnp.split(x, 2, axis=-1)
