@@ -21,6 +21,19 @@ from accumbens.language.transformer import Transformer
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _MODULES = {NAMES[name].rpartition(".")[2]: name for name in MATRICES}  # PEFT's names of the matrices, and ours
 
+_PLAIN = {
+    "peft_type": "LORA",
+    "bias": "none",
+    "use_dora": False,
+    "use_rslora": False,
+    "fan_in_fan_out": False,
+    "rank_pattern": {},
+    "alpha_pattern": {},
+    "layers_to_transform": None,
+    "modules_to_save": None,
+}
+"""What PEFT can do beyond this, and what its files say where it is not done."""
+
 
 def write_adapters(folder: Path, model: Transformer, base: str | None = None) -> None:
     """Write a model's low-rank corrections, without the model.
@@ -70,9 +83,8 @@ def read_adapters(folder: Path, model: Transformer) -> Transformer:
         AccumbensError: a file is not there or damaged, they are of another kind, or do not fit the model.
     """
     config, path = read_json(folder / CONFIG), folder / WEIGHTS
-    plain: dict[str, Any] = {"use_dora": False, "use_rslora": False, "bias": "none", "peft_type": "LORA"}
-    for name, can in plain.items():
-        if (found := config.get(name, can)) != can:
+    for name, can in _PLAIN.items():
+        if (found := config.get(name) or can) != can:
             raise AccumbensError(f"{folder / CONFIG} says {name}={found!r}; only {can!r} can be read")
     modules = config.get("target_modules")
     if not isinstance(modules, list) or not modules or not set(modules) <= set(_MODULES):
@@ -80,7 +92,7 @@ def read_adapters(folder: Path, model: Transformer) -> Transformer:
             f"{folder / CONFIG} says target_modules={modules!r}; some of {', '.join(_MODULES)} can be read"
         )
     try:
-        settings = LoraSettings(config["r"], config["lora_alpha"], tuple(_MODULES[module] for module in modules))
+        settings = LoraSettings(config["r"], float(config["lora_alpha"]), tuple(_MODULES[name] for name in modules))
     except KeyError as error:
         raise AccumbensError(f"{folder / CONFIG} does not say {error.args[0]}") from error
     try:
