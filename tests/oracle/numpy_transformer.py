@@ -13,7 +13,9 @@ def matrices(model):
     def double(part):
         return np.asarray(part.full() if hasattr(part, "full") else part, np.float64)
 
-    blocks = [{name: double(getattr(block, name)) for name in type(block).__dataclass_fields__} for block in model.blocks]
+    blocks = [
+        {name: double(getattr(block, name)) for name in type(block).__dataclass_fields__} for block in model.blocks
+    ]
     rest = {"embedding": double(model.embedding), "norm": double(model.norm)}
     rest["output"] = rest["embedding"] if model.output is None else double(model.output)
     return blocks, rest

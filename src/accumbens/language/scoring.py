@@ -3,7 +3,7 @@
 The prompt is computed once, and all actions in one batch behind it. `jax.vmap` over `Choices` scores several prompts.
 """
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from accumbens.errors import UnknownNameError
 from accumbens.language.choices import Choices
 from accumbens.language.transformer import Transformer
 
-Normalisation = Literal["sum", "tokens", "words"]
+NORMALISATIONS = ("sum", "tokens", "words")
 """What an action's log-probabilities are divided by: nothing, its tokens, or its words."""
 
 
@@ -56,21 +56,21 @@ def present(choices: Choices) -> Bool[Array, "actions tokens"]:
 
 
 def action_log_probs(
-    log_probs: Float[Array, "actions tokens"], choices: Choices, normalisation: Normalisation = "sum"
+    log_probs: Float[Array, "actions tokens"], choices: Choices, normalisation: str = "sum"
 ) -> Float[Array, " actions"]:
     """Return the log-probabilities of a policy over actions: the softmax of their scores; -∞ where there is none.
 
     Args:
         log_probs: of their tokens.
         choices: the actions.
-        normalisation: what the sum of an action's log-probabilities is divided by to be its score. A sum prefers
-            actions of few tokens.
+        normalisation: what the sum of an action's log-probabilities is divided by to be its score: `sum`, nothing, which
+            prefers actions of few tokens; `tokens`, their number; `words`, theirs.
 
     Raises:
         AccumbensError: there is no such normalisation.
     """
-    if normalisation not in get_args(Normalisation):
-        raise UnknownNameError("normalisation", normalisation, get_args(Normalisation))
+    if normalisation not in NORMALISATIONS:
+        raise UnknownNameError("normalisation", normalisation, NORMALISATIONS)
     lengths = jnp.asarray(choices.lengths)
     divisors = {"sum": jnp.ones_like(lengths), "tokens": jnp.maximum(lengths, 1), "words": jnp.asarray(choices.words)}
     scores = jnp.sum(log_probs, axis=1) / divisors[normalisation]

@@ -1,8 +1,9 @@
 """Text into numbers and back: what a tokenizer is, and a small one of words or characters, made of texts."""
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from accumbens.errors import AccumbensError, UnknownNameError, require
 
@@ -16,8 +17,6 @@ _PIECES = {
     "word": re.compile(r" ?\w+| ?[^\w\s]|\s", re.ASCII),  # a blank belongs to the word behind it
     "character": re.compile(r".", re.DOTALL),
 }
-
-Level = Literal["word", "character"]
 
 
 @runtime_checkable
@@ -47,7 +46,7 @@ class TextTokenizer:
     A word keeps the blank before it, so `decode(encode(text)) == text`.
     """
 
-    def __init__(self, pieces: Sequence[str], level: Level = "word"):
+    def __init__(self, pieces: Sequence[str], level: str = "word"):
         """Take a vocabulary.
 
         Args:
@@ -70,7 +69,7 @@ class TextTokenizer:
         """Return the tokens of a text.
 
         Raises:
-            AccumbensError: a word or character is not in the vocabulary, which has no `<unknown>`.
+            AccumbensError: a word or character is not in the vocabulary, which has no `<unknown>`. Names the nearest.
         """
         return [self._id(piece) for piece in _PIECES[self.level].findall(text)]
 
@@ -85,11 +84,16 @@ class TextTokenizer:
     def _id(self, piece: str) -> int:
         found = self._ids.get(piece, self._ids.get(UNKNOWN))
         if found is None:
-            raise UnknownNameError(self.level, piece, self.pieces[1:])
+            nearest = difflib.get_close_matches(piece, self.pieces, n=1)
+            meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
+            raise AccumbensError(
+                f"{self.level} {piece!r} is in none of the texts that the vocabulary was made of{meant} A vocabulary made "
+                f"with unknown=True has a token for it"
+            )
         return found
 
 
-def tokenizer_of(texts: Iterable[str], level: Level = "word", unknown: bool = False) -> TextTokenizer:
+def tokenizer_of(texts: Iterable[str], level: str = "word", unknown: bool = False) -> TextTokenizer:
     """Return a tokenizer of what occurs in texts, in alphabetical order, whatever theirs is.
 
     Args:
