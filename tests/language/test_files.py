@@ -113,15 +113,15 @@ def test_a_folder_that_lacks_something_is_refused(copied):
     with pytest.raises(AccumbensError, match="says eos_token_id=None, where the token that ends a text is needed"):
         load_language_model(copied / "tied")
     (copied / "untied" / "model-00001-of-00002.safetensors").unlink()
-    with pytest.raises(AccumbensError, match="model-00001-of-00002.safetensors is not there"):
+    with pytest.raises(AccumbensError, match=r"model-00001-of-00002.safetensors is not there"):
         read_transformer(copied / "untied")
     (copied / "tied" / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(AccumbensError, match="or is damaged"):
         read_transformer(copied / "tied")
     (copied / "tied" / "config.json").write_text("{")
-    with pytest.raises(AccumbensError, match="config.json is damaged"):
+    with pytest.raises(AccumbensError, match=r"config.json is damaged"):
         read_transformer(copied / "tied")
-    with pytest.raises(AccumbensError, match="config.json is not there"):
+    with pytest.raises(AccumbensError, match=r"config.json is not there"):
         read_transformer(copied)
 
 

@@ -6,8 +6,20 @@ import numpy_transformer
 import pytest
 
 from accumbens.errors import AccumbensError
-from accumbens.language import LoraSettings, Sizes, ValueHead, action_log_probs, choices_of, learns, restricted, score
-from accumbens.language import stacked, trie_of, with_ends, with_lora
+from accumbens.language import (
+    LoraSettings,
+    Sizes,
+    ValueHead,
+    action_log_probs,
+    choices_of,
+    learns,
+    restricted,
+    score,
+    stacked,
+    trie_of,
+    with_ends,
+    with_lora,
+)
 from accumbens.language.choices import rounded
 from accumbens.language.scoring import present
 

@@ -110,7 +110,7 @@ class GgufFile:
             return read(tensor, rows)
 
         def vector(place: Place) -> Array:
-            return self._dense(self._tensor(_name(place), (settings.width,)), np.arange(settings.width)).weight
+            return self._numbers(self._tensor(_name(place), (settings.width,)))
 
         return assembled(settings, matrix, vector)
 
@@ -124,11 +124,14 @@ class GgufFile:
         return tensor
 
     def _dense(self, tensor: Any, rows: np.ndarray) -> Dense:
+        return Dense(self._numbers(tensor, rows))
+
+    def _numbers(self, tensor: Any, rows: Any = slice(None)) -> Array:
         try:
-            weight = self._gguf.dequantize(tensor.data, tensor.tensor_type)
+            numbers = self._gguf.dequantize(tensor.data, tensor.tensor_type)
         except NotImplementedError as error:
             raise AccumbensError(f"{self.path}: {tensor.name} is of a type that gguf does not read: {error}") from error
-        return Dense(jnp.asarray(weight[rows], jnp.float32))
+        return jnp.asarray(numbers[rows], jnp.float32)
 
     def _quantised(self, tensor: Any, rows: np.ndarray) -> Matrix:
         kind = tensor.tensor_type.name

@@ -63,8 +63,8 @@ def action_log_probs(
     Args:
         log_probs: of their tokens.
         choices: the actions.
-        normalisation: what the sum of an action's log-probabilities is divided by to be its score: `sum`, nothing, which
-            prefers actions of few tokens; `tokens`, their number; `words`, theirs.
+        normalisation: what an action's score is: the `sum` of its log-probabilities, which prefers actions of few
+            tokens, or that sum divided by the number of its `tokens` or `words`.
 
     Raises:
         AccumbensError: there is no such normalisation.

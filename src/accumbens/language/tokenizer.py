@@ -87,8 +87,8 @@ class TextTokenizer:
             nearest = difflib.get_close_matches(piece, self.pieces, n=1)
             meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
             raise AccumbensError(
-                f"{self.level} {piece!r} is in none of the texts that the vocabulary was made of{meant} A vocabulary made "
-                f"with unknown=True has a token for it"
+                f"{self.level} {piece!r} is in none of the texts that the vocabulary was made of{meant} A vocabulary "
+                "made with unknown=True has a token for it"
             )
         return found
 
