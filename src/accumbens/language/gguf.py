@@ -138,7 +138,7 @@ class GgufFile:
         if kind not in SCALES:
             return self._dense(tensor, rows)
         blocks = tensor.data[rows].reshape(len(rows), -1, SCALES[kind] + (BLOCK if kind == "Q8_0" else BLOCK // 2))
-        scales = np.ascontiguousarray(blocks[..., : SCALES[kind]]).view(np.float16)
+        scales = np.ascontiguousarray(blocks[..., : SCALES[kind]]).view(np.float16).astype(np.float32)
         values = blocks[..., SCALES[kind] :]
         if kind == "Q8_0":
             q = np.ascontiguousarray(values).view(np.int8)

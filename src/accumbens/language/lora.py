@@ -11,7 +11,7 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from accumbens.errors import UnknownNameError, require
-from accumbens.language.matrices import Dense, LowRank
+from accumbens.language.matrices import Dense, LowRank, Quantised
 from accumbens.language.transformer import Transformer
 
 MATRICES = ("q", "k", "v", "o", "gate", "up", "down")
@@ -76,18 +76,24 @@ def merged(model: Transformer) -> Transformer:
 def learns(model: Any) -> Any:
     """Return for every leaf of a model whether it learns, as `equinox.partition` takes it.
 
-    With low-rank corrections only they do; without any, every floating-point array. Works for any module.
+    With low-rank corrections only they do; without any, every floating-point array that is not of a quantised matrix.
+    Works for any module.
     """
-    corrected = any(map(_is_low_rank, jax.tree.leaves(model, is_leaf=_is_low_rank)))
-    if not corrected:
-        return jax.tree.map(eqx.is_inexact_array, model)
+    leaves = jax.tree.leaves(model, is_leaf=_is_special)
+    corrected = any(isinstance(leaf, LowRank) for leaf in leaves)
 
-    def of(node: Any) -> Any:
+    def marks(node: Any) -> Any:
+        if not _is_special(node):
+            return eqx.is_inexact_array(node) and not corrected
         nothing = jax.tree.map(lambda _: False, node)
-        return eqx.tree_at(lambda m: (m.A, m.B), nothing, (True, True)) if _is_low_rank(node) else nothing
+        return eqx.tree_at(lambda m: (m.A, m.B), nothing, (True, True)) if isinstance(node, LowRank) else nothing
 
-    return jax.tree.map(of, model, is_leaf=_is_low_rank)
+    return jax.tree.map(marks, model, is_leaf=_is_special)
 
 
 def _is_low_rank(node: Any) -> bool:
     return isinstance(node, LowRank)
+
+
+def _is_special(node: Any) -> bool:
+    return isinstance(node, LowRank | Quantised)
