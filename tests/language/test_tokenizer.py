@@ -2,14 +2,24 @@ import json
 import random
 from itertools import pairwise
 
+import jax
 import pytest
 import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accumbens.errors import AccumbensError
-from accumbens.language import TextTokenizer, Tokenizer, chat, tokenizer_of
+from accumbens.language import (
+    TextTokenizer,
+    Tokenizer,
+    TransformerSettings,
+    chat,
+    load_language_model,
+    make_transformer,
+    tokenizer_of,
+)
 from accumbens.language.byte_pairs import read_tokenizer, tokenizer_of_merges
+from accumbens.language.hugging_face import write_transformer
 
 TEXTS = ["You see a pancake, and a microwave.\nIt is closed.", " walk to the pancake", " open the microwave", "go  on!"]
 
@@ -191,3 +201,18 @@ def test_a_tokenizer_of_a_file(small_pairs, tmp_path):
     path.write_text(json.dumps({"model": "none"}))
     with pytest.raises(AccumbensError, match="is not a tokenizer, or is damaged"):
         read_tokenizer(path, end=0)
+
+
+def test_a_folder_with_its_tokenizer_is_a_language_model(small_pairs, tmp_path):
+    tokens, merges = small_pairs
+    made = tokenizer_of_merges(tokens, [1] * len(tokens), [" ".join(pair) for pair in merges], "smollm", 0)
+    settings = TransformerSettings(vocabulary=len(tokens) + 5, layers=1)  # a model may have spare tokens
+    write_transformer(tmp_path, make_transformer(settings, key=jax.random.key(0)), end=1)
+    made.inner.save(str(tmp_path / "tokenizer.json"))
+    model = load_language_model(tmp_path)
+    assert model.transformer.settings == settings
+    assert (model.tokenizer.size, model.tokenizer.end) == (len(tokens) + 5, 1)
+    assert model.tokenizer.encode(" open 20") == made.encode(" open 20")
+    says = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(says | {"eos_token_id": [0, 1]}))
+    assert load_language_model(str(tmp_path)).tokenizer.end == 0
