@@ -20,6 +20,16 @@ BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dm
 _COMMITTED = ("ad-classic", "family", "control", "constant-keys", "constant-keys-equal-time", "depth")
 
 
+def language_costs() -> str:
+    """What scoring, writing and learning cost with a language model, its weights in float32 and in 8 bits."""
+    rows = read(RESULTS / "language_speed.csv")
+    kinds = {row["weights"]: f"{float(row['megabytes']):.0f} MB" for row in rows}
+    cells = {(row["weights"], row["what"]): f"{float(row['seconds']):.2f} s" for row in rows}
+    whats = list(dict.fromkeys(row["what"] for row in rows))
+    heads = ("", *(f"{kind}, {size}" for kind, size in kinds.items()))
+    return markdown_table(heads, [(what, *(cells[kind, what] for kind in kinds)) for what in whats])
+
+
 def presets() -> str:
     """All presets: name, what it is, its learner."""
     rows = [(f"`{name}`", preset.summary, _learner(preset.learner.__name__)) for name, preset in PRESETS.items()]
