@@ -148,13 +148,13 @@ RULES: dict[str, RuleEntry] = {
         sequences=True,
     ),
     "snap-1": RuleEntry(
-        "sequences: the same in any units, traces leaving out what went by way of other units",
+        "sequences: as rtrl in any units, with traces that leave out what went by way of other units",
         RecurrentSettings(),
         "online:make_snap_1",
         sequences=True,
     ),
     "e-prop": RuleEntry(
-        "sequences: the same, traces leaving out all recurrent connections",
+        "sequences: as rtrl in any units, with traces that leave out all recurrent connections",
         RecurrentSettings(),
         "online:make_e_prop",
         sequences=True,

@@ -162,7 +162,8 @@ class RecurrentSettings(RuleSettings):
     """Examples per update; all of them if there are fewer."""
     units: Literal["lstm", "gru", "simple", "diagonal"] = "lstm"
     """Units of the recurrent layer: long short-term memory, gated, `simple` ones h = tanh(W x + U h + b), or `diagonal`
-    ones, linear and complex, that do not see one another (Orvieto et al., 2023)."""
+    ones, linear and complex, that do not see one another (Orvieto et al., 2023). On tasks that move a hand the network
+    is the task's own, of rectified rate units, whatever is said here."""
 
 
 @dataclass(frozen=True, kw_only=True)

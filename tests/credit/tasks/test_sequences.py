@@ -83,7 +83,7 @@ def test_a_text_is_predicted_one_character_on(tmp_path):
     with pytest.raises(AccumbensError, match="too short"):
         make_text(TextSettings(file="fox.txt", length=1000), 1, tmp_path)
     (tmp_path / "latin.txt").write_bytes("Köln".encode("latin-1"))
-    with pytest.raises(AccumbensError, match=r"latin\.txt cannot be read as UTF-8"):
+    with pytest.raises(AccumbensError, match=r"latin\.txt is no UTF-8 text \(byte 1\): save it as UTF-8"):
         make_text(TextSettings(file="latin.txt"), 1, tmp_path)
 
 
@@ -95,6 +95,10 @@ def test_a_text_is_predicted_one_character_on(tmp_path):
         (make_copying, CopyingSettings(alphabet=1), "alphabet=1"),
         (make_copying, CopyingSettings(longer=(0,)), "longer=0"),
         (make_copying, CopyingSettings(longer=(30, 30)), "longer=30,30"),
+        (make_copying, CopyingSettings(delay=10**9), "delay=1000000000"),
+        (make_copying, CopyingSettings(longer=(40, 20)), "differ from one another and from delay=20"),
+        (make_copying, CopyingSettings(longer=(10**7,)), "longer=10000000"),
+        (make_adding, AddingSettings(longer=(50,)), "longer=50"),
         (make_adding, AddingSettings(length=1), "length=1"),
         (make_adding, AddingSettings(updates=0), "updates=0"),
         (make_adding, AddingSettings(held_out=0), "held_out=0"),

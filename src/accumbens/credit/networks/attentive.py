@@ -164,7 +164,9 @@ class Attentive(Network):
             AccumbensError: there is not one hidden layer, a number is too small, or the task is to move a hand.
         """
         require_no_hand(facts)
-        require("layers", ",".join(map(str, settings.layers)), "one number: the units", len(settings.layers) == 1)
+        require(
+            "layers", ",".join(map(str, settings.layers)) or "none", "one number: the units", len(settings.layers) == 1
+        )
         for name, least in (("truncation", 1), ("write_every", 1), ("attended", 2)):
             require(name, getattr(settings, name), f">= {least}", getattr(settings, name) >= least)
         (hidden,) = settings.layers

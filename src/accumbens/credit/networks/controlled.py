@@ -112,7 +112,8 @@ class Reaching(Network):
         Raises:
             AccumbensError: there is not one hidden layer.
         """
-        require("layers", ",".join(map(str, settings.layers)), "one number: the units", len(settings.layers) == 1)
+        written = ",".join(map(str, settings.layers)) or "none"
+        require("layers", written, "one number: the units", len(settings.layers) == 1)
         (n,) = settings.layers
         keys = iter(jax.random.split(key, 6))
 

@@ -107,7 +107,7 @@ def make_units(settings: RecurrentSettings, inputs: int, key: PRNGKeyArray) -> U
     Raises:
         AccumbensError: there is not one hidden layer.
     """
-    require("layers", ",".join(map(str, settings.layers)), "one number: the units", len(settings.layers) == 1)
+    require("layers", ",".join(map(str, settings.layers)) or "none", "one number: the units", len(settings.layers) == 1)
     (count,) = settings.layers
     if settings.units == "lstm":
         return LSTM.create(inputs, count, key)

@@ -64,8 +64,10 @@ def make_text(settings: TextSettings, batch_size: int, data: Path | None = None)
     path = _text_file(settings, data_folder(data))
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AccumbensError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    except UnicodeDecodeError as error:
+        raise AccumbensError(f"{path} is no UTF-8 text (byte {error.start}): save it as UTF-8") from error
+    except OSError as error:
+        raise AccumbensError(f"{path} cannot be read: {error.strerror}") from error
     characters = sorted(set(text))
     few = len(characters) <= MOST_CHARACTERS
     require("characters", len(characters), f"at most {MOST_CHARACTERS} different ones", few)

@@ -17,6 +17,9 @@ from accumbens.credit.tasks.settings import AddingSettings, CopyingSettings, Seq
 from accumbens.credit.tasks.splits import check_seed
 from accumbens.errors import require
 
+MOST_STEPS = 1_000_000
+"""Longest delay or length; what tests is kept in memory."""
+
 Sequences = tuple[Float[Array, "batch steps inputs"], Num[Array, "batch ..."]]
 Draw = Callable[[PRNGKeyArray, int, int, bool], Sequences]
 """`draw(key, batch, length, learned) -> (x, y)`; what is learned from may count more steps than what tests."""
@@ -90,10 +93,12 @@ def make_adding(settings: AddingSettings, batch_size: int, data: Path | None = N
 
 
 def _check(name: Literal["delay", "length"], value: int, longer: Sequence[int], least: int) -> None:
-    require(name, value, f">= {least}", value >= least)
+    require(name, value, f"from {least} to {MOST_STEPS}", least <= value <= MOST_STEPS)
     others = ",".join(map(str, longer))
-    require("longer", others, f"numbers >= {least}, each once", all(n >= least for n in longer))
-    require("longer", others, "numbers that differ", len(set(longer)) == len(longer))
+    allowed = all(least <= n <= MOST_STEPS for n in longer)
+    require("longer", others, f"numbers from {least} to {MOST_STEPS}, each once", allowed)
+    different = len({value, *longer}) == len(longer) + 1
+    require("longer", others, f"numbers that differ from one another and from {name}={value}", different)
 
 
 def _make(
