@@ -82,6 +82,11 @@ def test_settings_of_a_preset(cli):
     assert credit["meaning"] == meanings(ParallelSettings)["credit"]
 
 
+@pytest.mark.parametrize(("rule", "task"), [("gevb", "digits"), ("e-prop", "copying"), ("rflo", "reach-rotated")])
+def test_a_rule_is_shown_with_a_task_that_it_is_for(rule, task, cli):
+    assert cli("settings", rule).out.startswith(f"{rule} on {task}\n")
+
+
 def test_settings_of_a_rule_and_its_task(cli):
     outcome = cli("settings", "gevb", "diabetes")
     assert outcome.out.startswith("gevb on diabetes\n")

@@ -67,7 +67,7 @@ def _found(name: str, place: str | None) -> tuple[Any, Any]:
     known: list[str] = []
     for kind in kinds.all_kinds():
         try:
-            usual = kind.resolve(kind.usual_place, name, {}, {})
+            usual = kind.resolve(kind.place_for(name), name, {}, {})
         except UnknownNameError as error:
             if error.value != name:
                 raise

@@ -11,7 +11,8 @@ import numpy as np
 
 from accumbens.credit import config as configs
 from accumbens.credit.config import FitConfig, check_fit, resolve_fit
-from accumbens.credit.registry import all_rules, make_rule, rule_entry
+from accumbens.credit.registry import RULES, all_rules, make_rule, rule_entry
+from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.directory import RunDirectory
@@ -81,6 +82,13 @@ class Fits(Kind[FitConfig]):
     options = ("layers", "epochs", "evaluations", "data")
     usual_method = "backprop"
     usual_place = "digits"
+
+    def place_for(self, method: str) -> str:
+        """Return a task that the rule is for."""
+        entry = RULES.get(method)
+        if entry is None or not entry.sequences:
+            return self.usual_place
+        return "reach-rotated" if isinstance(entry.settings, FeedbackLearningSettings) else "copying"
 
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> FitConfig:
         """Return the configuration of a rule on a task, with some settings changed."""

@@ -54,6 +54,10 @@ class Kind(ABC, Generic[C]):
 
     # Configurations
 
+    def place_for(self, method: str) -> str:
+        """Return the place whose settings are shown with a method if none is named."""
+        return self.usual_place
+
     @abstractmethod
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> C:
         """Return the configuration that names, numbers of the run and changed settings (texts) stand for.
