@@ -10,9 +10,10 @@ import pytest
 
 from accumbens.credit.networks.recurrent import Recurrent
 from accumbens.credit.protocol import Batch, TaskFacts
+from accumbens.credit.rules import through_time
 from accumbens.credit.rules.online import make_e_prop, make_rtrl, make_snap_1
-from accumbens.credit.rules.through_time import make_backprop_through_time, make_truncated_backprop_through_time
-from accumbens.credit.settings import OnlineSettings, RecurrentSettings, TruncatedSettings
+from accumbens.credit.rules.through_time import make_truncated_backprop_through_time
+from accumbens.credit.settings import OnlineSettings, PenalisedSettings, RecurrentSettings, TruncatedSettings
 
 STEPS = 7
 FACTS = {
@@ -26,6 +27,12 @@ UNITS = ("simple", "lstm", "gru", "diagonal")
 def double():
     with jax.enable_x64(True):
         yield
+
+
+def make_backprop_through_time(settings, facts):
+    """The rule, without penalties, in the network of another rule."""
+    same = {"layers": settings.layers, "units": settings.units}
+    return through_time.make_backprop_through_time(PenalisedSettings(**same), facts)
 
 
 def batch_of(facts, steps=STEPS, size=3):

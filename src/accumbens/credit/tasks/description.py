@@ -29,8 +29,9 @@ def describe(task: Task) -> Description:
 
 
 def to_table(description: Description) -> dict[str, Any]:
-    """Return a description as plain values, for JSON and TOML; what is None is left out."""
-    facts = {name: value for name, value in description.facts._asdict().items() if value is not None}
+    """Return a description as plain values, for JSON and TOML; what is usual is left out."""
+    usual = TaskFacts._field_defaults
+    facts = {name: value for name, value in description.facts._asdict().items() if value != usual.get(name)}
     scales = {name: getattr(description, name) for name in _SCALES if getattr(description, name) is not None}
     table = facts | {"notes": list(description.notes)}
     table |= {"labels": list(description.labels)} if description.labels else {}
