@@ -1,7 +1,7 @@
 """Shorten an analysis of a run that is told its error to means over trials and steps: a row per snapshot and seed.
 
-    accumbens analyze RUN -o FOLDER
-    python benchmarks/along_means.py FOLDER benchmarks/results/feedback-control/along.csv
+accumbens analyze RUN -o FOLDER
+python benchmarks/along_means.py FOLDER benchmarks/results/feedback-control/along.csv
 """
 
 import csv
