@@ -179,7 +179,10 @@ def test_an_online_rule_of_ours_that_secretly_looks_back(monkeypatch):
     # Now and then, and a little: one part of one layer's gradient.
     def partly(network, memory, batch, key):
         found, exact = rule.update(network, memory, batch, key), update(network, memory, batch, key)
-        where = lambda n: n.layers[0].parameters.nu  # noqa: E731
+
+        def where(network):
+            return network.layers[0].parameters.nu
+
         mixed = where(found.gradients) + 1e-3 * where(exact.gradients)
         return found._replace(gradients=eqx.tree_at(where, found.gradients, mixed))
 
