@@ -21,6 +21,8 @@ _MEMORY = (*(f"memory/chain-{length}" for length in (2, 4, 8, 16, 32, 64, 128)),
 _TEXT: dict[str, tuple[str, int | None]] = {
     "text/food-preparation": ("accumbens.envs.text.household:food_preparation", 50),
     "text/microwave": ("accumbens.envs.text.household:microwave", None),
+    "text/minigrid": ("accumbens.envs.text.minigrid:minigrid", None),
+    "text/textworld": ("accumbens.envs.text.textworld:textworld_game", 100),
 }
 # `dmc/{domain}-{task}`, as the control suite spells both: `dmc/cartpole-swingup_sparse`, `dmc/humanoid_CMU-run`.
 _CONTROL_SUITE_TASKS = {

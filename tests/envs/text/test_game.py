@@ -1,5 +1,6 @@
 """What holds of every text environment, and what is said where something is wrong."""
 
+import sys
 import warnings
 
 import gymnasium
@@ -161,3 +162,10 @@ def test_names(name):
 def test_agents_of_numbers_say_what_they_need():
     with pytest.raises(AccumbensError, match="text/food-preparation"):
         describe("text/food-preparation", "joint")
+
+
+def test_without_minigrid(monkeypatch):
+    monkeypatch.setitem(sys.modules, "minigrid.core.constants", None)
+    monkeypatch.setitem(sys.modules, "minigrid", None)
+    with pytest.raises(AccumbensError, match=r"text/minigrid needs MiniGrid.*accumbens\[minigrid\]"):
+        gymnasium.make("text/minigrid")
