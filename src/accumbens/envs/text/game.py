@@ -116,7 +116,7 @@ class TextEnvironment(gymnasium.Env[str, str]):
         self.render_mode, self.game, self.name, self.penalty = render_mode, game, name, penalty
         self.observation_space = Text(LONGEST, charset=CHARACTERS)
         self._actions = Actions(LONGEST)
-        self.action_space: Text = self._actions if penalty is None else Text(LONGEST, min_length=0, charset=CHARACTERS)
+        self.action_space = self._actions if penalty is None else Text(LONGEST, min_length=0, charset=CHARACTERS)
         self._told = Told("", ())
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
