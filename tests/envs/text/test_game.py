@@ -160,7 +160,9 @@ def test_names(name):
 
 
 def test_agents_of_numbers_say_what_they_need():
-    with pytest.raises(AccumbensError, match="text/food-preparation"):
+    with pytest.raises(
+        AccumbensError, match="'text/food-preparation' tells texts, and the agents that learn here take num"
+    ):
         describe("text/food-preparation", "joint")
 
 
