@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.spaces import Box, Discrete, MultiBinary, Space
+from gymnasium.spaces import Box, Discrete, MultiBinary, Space, Text
 
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import BangBang, Discretisation
@@ -249,6 +249,8 @@ def _import_box2d() -> None:
 def _describe(name: str, env: gymnasium.Env) -> tuple[HostSpec, int]:
     """The static facts, and the number that Gymnasium gives to the first action."""
     observations, actions = env.observation_space, env.action_space
+    if isinstance(observations, Text):
+        raise AccumbensError(f"environment {name!r} tells texts, and the agents that learn here take numbers")
     if not isinstance(observations, Box | MultiBinary):
         raise AccumbensError(
             f"environment {name!r} has the observation space {observations}; supported are Box and MultiBinary. "

@@ -16,7 +16,7 @@ _MODULE = "gymnasium.envs.registration"
 
 
 def register_with_gymnasium() -> None:
-    """Register our environments that run on the device with Gymnasium, now or as soon as it is imported."""
+    """Register our environments with Gymnasium, those on the device and those of texts, now or once it is imported."""
     if _MODULE in sys.modules:
         _register(sys.modules[_MODULE])
     else:
@@ -27,6 +27,8 @@ def _register(registration: ModuleType) -> None:
     for identifier, name in registry.GYMNASIUM_IDS.items():
         entry_point = registry.GYMNASIUM_ENTRY_POINT
         registration.register(identifier, entry_point, vector_entry_point=entry_point, kwargs={"env": name})
+    for identifier, (entry_point, limit) in registry.text_environments().items():
+        registration.register(identifier, entry_point, max_episode_steps=limit)
 
 
 class _RegisterWhenImported:

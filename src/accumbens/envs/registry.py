@@ -17,6 +17,13 @@ _MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest"
 _MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
 _PROBES = ("probe/conditioning",)
 _MEMORY = (*(f"memory/chain-{length}" for length in (2, 4, 8, 16, 32, 64, 128)), "memory/cartpole")
+# Registered with Gymnasium under these names: where each is made, and after how many steps its episodes are truncated.
+_TEXT: dict[str, tuple[str, int | None]] = {
+    "text/food-preparation": ("accumbens.envs.text.household:food_preparation", 50),
+    "text/microwave": ("accumbens.envs.text.household:microwave", None),
+    "text/minigrid": ("accumbens.envs.text.minigrid:minigrid", None),
+    "text/textworld": ("accumbens.envs.text.textworld:textworld_game", 100),
+}
 # `dmc/{domain}-{task}`, as the control suite spells both: `dmc/cartpole-swingup_sparse`, `dmc/humanoid_CMU-run`.
 _CONTROL_SUITE_TASKS = {
     "acrobot": ("swingup", "swingup_sparse"),
@@ -73,7 +80,7 @@ def register_environment(name: str, make: "Callable[[], accumbens.envs.protocol.
     Raises:
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
-    taken = [*device_environments(), *control_suite_environments(), *_ALIASES]
+    taken = [*device_environments(), *control_suite_environments(), *_TEXT, *_ALIASES]
     return _registered.add(name, make, taken)
 
 
@@ -85,6 +92,11 @@ def device_environments() -> list[str]:
 def control_suite_environments() -> list[str]:
     """List the names of the tasks of the DeepMind Control Suite, which run on the host and need the extra `dmc`."""
     return list(_CONTROL_SUITE)
+
+
+def text_environments() -> dict[str, tuple[str, int | None]]:
+    """Return our environments of texts, which Gymnasium makes: the entry point of each, and its time limit in steps."""
+    return dict(_TEXT)
 
 
 def gymnasium_environments() -> list[str]:

@@ -14,8 +14,8 @@ _MODULES = {"box2d": ("Box2D",), "dmc": ("dm_control",), "mujoco": ("mujoco", "i
 PACKAGES = {"box2d": "accumbens[box2d]", "dmc": "accumbens[dmc]", "mujoco": "gymnasium[mujoco]"}
 """What is to be installed for an extra."""
 
-_NOT_TRAINABLE = ("gymnasium.envs.toy_text",)
-"""Where those of Gymnasium's own environments are whose observations are no Box of numbers."""
+_NOT_TRAINABLE = ("gymnasium.envs.toy_text", "accumbens.envs.text")
+"""Where those environments of Gymnasium's and ours are whose observations are no Box of numbers."""
 
 _WITHOUT_MUJOCO_3 = ("Pusher-v4",)
 

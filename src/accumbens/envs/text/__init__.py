@@ -1,0 +1,1 @@
+"""Environments that speak: observations are texts, and so are actions, some of which are admissible in a state."""
