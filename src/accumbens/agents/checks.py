@@ -13,7 +13,8 @@ from accumbens.agents.settings import (
     SequenceSettings,
     Settings,
 )
-from accumbens.errors import require
+from accumbens.agents.token_settings import SMALL, TokenSettings
+from accumbens.errors import AccumbensError, require
 
 
 def check_settings(settings: AgentSettings) -> None:
@@ -114,6 +115,52 @@ def check_sac_settings(settings: SACSettings) -> None:
     each(["learning_starts"], ">= 0", lambda value: value >= 0)
     allowed = f"a multiple of num_envs = {settings.num_envs}"
     each(["train_every"], allowed, lambda value: value % settings.num_envs == 0)
+
+
+def check_token_settings(settings: TokenSettings) -> None:
+    """Refuse values that no language agent could use.
+
+    Raises:
+        AccumbensError: names the value and what is allowed.
+    """
+
+    each = partial(_require_each, settings)
+    each(["credit"], "backprop: a transformer is trained as a whole", lambda value: value == "backprop")
+    each(["discount", "trace_decay"], "from 0 to 1", lambda value: 0 <= value <= 1)
+    fractions = ["inner_discount", "inner_trace_decay", "target_rate"]
+    each(fractions, "from 0 to 1, or none", lambda value: value is None or 0 <= value <= 1)
+    counts = ["width", "blocks", "heads", "lora_rank", "max_tokens", "epochs", "num_minibatches", "num_envs"]
+    each([*counts, "rollout_length"], ">= 1", lambda value: value >= 1)
+    each(["critic_layers"], "numbers >= 1, or none", lambda sizes: min(sizes, default=1) >= 1)
+    rates = ["learning_rate", "critic_learning_rate", "lora_alpha"]
+    each(rates, "> 0 and finite", lambda value: 0 < value < math.inf)
+    each(["clip", "max_gradient_norm"], "> 0; inf never clips", lambda value: value > 0)
+    each(["value_clip", "max_kl"], "> 0, or none", lambda value: value is None or value > 0)
+    each(["entropy_coefficient"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
+    each(["penalty"], "0 or less, and finite", lambda value: -math.inf < value <= 0)
+    _require_language(settings)
+    rows = settings.num_envs * settings.rollout_length
+    allowed = f"a divisor of num_envs * rollout_length = {rows}"
+    each(["num_minibatches"], allowed, lambda value: rows % value == 0)
+
+
+def _require_language(settings: TokenSettings) -> None:
+    """Refuse settings that exclude one another, or that nothing would read."""
+    each = partial(_require_each, settings)
+    halves = settings.width % (2 * settings.heads) == 0
+    each(["width"], f"a multiple of 2 * heads = {2 * settings.heads}", lambda _: halves)
+    allowed = f"false with model={SMALL}, which is not read from a file"
+    each(["quantised"], allowed, lambda value: not (value and settings.model == SMALL))
+    if settings.prompt != "chat" and "{observation}" not in settings.prompt:
+        raise AccumbensError(
+            f"prompt={settings.prompt!r} cannot be used: it must be chat, or a text with {{observation}} in it"
+        )
+    actions = settings.policy == "actions"
+    each(["normalisation"], "sum, but for policy=actions", lambda value: actions or value == "sum")
+    allowed = "own with rule=twosome, which learns the probabilities of whole actions"
+    each(["likelihood"], allowed, lambda value: value == "own" or settings.rule != "twosome")
+    allowed = "none with target_rate: a value that is clipped about another critic's would not move"
+    each(["value_clip"], allowed, lambda value: value is None or settings.target_rate is None)
 
 
 def _require_each(settings: Settings, names: Sequence[str], allowed: str, holds: Callable[[Any], bool]) -> None:

@@ -1,7 +1,9 @@
 """Every setting of an agent, with its meaning beside it. Importing this needs neither JAX nor NumPy."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
+
+from accumbens.agents.token_settings import TokenSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +181,8 @@ class SACSettings:
     continuous control, not one of our agents.
     """
 
+    noun: ClassVar[str] = "SAC"
+
     net_arch: tuple[int, ...] = (256, 256)
     """Hidden units of every layer, the same in the actor and both critics."""
     credit: Literal["local", "backprop"] = "backprop"
@@ -206,4 +210,7 @@ class SACSettings:
     """Environments stepped side by side."""
 
 
-Settings = AgentSettings | SACSettings
+SettingsWithoutCells = SACSettings | TokenSettings
+"""Of learners that are not made of cells; `noun` says what each is."""
+
+Settings = AgentSettings | SettingsWithoutCells

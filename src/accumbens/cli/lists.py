@@ -56,6 +56,7 @@ def algos(*, json: Flag = False) -> int:
         SegmentSettings,
         SequenceSettings,
     )
+    from accumbens.agents.token_settings import TokenSettings
     from accumbens.presets import PRESETS
     from accumbens.runs.tables import to_json
 
@@ -68,6 +69,7 @@ def algos(*, json: Flag = False) -> int:
         SequenceSettings: "sequences",
         ReplaySettings: "replay",
         SACSettings: "actor-critic",
+        TokenSettings: "tokens",
     }
     table = Table(box=None, pad_edge=False)
     for column in ("preset", "learner", "what it is"):

@@ -12,7 +12,7 @@ import numpy as np
 import tomli_w
 from jaxtyping import Float
 
-from accumbens.agents.settings import SACSettings
+from accumbens.agents.settings import SettingsWithoutCells
 from accumbens.conditioning.trials import (
     ALONE,
     EARLY,
@@ -197,8 +197,10 @@ def conditioning_config(
     preset = resolve_config(TASK, found.algo if found else source, seeds=seeds, total_timesteps=total_timesteps)
     changes = dict(changes or {}) | ({"credit": credit} if credit is not None else {})
     settings = apply_changes(found.settings if found else preset.settings, changes)
-    if isinstance(settings, SACSettings):
-        raise AccumbensError(f"{source} is SAC, which is not made of cells: there is no TD error of a cell to see")
+    if isinstance(settings, SettingsWithoutCells):
+        raise AccumbensError(
+            f"{source} is {settings.noun}, which is not made of cells: there is no TD error of a cell to see"
+        )
     frequency = max(1, preset.total_timesteps // LOOKS)
     config = dataclasses.replace(preset, settings=settings, eval_frequency=frequency, num_eval_episodes=1)
     check(config)

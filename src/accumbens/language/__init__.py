@@ -4,7 +4,7 @@ from accumbens.language.assembly import make_transformer, parameters
 from accumbens.language.choices import Choices, Sizes, choices_of, stacked, with_ends
 from accumbens.language.lora import LoraSettings, learns, merged, with_lora, without_lora
 from accumbens.language.pretrained import LanguageModel, load_language_model
-from accumbens.language.scoring import Restricted, Scores, action_log_probs, restricted, score
+from accumbens.language.scoring import Restricted, Scores, action_log_probs, over_tokens, restricted, score
 from accumbens.language.tokenizer import TextTokenizer, Tokenizer, chat, tokenizer_of
 from accumbens.language.transformer import Cache, Seen, Transformer, TransformerSettings, extended
 from accumbens.language.trie import Trie, trie_of
@@ -35,6 +35,7 @@ __all__ = [
     "load_language_model",
     "make_transformer",
     "merged",
+    "over_tokens",
     "parameters",
     "restricted",
     "score",

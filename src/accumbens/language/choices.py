@@ -122,6 +122,31 @@ def with_ends(actions: Sequence[Sequence[int]], end: int) -> list[list[int]]:
     return [[*tokens, end] if tuple(tokens) in begun else list(tokens) for tokens in actions]
 
 
-def stacked(choices: Sequence[Choices]) -> Choices:
-    """Return choices of the same sizes as one batch, along a new first axis."""
-    return jax.tree.map(lambda *parts: np.stack(parts), *choices)
+def stacked(choices: Sequence[Choices], least: Sizes | None = None) -> Choices:
+    """Return choices as one batch, along a new first axis, padded to the largest sizes among them, and to `least`."""
+    sizes = [*map(sizes_of, choices), *([] if least is None else [least])]
+    largest = Sizes(*map(max, zip(*sizes, strict=True)))
+    return jax.tree.map(lambda *parts: np.stack(parts), *(padded(one, largest) for one in choices))
+
+
+def sizes_of(choices: Choices) -> Sizes:
+    """Return to what choices are padded."""
+    return Sizes(len(choices.prompt), *choices.actions.shape)
+
+
+def padded(choices: Choices, sizes: Sizes) -> Choices:
+    """Return choices with more padding.
+
+    Args:
+        choices: unbatched, in NumPy.
+        sizes: none smaller than theirs.
+    """
+    prompt, actions, tokens = (size - own for size, own in zip(sizes, sizes_of(choices), strict=True))
+    # Any token will do: nobody sees what is behind the lengths.
+    return Choices(
+        prompt=np.pad(choices.prompt, (0, prompt), mode="edge"),
+        prompt_length=choices.prompt_length,
+        actions=np.pad(choices.actions, ((0, actions), (0, tokens)), mode="edge"),
+        lengths=np.pad(choices.lengths, (0, actions)),
+        words=np.pad(choices.words, (0, actions), constant_values=1),
+    )

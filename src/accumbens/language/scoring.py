@@ -97,14 +97,12 @@ def restricted(log_probs: Float[Array, "actions tokens"], choices: Choices) -> R
     with another; see `closed` of `choices_of`.
 
     Args:
-        log_probs: of the actions' tokens, among the whole vocabulary.
+        log_probs: of the actions' tokens, among the whole vocabulary; or any other weights, as logarithms.
         choices: the actions.
     """
-    actions, there = jnp.asarray(choices.actions), present(choices)
-    count = len(actions)
-    equal = (actions[:, None] == actions[None, :]) & there[:, None] & there[None, :]
-    # Whether an action begins as another up to a token, and up to the one before it.
-    with_it = jnp.cumprod(equal, axis=-1).astype(bool)
+    there, with_it = present(choices), _begin_alike(choices)
+    count = len(there)
+    # Whether an action begins as another up to the token before.
     before = jnp.concatenate([jnp.ones((count, count, 1), bool), with_it[..., :-1]], axis=-1)
     # Of actions that agree up to a token, the first one stands for it.
     earlier = jnp.tril(jnp.ones((count, count), bool), -1)[:, :, None]
@@ -119,6 +117,28 @@ def restricted(log_probs: Float[Array, "actions tokens"], choices: Choices) -> R
         log_probs=jnp.where(there, log_probs - total, 0.0),
         entropies=jnp.where(there, jnp.sum(chances * surprise, axis=1), 0.0),
     )
+
+
+def over_tokens(log_probs: Float[Array, " actions"], choices: Choices) -> Restricted:
+    """Return a policy over actions as one that chooses token by token, with the same probability of every action.
+
+    The probability of a token is that of all actions that go on with it, among all that begin as it does.
+
+    Args:
+        log_probs: of the actions, as `action_log_probs` returns them.
+        choices: the actions.
+    """
+    there, with_it = present(choices), _begin_alike(choices)
+    # Where a token is padding no action has it: its row is finite, and dropped by `restricted`.
+    mass = jnp.where(with_it, log_probs[None, :, None], jnp.where(there[:, None], -jnp.inf, 0.0))
+    return restricted(jnp.where(there, jax.nn.logsumexp(mass, axis=1), 0.0), choices)
+
+
+def _begin_alike(choices: Choices) -> Bool[Array, "actions actions tokens"]:
+    """Whether two actions have the same tokens up to each one of them."""
+    actions, there = jnp.asarray(choices.actions), present(choices)
+    equal = (actions[:, None] == actions[None, :]) & there[:, None] & there[None, :]
+    return jnp.cumprod(equal, axis=-1).astype(bool)
 
 
 def _of_tokens(

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import string
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -43,15 +44,16 @@ class Tokenizer(Protocol):
 class TextTokenizer:
     """The words, or the characters, of given texts: a vocabulary for a model that learns from scratch.
 
-    A word keeps the blank before it, so `decode(encode(text)) == text`.
+    A word keeps the blank before it, so `decode(encode(text)) == text`, but for `<unknown>`.
     """
 
-    def __init__(self, pieces: Sequence[str], level: str = "word"):
+    def __init__(self, pieces: Sequence[str], level: str = "word", spelled: bool = False):
         """Take a vocabulary.
 
         Args:
             pieces: by their numbers; `<end>` comes first, and `<unknown>` may come second.
             level: of which pieces a text is made.
+            spelled: whether a word that is not in the vocabulary is spelled with the characters that are.
 
         Raises:
             AccumbensError: the level is unknown, or the vocabulary has no end, or says a piece twice.
@@ -59,7 +61,7 @@ class TextTokenizer:
         if level not in _PIECES:
             raise UnknownNameError("level", level, list(_PIECES))
         require("pieces", pieces[:3], f"a vocabulary that begins with {END!r}", pieces and pieces[0] == END)
-        self.pieces, self.level = tuple(pieces), level
+        self.pieces, self.level, self.spelled = tuple(pieces), level, spelled
         self._ids = {piece: i for i, piece in enumerate(self.pieces)}
         twice = [piece for i, piece in enumerate(self.pieces) if self._ids[piece] != i]
         require("pieces", twice[:3], "different pieces", not twice)
@@ -71,7 +73,10 @@ class TextTokenizer:
         Raises:
             AccumbensError: a word or character is not in the vocabulary, which has no `<unknown>`. Names the nearest.
         """
-        return [self._id(piece) for piece in _PIECES[self.level].findall(text)]
+        pieces = _PIECES[self.level].findall(text)
+        if self.spelled:
+            pieces = [part for piece in pieces for part in ([piece] if piece in self._ids else piece)]
+        return [self._id(piece) for piece in pieces]
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of tokens, without those that end it.
@@ -93,13 +98,16 @@ class TextTokenizer:
         return found
 
 
-def tokenizer_of(texts: Iterable[str], level: str = "word", unknown: bool = False) -> TextTokenizer:
+def tokenizer_of(
+    texts: Iterable[str], level: str = "word", unknown: bool = False, spelled: bool = False
+) -> TextTokenizer:
     """Return a tokenizer of what occurs in texts, in alphabetical order, whatever theirs is.
 
     Args:
         texts: all that an environment can say, and all actions.
         level: words, or characters.
         unknown: whether it has a token for what does not occur in them; without it, that is an error.
+        spelled: whether it has all printable characters of ASCII too, to spell words that do not occur.
 
     Raises:
         AccumbensError: the level is unknown, or there is no text.
@@ -108,7 +116,8 @@ def tokenizer_of(texts: Iterable[str], level: str = "word", unknown: bool = Fals
         raise UnknownNameError("level", level, list(_PIECES))
     pieces = sorted({piece for text in texts for piece in _PIECES[level].findall(text)} - {END, UNKNOWN})
     require("texts", pieces, "texts with something in them", pieces)
-    return TextTokenizer([END, *([UNKNOWN] if unknown else []), *pieces], level)
+    pieces += [letter for letter in string.printable if spelled and letter not in pieces]
+    return TextTokenizer([END, *([UNKNOWN] if unknown else []), *pieces], level, spelled)
 
 
 def known_tokens(tokens: Sequence[int], size: int) -> list[int]:

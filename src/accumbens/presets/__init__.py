@@ -3,10 +3,10 @@
 from typing import Any
 
 from accumbens.errors import UnknownNameError
-from accumbens.presets import ad, arq, baselines
+from accumbens.presets import ad, arq, baselines, language
 from accumbens.presets.table import Preset, Resolved
 
-PRESETS: dict[str, Preset] = ad.PRESETS | arq.PRESETS | baselines.PRESETS
+PRESETS: dict[str, Preset] = ad.PRESETS | arq.PRESETS | baselines.PRESETS | language.PRESETS
 
 __all__ = ["PRESETS", "Preset", "Resolved", "resolve_preset"]
 

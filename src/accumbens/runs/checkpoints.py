@@ -97,13 +97,16 @@ def save(folder: Path, step: int, tree: PyTree, keep: int | None = 2) -> Path:
     return path
 
 
-def restore_latest(folder: Path, like: PyTree, added: tuple[str, ...] = ()) -> tuple[PyTree, int, list[str]]:
+def restore_latest(
+    folder: Path, like: PyTree, added: tuple[str, ...] = (), of_any_length: tuple[str, ...] = ()
+) -> tuple[PyTree, int, list[str]]:
     """Read the newest checkpoint that is not damaged.
 
     Args:
         folder: where `save` wrote.
         like: see `restore`.
         added: see `restore`.
+        of_any_length: see `restore`.
 
     Returns:
         `(tree, step, warnings)`; a warning says which file was refused, why, and which is used instead.
@@ -114,7 +117,7 @@ def restore_latest(folder: Path, like: PyTree, added: tuple[str, ...] = ()) -> t
     refused = []
     for path in reversed(_checkpoints(folder)):
         try:
-            tree, step = restore(path, like, added)
+            tree, step = restore(path, like, added, of_any_length)
         except (DamagedCheckpointError, OSError) as error:
             refused.append(str(error))
         else:
@@ -122,7 +125,9 @@ def restore_latest(folder: Path, like: PyTree, added: tuple[str, ...] = ()) -> t
     raise AccumbensError("\n".join([f"there is no good checkpoint in {folder}", *refused]))
 
 
-def restore(path: Path, like: PyTree, added: tuple[str, ...] = ()) -> tuple[PyTree, int]:
+def restore(
+    path: Path, like: PyTree, added: tuple[str, ...] = (), of_any_length: tuple[str, ...] = ()
+) -> tuple[PyTree, int]:
     """Read one checkpoint.
 
     Args:
@@ -131,6 +136,7 @@ def restore(path: Path, like: PyTree, added: tuple[str, ...] = ()) -> tuple[PyTr
             `jax.ShapeDtypeStruct`; leaves that are not stored are taken from it.
         added: how the paths of arrays end that earlier releases did not have; where the file lacks them, JAX arrays of
             zeros take their place.
+        of_any_length: how the paths of NumPy vectors end that are as long as the file has them.
 
     Returns:
         `(tree, step)`: bit for bit what was saved; NumPy arrays and Python numbers where `like` has them, JAX arrays
@@ -150,6 +156,13 @@ def restore(path: Path, like: PyTree, added: tuple[str, ...] = ()) -> tuple[PyTr
             raise AccumbensError(f"{path} has format version {version}; this program reads version {FORMAT_VERSION}")
         description = json.loads(file.read(description_size))
         leaves, structure = jax.tree_util.tree_flatten_with_path(like)
+        lengths = {leaf["path"]: leaf["shape"] for leaf in description["leaves"]}
+
+        def sized(key_path: tuple, leaf: Any) -> Any:
+            path = jax.tree_util.keystr(key_path)
+            return np.empty(lengths[path], leaf.dtype) if path.endswith(of_any_length) and path in lengths else leaf
+
+        leaves = [(key_path, sized(key_path, leaf)) for key_path, leaf in leaves]
         saved, expected = description["leaves"], [_describe(*leaf) for leaf in leaves if _is_stored(leaf[1])]
         there = {leaf["path"] for leaf in saved}
         absent = {leaf["path"] for leaf in expected if leaf["path"].endswith(added) and leaf["path"] not in there}

@@ -203,7 +203,13 @@ def has_checkpoint(run: RunDirectory) -> bool:
     return any(run.checkpoints.glob("*.ckpt"))
 
 
-def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None], added: tuple[str, ...] = ()) -> Any:
+def restore_newest(
+    run: RunDirectory,
+    like: Any,
+    warn: Callable[[str], None],
+    added: tuple[str, ...] = (),
+    of_any_length: tuple[str, ...] = (),
+) -> Any:
     """Return the tree of the newest good checkpoint; see `checkpoints.restore`.
 
     Args:
@@ -211,13 +217,14 @@ def restore_newest(run: RunDirectory, like: Any, warn: Callable[[str], None], ad
         like: a tree of the same structure, shapes and dtypes.
         warn: is told of damaged checkpoints.
         added: what earlier releases did not store.
+        of_any_length: what is as long as it was.
 
     Raises:
         AccumbensError: there is none, or it does not fit `like`.
     """
     if not has_checkpoint(run):
         raise AccumbensError(f"{run.path} has no checkpoint yet")
-    tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like, added)
+    tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like, added, of_any_length)
     for warning in warnings:
         warn(warning)
     return tree

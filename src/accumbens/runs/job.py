@@ -25,6 +25,7 @@ class Job(ABC, Generic[S]):
         notes: what the user should know before it begins.
         keeps_every_network: a snapshot is taken with every evaluation, not only at the start and the end.
         added_leaves: of a state, which checkpoints of earlier releases lack; see `checkpoints.restore`.
+        leaves_of_any_length: of a state, which are as long as the checkpoint has them.
     """
 
     config: Any
@@ -35,6 +36,7 @@ class Job(ABC, Generic[S]):
     notes: Sequence[str] = ()
     keeps_every_network: bool = False
     added_leaves: tuple[str, ...] = ()
+    leaves_of_any_length: tuple[str, ...] = ()
 
     @abstractmethod
     def init(self) -> S:
@@ -58,7 +60,7 @@ class Job(ABC, Generic[S]):
         Raises:
             AccumbensError: there is none, or it does not fit this run.
         """
-        return self.restored(restore_newest(run, self.like(), warn, self.added_leaves))
+        return self.restored(restore_newest(run, self.like(), warn, self.added_leaves, self.leaves_of_any_length))
 
     def restored(self, state: S) -> S:
         """Return a state that was read from a checkpoint, ready to go on."""

@@ -23,7 +23,8 @@ _NONE = "none"
 
 def hints_of(settings: Any) -> dict[str, Any]:
     """Return the type of every field of a dataclass, or of an instance of one."""
-    return typing.get_type_hints(settings if isinstance(settings, type) else type(settings))
+    hints = typing.get_type_hints(settings if isinstance(settings, type) else type(settings))
+    return {field.name: hints[field.name] for field in dataclasses.fields(settings)}
 
 
 def parse_field(hints: Mapping[str, Any], key: str, text: str) -> Any:

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from accumbens.agents.checks import check_sac_settings, check_settings
+from accumbens.agents.checks import check_sac_settings, check_settings, check_token_settings
 from accumbens.agents.settings import SACSettings, Settings
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
-from accumbens.errors import require
+from accumbens.errors import AccumbensError, require
 from accumbens.presets import resolve_preset
 from accumbens.runs.names import unknown_setting
 from accumbens.runs.settings import hints_of, parse_value, plain, read_fields
@@ -66,6 +67,8 @@ def resolve_config(
     preset = resolve_preset(algo, env, registry.benchmark_of(env))
     settings = apply_changes(preset.settings, changes or {})
     if net_arch is not None:
+        if isinstance(settings, TokenSettings):
+            raise AccumbensError(f"net_arch cannot be used with {algo}: {settings.noun} has --set width and blocks")
         settings = dataclasses.replace(settings, net_arch=tuple(net_arch))
     if credit is not None:
         settings = dataclasses.replace(settings, credit=parse_value("credit", hints_of(settings)["credit"], credit))
@@ -118,6 +121,8 @@ def check(config: RunConfig, with_env: bool = True) -> None:
     require("eval_frequency", config.eval_frequency, ">= 0", config.eval_frequency >= 0)
     if isinstance(config.settings, SACSettings):
         check_sac_settings(config.settings)
+    elif isinstance(config.settings, TokenSettings):
+        check_token_settings(config.settings)
     else:
         check_settings(config.settings)
         allowed = f"off with env={config.env}, whose steps are part of one program with the learning"

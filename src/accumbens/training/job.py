@@ -1,4 +1,4 @@
-"""The work of an agent's run, as the session sees it: the same for our agents and for SAC."""
+"""The work of an agent's run, as the session sees it: the same with and without cells."""
 
 import math
 from abc import abstractmethod
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from accumbens.agents.settings import SACSettings
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.runs.job import Job
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
@@ -28,13 +29,11 @@ class AgentJob(Job[S]):
     Attributes:
         plan: its sizes.
         num_cells: cells that an evaluation distinguishes.
-        learns_at_once: from its first block on.
     """
 
     config: RunConfig
     plan: Plan
     num_cells: int
-    learns_at_once = False
     evaluation_columns = ("cells", "episodes", "mean_return", "std_return", "mean_length", "cut")
     keeps_every_network = True
 
@@ -60,23 +59,6 @@ class AgentJob(Job[S]):
     def play(self, state: S, epsilon: float = 0.0) -> Evaluation:
         """Let the agents of all seeds play, `epsilon` of their actions at random; the leading axis is of seeds."""
 
-    @abstractmethod
-    def compile(self) -> None:
-        """Compile what a chunk needs."""
-
-    @abstractmethod
-    def measure_speed(self) -> float:
-        """Return blocks per second while learning, of what is compiled already."""
-
-    def prepare(self) -> float | None:
-        """Compile, and return steps per second of each seed while learning; 0 of a run that is over before long."""
-        self.compile()
-        if self.plan.blocks <= FEW_BLOCKS:
-            return 0.0
-        if self.learns_at_once and self.plan.chunk_blocks <= MEASURED_BLOCKS:
-            return None
-        return self.measure_speed() * self.plan.steps_per_block
-
     def advance(self, state: S, evaluated: int, warn: Callable[[str], None]) -> tuple[S, list[dict[str, Any]], float]:
         """Run one chunk; the score is the mean return of the last 100 episodes."""
         blocks = min(self.plan.chunk_blocks, self.plan.blocks - self.step_of(state) // self.plan.steps_per_block)
@@ -96,6 +78,33 @@ class AgentJob(Job[S]):
         return state, evaluation_rows(self.play(state), self.seeds)
 
 
+class MeasuredJob(AgentJob[S]):
+    """A job whose speed is measured before it begins.
+
+    Attributes:
+        learns_at_once: from its first block on.
+    """
+
+    learns_at_once = False
+
+    @abstractmethod
+    def compile(self) -> None:
+        """Compile what a chunk needs."""
+
+    @abstractmethod
+    def measure_speed(self) -> float:
+        """Return blocks per second while learning, of what is compiled already."""
+
+    def prepare(self) -> float | None:
+        """Compile, and return steps per second of each seed while learning; 0 of a run that is over before long."""
+        self.compile()
+        if self.plan.blocks <= FEW_BLOCKS:
+            return 0.0
+        if self.learns_at_once and self.plan.chunk_blocks <= MEASURED_BLOCKS:
+            return None
+        return self.measure_speed() * self.plan.steps_per_block
+
+
 def make_job(config: RunConfig) -> AgentJob[Any]:
     """Return what trains this run.
 
@@ -106,6 +115,10 @@ def make_job(config: RunConfig) -> AgentJob[Any]:
         from accumbens.training.sac import SACTrainer
 
         return SACTrainer(config, config.settings)
+    if isinstance(config.settings, TokenSettings):
+        from accumbens.training.text import TextTrainer
+
+        return TextTrainer(config, config.settings)
     from accumbens.training.trainer import Trainer
 
     return Trainer(config)

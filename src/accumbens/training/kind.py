@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from accumbens.agents.settings import SACSettings
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
 from accumbens.errors import UnknownNameError
 from accumbens.presets import PRESETS, resolve_preset
@@ -239,9 +240,11 @@ class Agents(Kind[RunConfig]):
 
 
 def part_names(config: RunConfig, count: int) -> list[str]:
-    """Return the names of the parts of a network: its cells, or SAC's actor and critics."""
+    """Return the names of the parts of a network: its cells, or what learns without any."""
     if isinstance(config.settings, SACSettings):
         return ["the actor", "critic 1", "critic 2"]
+    if isinstance(config.settings, TokenSettings):
+        return ["the policy", "the critic"]
     return [f"cell {number}" for number in range(1, count + 1)]
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from accumbens.agents.settings import ReplaySettings, SACSettings, SegmentSettings
+from accumbens.agents.settings import ReplaySettings, SACSettings, SegmentSettings, SettingsWithoutCells
 from accumbens.training.config import RunConfig, check
 from accumbens.training.plan import make_agent_and_plan, make_plan
 
@@ -36,7 +36,7 @@ def lengthened(config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
 
 def _schedules(config: RunConfig, longer: RunConfig) -> list[str]:
     """What ε and the learning rate are where the shorter run ended, then and now."""
-    if isinstance(config.settings, SACSettings):
+    if isinstance(config.settings, SettingsWithoutCells):
         return []
     (agent, plan), (after, _) = make_agent_and_plan(config), make_agent_and_plan(longer)
     step, updates = jnp.int32(plan.blocks * plan.steps_per_block), jnp.int32(plan.updates)

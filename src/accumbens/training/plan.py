@@ -11,10 +11,11 @@ from accumbens.agents.factory import make_agent, replay_of
 from accumbens.agents.network import has_bytes
 from accumbens.agents.own import check_own_parts
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import AgentSettings, SACSettings
+from accumbens.agents.settings import AgentSettings, SACSettings, SettingsWithoutCells
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
-from accumbens.errors import users_code
+from accumbens.errors import AccumbensError, users_code
 from accumbens.training.config import RunConfig
 
 MOST_CHUNKS = 500
@@ -32,7 +33,7 @@ class Plan(NamedTuple):
         blocks: blocks of the whole run; the last may overshoot `total_timesteps` by less than a block.
         chunk_blocks: blocks of one chunk.
         updates: optimiser steps that will really run, per seed.
-        cell_parameters: number of parameters of every cell; of SAC, of the actor and of each critic.
+        cell_parameters: number of parameters of every cell that learn; without cells, of the actor and of each critic.
         replay_bytes: size of the replay buffer, per seed; 0 without one.
         replay_rows: rows it holds.
         notes: what the user should know before it begins.
@@ -59,8 +60,8 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
         AccumbensError: the environment cannot be used, a size does not fit it, or a part of the user's own is broken.
     """
     settings = config.settings
-    if isinstance(settings, SACSettings):
-        raise TypeError("SAC is not an agent of cells: see make_sac_plan")
+    if isinstance(settings, SettingsWithoutCells):
+        raise AccumbensError(f"{settings.noun} is not made of cells")
     facts, truncates = environment_facts(config.env, settings.discretisation)
     if checked:
         check_own_parts(settings, facts)
@@ -73,7 +74,7 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
     plan = Plan(
         steps_per_block=steps_per_block,
         blocks=blocks,
-        chunk_blocks=max(-(-blocks // MOST_CHUNKS), LEAST_OVERLAPPED if settings.overlap else 1),
+        chunk_blocks=max(chunk_blocks(blocks), LEAST_OVERLAPPED if settings.overlap else 1),
         updates=agent.updates_at(blocks),
         cell_parameters=[sum(leaf.size for leaf in jax.tree.leaves(cell)) for cell in stack.cells],
         replay_bytes=replay.num_bytes if replay else 0,
@@ -81,6 +82,11 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
         notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts)],
     )
     return agent, plan
+
+
+def chunk_blocks(blocks: int) -> int:
+    """Return the blocks of a chunk of a run that has so many."""
+    return -(-blocks // MOST_CHUNKS)
 
 
 def _no_updates(updates: int) -> list[str]:
@@ -101,6 +107,10 @@ def make_plan(config: RunConfig) -> Plan:
     """
     if isinstance(config.settings, SACSettings):
         return make_sac_plan(config, config.settings)
+    if isinstance(config.settings, TokenSettings):
+        from accumbens.training.text import make_text_plan
+
+        return make_text_plan(config, config.settings)
     return make_agent_and_plan(config, checked=True)[1]
 
 
@@ -125,7 +135,7 @@ def make_sac_plan(config: RunConfig, settings: SACSettings) -> Plan:
     return Plan(
         steps_per_block=settings.train_every,
         blocks=blocks,
-        chunk_blocks=-(-blocks // MOST_CHUNKS),
+        chunk_blocks=chunk_blocks(blocks),
         updates=updates,
         cell_parameters=[
             _num_parameters(observations, *settings.net_arch, 2 * actions),  # mean and deviation

@@ -13,7 +13,7 @@ from accumbens.envs.continuous import make_continuous
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import EVALUATION_SEED, LONGEST_EPISODE, Evaluation
-from accumbens.training.job import AgentJob
+from accumbens.training.job import MeasuredJob
 from accumbens.training.plan import make_sac_plan
 from accumbens.training.sac_learner import SACLearner, SACSeed, require_sac
 
@@ -27,7 +27,7 @@ class SACState(NamedTuple):
     iteration: int
 
 
-class SACTrainer(AgentJob[SACState]):
+class SACTrainer(MeasuredJob[SACState]):
     """SAC on one environment.
 
     The state of the simulators cannot be saved: a run that is resumed begins new episodes, so its result is not that of

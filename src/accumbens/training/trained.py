@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import AgentSettings, SACSettings
+from accumbens.agents.settings import AgentSettings, SettingsWithoutCells
 from accumbens.cells import Stack
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
@@ -59,8 +59,9 @@ def open_trained(path: Path, step: int | None = None) -> Trained:
             the agent is not made of cells.
     """
     run, config = AGENTS.open(path)
-    if isinstance(config.settings, SACSettings):
-        raise AccumbensError(f"{path} is a run of SAC, which is not made of cells: there is nothing of them to see")
+    if isinstance(config.settings, SettingsWithoutCells):
+        noun = config.settings.noun
+        raise AccumbensError(f"{path} is a run of {noun}, which is not made of cells: there is nothing of them to see")
     file = snapshot_path(run, step)
     agent, _ = make_agent_and_plan(config)
     facts, _ = environment_facts(config.env, config.settings.discretisation)

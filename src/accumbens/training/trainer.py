@@ -20,12 +20,12 @@ from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evalua
 from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
-from accumbens.training.job import MEASURED_BLOCKS, AgentJob
+from accumbens.training.job import MEASURED_BLOCKS, MeasuredJob
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan
 
 
-class Trainer(AgentJob[RunState]):
+class Trainer(MeasuredJob[RunState]):
     """The compiled pieces of one run of cells."""
 
     added_leaves = (".episodes.current_lost",)

@@ -64,7 +64,7 @@ class TextCopies:
 
         Raises:
             UnknownNameError: nothing of that name is registered.
-            AccumbensError: it tells no texts, or not which actions are admissible; or there is no copy.
+            AccumbensError: it cannot be made, tells no texts, or not which actions are admissible; or there is no copy.
         """
         require("num_envs", num_envs, "1 or more", num_envs >= 1)
         require("seeds", list(seeds), "one or more", len(seeds) > 0)
@@ -73,7 +73,10 @@ class TextCopies:
             raise AccumbensError(f"environment {name!r} tells no texts: it runs on the device, with numbers")
         self.name = name
         self._streams = [(seed, number) for seed in seeds for number in range(num_envs)]
-        self._envs = [gymnasium.make(name, disable_env_checker=True, **settings) for _ in self._streams]
+        try:
+            self._envs = [gymnasium.make(name, disable_env_checker=True, **settings) for _ in self._streams]
+        except gymnasium.error.Error as error:
+            raise AccumbensError(f"environment {name!r} cannot be made: {error}") from error
         space = self._envs[0].observation_space
         if not isinstance(space, Text):
             raise AccumbensError(f"environment {name!r} tells no texts: its observation space is {space}")

@@ -4,7 +4,7 @@ import re
 
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Agent, EnvironmentFacts
-from accumbens.agents.settings import AgentSettings, SACSettings, SequenceSettings
+from accumbens.agents.settings import AgentSettings, SequenceSettings, SettingsWithoutCells
 from accumbens.errors import AccumbensError
 from accumbens.training.audit.dependencies import analyse
 from accumbens.training.audit.measure import disturb, loss_jacobian
@@ -59,8 +59,8 @@ def audit_config(config: RunConfig, *, measure: bool = True) -> Audit:
     Raises:
         AccumbensError: the environment cannot be used, or the agent is not made of cells.
     """
-    if isinstance(config.settings, SACSettings):
-        raise AccumbensError("sac is not made of cells, and its learning is not part of accumbens: nothing to audit")
+    if isinstance(config.settings, SettingsWithoutCells):
+        raise AccumbensError(f"{config.settings.noun} is not made of cells: there is none to audit")
     settings = small(config.settings)
     env, truncates = environment_facts(config.env, settings.discretisation)
     agent = make_agent(settings, env, 1000, truncates)

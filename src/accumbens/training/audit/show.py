@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from accumbens.agents.settings import SACSettings
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.runs.audit import Audit, Table
 from accumbens.training.audit.audit import audit_config
 from accumbens.training.audit.dependencies import DATA
@@ -22,6 +23,18 @@ SAC = Audit(
 )
 """What is said of SAC, which is known and not derived."""
 
+LANGUAGE = Audit(
+    holds=True,
+    local=False,
+    verdict=[
+        "Backprop, as it says: a transformer is trained as a whole, and so is its critic.",
+        "Of credit it has another kind: every token of an action may have a TD error of its own.",
+    ],
+    claim="backprop credit",
+    details={"credit": "backprop", "local": False, "made_of_cells": False},
+)
+"""What is said of language agents, which is known and not derived."""
+
 
 def audit(config: RunConfig, measured: bool) -> Audit:
     """Return what the update of every cell of a run reads.
@@ -35,6 +48,8 @@ def audit(config: RunConfig, measured: bool) -> Audit:
     """
     if isinstance(config.settings, SACSettings):
         return SAC
+    if isinstance(config.settings, TokenSettings):
+        return LANGUAGE
     found = audit_config(config, measure=measured)
     return Audit(
         holds=found.holds,
