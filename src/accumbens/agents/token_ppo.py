@@ -153,7 +153,8 @@ def _update(
     settings: TokenSettings, frozen: Networks, state: TokenState, choices: Choices, sample: Sample
 ) -> tuple[TokenState, TokenMetrics]:
     actor, critic = optimisers(settings)
-    learned = state.learned
+    learned: Any = state.learned
+    target: Any = state.target
     (_, parts), gradient = jax.value_and_grad(_actor_loss, has_aux=True)(
         learned.policy, settings, frozen.policy, choices, sample
     )
@@ -167,7 +168,6 @@ def _update(
     value_loss, value_gradient = jax.value_and_grad(_critic_loss)(learned.critic, settings, frozen, choices, sample)
     changes, critic_state = critic.update(value_gradient, state.critic, learned.critic)
     values: Any = optax.apply_updates(learned.critic, changes)
-    target = state.target
     if settings.target_rate is not None:
         target = optax.incremental_update(values, target, settings.target_rate)
     metrics = TokenMetrics(
