@@ -174,7 +174,7 @@ def _update(
         **parts,
         critic_loss=value_loss,
         skipped=1.0 - near.astype(jnp.float32),
-        gradient_norm=optax.global_norm(gradient),
+        gradient_norm=optax.tree.norm(gradient),
     )
     return TokenState(Networks(policy, values), target, actor_state, critic_state, state.updates + 1), metrics
 
