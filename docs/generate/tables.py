@@ -30,6 +30,28 @@ def language_costs() -> str:
     return markdown_table(heads, [(what, *(cells[kind, what] for kind in kinds)) for what in whats])
 
 
+def turn_baselines(episodes: str) -> str:
+    """The expected gradient under every baseline of groups of so many episodes, beside the exact one."""
+    rows = [row for row in read(RESULTS / "turn_baselines.csv") if row["episodes"] == episodes]
+    places = list(dict.fromkeys((row["game"], row["better_chosen"]) for row in rows))
+    cells = {(row["baseline"], row["game"], row["better_chosen"]): row for row in rows}
+    table = []
+    for name in dict.fromkeys(row["baseline"] for row in rows):
+        found = [cells[name, *place] for place in places]
+        closed = "yes" if found[0]["closed_form"] else "no"
+        noise = f"{float(found[0]['deviation']):.2f}"
+        table.append((name, *map(_beside_exact, found), noise, closed))
+    heads = (f"{game}, {chosen.replace(' ', ' and ')}" for game, chosen in places)
+    return markdown_table(("baseline", *heads, "noise", "closed form"), table)
+
+
+def _beside_exact(row: dict[str, str]) -> str:
+    length, angle = float(row["length"]), float(row["angle"])
+    if not length:
+        return "0"
+    return "exact" if length == 1 and not angle else f"× {length:.2f}" + (f", {angle:.1f}°" if angle else "")
+
+
 def presets() -> str:
     """All presets: name, what it is, its learner."""
     rows = [(f"`{name}`", preset.summary, _learner(preset.learner.__name__)) for name, preset in PRESETS.items()]
