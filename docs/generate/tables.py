@@ -45,6 +45,30 @@ def turn_baselines(episodes: str) -> str:
     return markdown_table(("baseline", *heads, "noise", "closed form"), table)
 
 
+_EARLIER = {"poad": "±0.20, ±0.53", "ntpo": "±0.11, ±0.45", "twosome": "±0.29, ±0.545"}
+
+
+def token_case() -> str:
+    """What every rule tells the tokens of the case study: mean over seeds, 95 % t-interval."""
+    rows = read(RESULTS / "token-case-study" / "results.csv")
+    cells = [("shut", "open"), ("shut", "close"), ("filled", "open"), ("filled", "close")]
+
+    def told(rule: str, cell: tuple[str, str], token: int, sampled: bool = True) -> list[float]:
+        here = [row for row in rows if row["rule"] == rule and (row["state"], row["action"].split()[0]) == cell]
+        return [float(row[f"token_{token}"]) for row in here if bool(row["seed"]) == sampled]
+
+    table = []
+    for rule in dict.fromkeys(row["rule"] for row in rows):
+        first = [estimate(told(rule, cell, 1)) for cell in cells]
+        others = max(abs(estimate(told(rule, cell, token)).mean) for cell in cells for token in range(2, 6))
+        rest = ", ".join(f"±{told(rule, cell, 1, sampled=False)[0]:.3f}" for cell in cells[::3])
+        other = "the same" if rule == "twosome" else f"at most {others:.3f}"
+        numbers = (f"{mean:+.3f} ± {interval:.3f}" for mean, interval in first)
+        table.append((f"`{rule}`", *numbers, other, rest, _EARLIER.get(rule, "–")))
+    heads = ("first: open", "first: close", "then: open", "then: close")
+    return markdown_table(("rule", *heads, "tokens 2 to 5", "at rest", "earlier"), table)
+
+
 def _beside_exact(row: dict[str, str]) -> str:
     length, angle = float(row["length"]), float(row["angle"])
     if not length:
