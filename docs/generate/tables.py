@@ -23,11 +23,16 @@ _COMMITTED = ("ad-classic", "family", "control", "constant-keys", "constant-keys
 def language_costs() -> str:
     """What scoring, writing and learning cost with a language model, its weights in float32 and in 8 bits."""
     rows = read(RESULTS / "language_speed.csv")
-    kinds = {row["weights"]: f"{float(row['megabytes']):.0f} MB" for row in rows}
-    cells = {(row["weights"], row["what"]): f"{float(row['seconds']):.2f} s" for row in rows}
+    places = list(dict.fromkeys((row["cores"], row["weights"], row["megabytes"]) for row in rows))
+    cells = {
+        (row["cores"], row["weights"], row["what"]): f"{float(row['seconds']):.2f} s, {row['tokens_per_second']}"
+        for row in rows
+    }
     whats = list(dict.fromkeys(row["what"] for row in rows))
-    heads = ("", *(f"{kind}, {size}" for kind, size in kinds.items()))
-    return markdown_table(heads, [(what, *(cells[kind, what] for kind in kinds)) for what in whats])
+    names = {cores: "one core" if cores == "1" else f"{cores} cores" for cores, _, _ in places}
+    heads = ("", *(f"{weights}, {float(size):.0f} MB, {names[cores]}" for cores, weights, size in places))
+    table = [(what, *(cells[cores, weights, what] for cores, weights, _ in places)) for what in whats]
+    return markdown_table(heads, table)
 
 
 def turn_baselines(episodes: str) -> str:
