@@ -7,7 +7,7 @@ import io
 import re
 from pathlib import Path
 
-from accumbens.agents.settings import SACSettings
+from accumbens.agents.settings import SettingsWithoutCells
 from accumbens.presets import PRESETS, resolve_preset
 from accumbens.runs.settings import format_value
 from accumbens.stats import estimate
@@ -94,12 +94,13 @@ def _learner(name: str) -> str:
         "SequenceSettings": "sequences Q(λ)",
         "ReplaySettings": "replay",
         "SACSettings": "SBX",
+        "TokenSettings": "tokens",
     }[name]
 
 
 def defaults(algo: str) -> str:
     """Every setting of a preset on each benchmark, with its source."""
-    scopes = {"all": "CartPole-v1"} if PRESETS[algo].learner is SACSettings else BENCHMARKS
+    scopes = {"all": "CartPole-v1"} if issubclass(PRESETS[algo].learner, SettingsWithoutCells) else BENCHMARKS
     resolved = {scope: resolve_preset(algo, env, scope) for scope, env in scopes.items()}
     first = next(iter(resolved.values()))
     rows = [("`total_timesteps`", *(f"{preset.total_timesteps:,}" for preset in resolved.values()), "")]

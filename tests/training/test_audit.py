@@ -13,7 +13,13 @@ from facts import facts
 from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import LearningMetrics
-from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
+from accumbens.agents.settings import (
+    ParallelSettings,
+    ReplaySettings,
+    SegmentSettings,
+    SequenceSettings,
+    SettingsWithoutCells,
+)
 from accumbens.cells import AttentionCell, CellOutput, Stack
 from accumbens.cells.protocol import output_of
 from accumbens.errors import AccumbensError
@@ -38,7 +44,9 @@ def kinds(audit):
 def preset_cases():
     """Every preset with its own credit; with the other one, those that differ in learner, cell or readout."""
     other = {"ad_pqn", "ad_qrdqn_released", "arq", "pqn", "dqn"}
-    for algo, credit in itertools.product([algo for algo in PRESETS if algo != "sac"], CREDITS):
+    for algo, credit in itertools.product(
+        [algo for algo in PRESETS if not issubclass(PRESETS[algo].learner, SettingsWithoutCells)], CREDITS
+    ):
         own = configuration(algo, env="minatar/breakout" if algo.endswith("conv") else "CartPole-v1").settings.credit
         yield pytest.param(algo, credit, marks=[] if credit == own or algo in other else pytest.mark.slow)
 

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import math
 import tomllib
 import typing
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from accumbens.agents.checks import check_settings
 from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings, SequenceSettings
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.presets import PRESETS
@@ -128,7 +130,39 @@ replay_values = fitting(
         "stored_carry": st.booleans(),
     }
 )
+numbers = st.floats(0.001, 1000.0)
+or_none = st.one_of(st.none(), st.floats(0.01, 1.0))
+WORDS = [
+    {"policy": "tokens", "normalisation": "sum", "likelihood": "own"},
+    {"policy": "actions", "normalisation": "words", "likelihood": "published"},
+    {"policy": "free", "normalisation": "sum", "likelihood": "own"},
+]
+token_values = st.tuples(
+    st.fixed_dictionaries(
+        {
+            **dict.fromkeys(("width", "heads"), st.sampled_from([8, 16])),
+            **dict.fromkeys(("blocks", "lora_rank", "max_tokens", "epochs"), counts),
+            **dict.fromkeys(("num_envs", "rollout_length"), st.sampled_from([2, 6])),
+            **dict.fromkeys(("inner_discount", "inner_trace_decay", "max_kl"), or_none),
+            **dict.fromkeys(("discount", "trace_decay", "entropy_coefficient"), fractions),
+            **dict.fromkeys(("lora_alpha", "clip", "max_gradient_norm", "learning_rate"), numbers),
+            "critic_learning_rate": numbers,
+            "critic_layers": st.lists(counts, max_size=3).map(tuple),
+            "rule": st.sampled_from(["poad", "ntpo", "archer", "archer-bad"]),
+            "credit": st.just("backprop"),
+            "model": st.sampled_from(["smollm2", "/a/model.gguf"]),
+            "quantised": st.booleans(),
+            "prompt": st.sampled_from(["chat", "{observation}\n> ", "{observation} You"]),
+            "penalty": st.floats(-10.0, 0.0),
+            "normalise_advantages": st.booleans(),
+            "num_minibatches": st.just(2),
+        }
+    ),
+    st.sampled_from(WORDS),
+    st.sampled_from([{"value_clip": None, "target_rate": 0.1}, {"value_clip": 0.2, "target_rate": None}]),
+).map(lambda parts: parts[0] | {"width": 4 * parts[0]["heads"]} | parts[1] | parts[2])
 agents = st.one_of(
+    st.tuples(st.just("poad"), token_values),
     st.tuples(st.just("ad_pqn"), parallel_values),
     st.tuples(st.just("ad_dqn_lambda"), segment_values),
     st.tuples(st.just("ad_rtu_pqn"), sequence_values),
@@ -172,13 +206,23 @@ def test_the_strategies_above_know_every_setting(agent):
     assert set(values) == {field.name for field in dataclasses.fields(PRESETS[algo].learner)}
 
 
-@pytest.mark.parametrize("env", [*registry.device_environments(), "LunarLander-v3"])
-@pytest.mark.parametrize("algo", PRESETS)
+LANGUAGE = [algo for algo in PRESETS if PRESETS[algo].learner is TokenSettings]
+
+
+@pytest.mark.parametrize(
+    ("env", "algo"),
+    [
+        *itertools.product(
+            [*registry.device_environments(), "LunarLander-v3"], [a for a in PRESETS if a not in LANGUAGE]
+        ),
+        *itertools.product(registry.text_environments(), LANGUAGE),
+    ],
+)
 def test_every_preset_passes_its_own_checks(env, algo):
     config = resolve_config(env, algo)
     assert config.algo == algo
     assert isinstance(config.settings, PRESETS[algo].learner)
-    assert config.total_timesteps >= 100_000
+    assert config.total_timesteps >= (50_000 if algo in LANGUAGE else 100_000)
 
 
 def test_what_is_given_overrides_the_preset():

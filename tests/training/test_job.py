@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from accumbens.training.job import FEW_BLOCKS, MEASURED_BLOCKS, AgentJob
+from accumbens.training.job import FEW_BLOCKS, MEASURED_BLOCKS, MeasuredJob
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,5 @@ def test_a_run_is_measured_only_where_its_first_chunk_does_not_tell(blocks, chun
         compile=lambda: compiled.append(1),
         measure_speed=lambda: 3.0,
     )
-    assert AgentJob.prepare(job) == expected
+    assert MeasuredJob.prepare(job) == expected
     assert compiled == [1]

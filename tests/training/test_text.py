@@ -241,29 +241,22 @@ def test_what_is_made_of_cells_cannot_be_seen(run):
 
 KILLED = """
 import sys, accumbens
-accumbens.train("text/microwave", "poad", total_timesteps=400, name="run", out=sys.argv[1], progress=False,
+accumbens.train("text/microwave", "poad", total_timesteps=80, name="run", out=sys.argv[1], progress=False,
     checkpoint_seconds=0.0, callback=lambda p: (print(p.step, flush=True), p.step == 16 and sys.stdin.read()),
     num_eval_episodes=1, **dict(%s))
 """
 
 
 def test_killed_and_resumed_it_comes_to_the_same(tmp_path):
-    environment = dict(os.environ)
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED % repr(TINY), str(tmp_path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    assert process.stdin is not None
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.strip() == "16":
-            break
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    command = [sys.executable, "-c", KILLED % repr(TINY), str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "16" in (line.strip() for line in process.stdout)
+        process.send_signal(signal.SIGKILL)
     folder = tmp_path / "text/microwave/poad/run"
-    resumed = accumbens.open_run(folder).resume(progress=False, length=400)
+    resumed = accumbens.open_run(folder).resume(progress=False)
     whole = accumbens.train(
-        "text/microwave", "poad", total_timesteps=400, name="whole", out=tmp_path, progress=False,
+        "text/microwave", "poad", total_timesteps=80, name="whole", out=tmp_path, progress=False,
         num_eval_episodes=1, **TINY,
     )  # fmt: skip
     own, others = resumed.metrics(), whole.metrics()

@@ -14,21 +14,33 @@ def envs(*, json: Flag = False) -> int:
     from rich.markup import escape
 
     from accumbens.envs import registry
-    from accumbens.envs.trainable import PACKAGES, host_environments, missing_extras
+    from accumbens.envs.trainable import PACKAGES, host_environments, missing_extras, text_environments
     from accumbens.runs.tables import to_json
 
     ours, others, missing = registry.device_environments(), host_environments(), missing_extras()
     suite = [name for name in others if name in registry.control_suite_environments()]
     gymnasium = [name for name in others if name not in suite]
-    needed = {name: extra for name, extra in others.items() if extra in missing}
+    texts = text_environments()
+    needed = {name: extra for name, extra in (others | texts).items() if extra in missing}
     if json:
-        print(to_json({"device": ours, "control_suite": suite, "gymnasium": gymnasium, "missing_extra": needed}))
+        print(
+            to_json(
+                {
+                    "device": ours,
+                    "control_suite": suite,
+                    "gymnasium": gymnasium,
+                    "text": list(texts),
+                    "missing_extra": needed,
+                }
+            )
+        )
         return 0
     console = Console(highlight=False)
     for title, names in (
         ("on the device: compiled together with the agent, fast", ours),
         ("DeepMind Control Suite, on the host: continuous actions are made bang-bang", suite),
         ("Gymnasium, on the host: Box observations; discrete actions, or continuous ones made bang-bang", gymnasium),
+        ("in words, on the host: for language agents, such as poad", list(texts)),
     ):
         console.print(f"[bold]{title}[/]", soft_wrap=True)
         marked = [f"{name} [yellow]({needed[name]})[/]" if name in needed else name for name in names]

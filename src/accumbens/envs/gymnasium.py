@@ -250,7 +250,7 @@ def _describe(name: str, env: gymnasium.Env) -> tuple[HostSpec, int]:
     """The static facts, and the number that Gymnasium gives to the first action."""
     observations, actions = env.observation_space, env.action_space
     if isinstance(observations, Text):
-        raise AccumbensError(f"environment {name!r} tells texts, and the agents that learn here take numbers")
+        raise AccumbensError(f"environment {name!r} tells texts: language agents such as poad read them")
     if not isinstance(observations, Box | MultiBinary):
         raise AccumbensError(
             f"environment {name!r} has the observation space {observations}; supported are Box and MultiBinary. "

@@ -8,20 +8,35 @@ from accumbens.envs import registry
 _NEEDS = {"gymnasium.envs.box2d": "box2d", "gymnasium.envs.mujoco": "mujoco"}
 """By where Gymnasium's own environments are: the extra that brings what they need."""
 
-_MODULES = {"box2d": ("Box2D",), "dmc": ("dm_control",), "mujoco": ("mujoco", "imageio")}
+_TEXT_NEEDS = {"text/minigrid": "minigrid", "text/textworld": "textworld"}
+"""The same of our environments of texts; TextWorld is no extra."""
+
+_MODULES = {
+    "box2d": ("Box2D",),
+    "dmc": ("dm_control",),
+    "minigrid": ("minigrid",),
+    "mujoco": ("mujoco", "imageio"),
+    "textworld": ("textworld",),
+}
 """What an extra brings."""
 
-PACKAGES = {"box2d": "accumbens[box2d]", "dmc": "accumbens[dmc]", "mujoco": "gymnasium[mujoco]"}
+PACKAGES = {
+    "box2d": "accumbens[box2d]",
+    "dmc": "accumbens[dmc]",
+    "minigrid": "accumbens[minigrid]",
+    "mujoco": "gymnasium[mujoco]",
+    "textworld": "textworld",
+}
 """What is to be installed for an extra."""
 
-_NOT_TRAINABLE = ("gymnasium.envs.toy_text", "accumbens.envs.text")
+_NO_NUMBERS = ("gymnasium.envs.toy_text", "accumbens.envs.text")
 """Where those environments of Gymnasium's and ours are whose observations are no Box of numbers."""
 
 _WITHOUT_MUJOCO_3 = ("Pusher-v4",)
 
 
 def host_environments() -> dict[str, str]:
-    """Return the environments on the host that can be trained, each with the extra it needs; empty for none.
+    """Return the environments on the host that tell numbers, each with the extra it needs; empty for none.
 
     What others registered is listed too, although nobody knows whether it can be trained before it is made.
     """
@@ -35,6 +50,11 @@ def host_environments() -> dict[str, str]:
     return found
 
 
+def text_environments() -> dict[str, str]:
+    """Return our environments of texts, each with what it needs; empty for nothing."""
+    return {name: _TEXT_NEEDS.get(name, "") for name in registry.text_environments()}
+
+
 def missing_extras() -> list[str]:
     """Return the extras that environments need and that are not installed."""
     return [extra for extra, names in _MODULES.items() if not all(map(importlib.util.find_spec, names))]
@@ -43,7 +63,7 @@ def missing_extras() -> list[str]:
 def _can_be_made(home: Any) -> bool:
     """Whether an entry point is no function of Gymnasium's that only says where an environment has gone."""
     if isinstance(home, str):
-        return not any(_is_in(home, place) for place in _NOT_TRAINABLE)
+        return not any(_is_in(home, place) for place in _NO_NUMBERS)
     return getattr(home, "__module__", "") != "gymnasium.envs"
 
 

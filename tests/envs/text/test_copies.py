@@ -129,8 +129,8 @@ def test_what_its_seed_does_not_decide_is_not_restored():
     ("name", "message"),
     [
         ("test/silent", r"'test/silent' does not say which actions are admissible: info\['admissible_actions'\]"),
-        ("FrozenLake-v1", r"'FrozenLake-v1' tells no texts: its observation space is Discrete"),
-        ("minatar/breakout", "'minatar/breakout' tells no texts: it runs on the device"),
+        ("FrozenLake-v1", r"'FrozenLake-v1' tells no texts but observations of Discrete"),
+        ("minatar/breakout", "'minatar/breakout' tells no texts but numbers"),
     ],
 )
 def test_what_is_no_text_environment(name, message):

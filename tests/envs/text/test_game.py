@@ -161,7 +161,7 @@ def test_names(name):
 
 def test_agents_of_numbers_say_what_they_need():
     with pytest.raises(
-        AccumbensError, match="'text/food-preparation' tells texts, and the agents that learn here take num"
+        AccumbensError, match="'text/food-preparation' tells texts: language agents such as poad read them"
     ):
         describe("text/food-preparation", "joint")
 

@@ -70,7 +70,7 @@ class TextCopies:
         require("seeds", list(seeds), "one or more", len(seeds) > 0)
         name = registry.resolve(name)
         if registry.is_on_device(name):
-            raise AccumbensError(f"environment {name!r} tells no texts: it runs on the device, with numbers")
+            raise AccumbensError(f"environment {name!r} tells no texts but numbers")
         self.name = name
         self._streams = [(seed, number) for seed in seeds for number in range(num_envs)]
         try:
@@ -79,7 +79,7 @@ class TextCopies:
             raise AccumbensError(f"environment {name!r} cannot be made: {error}") from error
         space = self._envs[0].observation_space
         if not isinstance(space, Text):
-            raise AccumbensError(f"environment {name!r} tells no texts: its observation space is {space}")
+            raise AccumbensError(f"environment {name!r} tells no texts but observations of {type(space).__name__}")
         self._places = [Place(0, (), "") for _ in self._streams]
         self.observations = [""] * len(self._envs)
         self.admissible: list[tuple[str, ...]] = [()] * len(self._envs)
