@@ -20,6 +20,37 @@ BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dm
 _COMMITTED = ("ad-classic", "family", "control", "constant-keys", "constant-keys-equal-time", "depth")
 
 
+NEAR_OPTIMUM = 0.7
+"""Of a discounted return of 0.774, the best of food preparation."""
+
+
+def language_agents() -> str:
+    """Discounted returns of language agents in food preparation, and how soon each is near the best."""
+    folder = RESULTS / "language-agents"
+    rows = []
+    for row in read(folder / "summary.csv"):
+        name = "-".join([row["env"].replace("/", "-"), row["algo"], row["variant"]])
+        of_seed: dict[str, list[tuple[int, float]]] = {}
+        for one in read(folder / f"{name}.csv"):
+            of_seed.setdefault(one["seed"], []).append((int(one["step"]), float(one["mean_discounted_return"])))
+        firsts = [next((step for step, value in found if value >= NEAR_OPTIMUM), None) for found in of_seed.values()]
+        there = sorted(step for step in firsts if step is not None)
+        soon = f"{there[len(there) // 2]:,} ({there[0]:,} to {there[-1]:,})" if len(there) == len(firsts) else "–"
+        half = [estimate([found[len(found) // 2 - 1][1] for found in of_seed.values()])]
+        end = f"{float(row['discounted_return']):.3f} ± {float(row['discounted_return_interval']):.3f}"
+        halfway = f"{half[0].mean:.3f} ± {half[0].interval:.3f}"
+        rows.append((f"`{row['algo']}`", row["variant"], halfway, end, f"{len(there)} of {len(firsts)}", soon))
+    heads = (
+        "rule",
+        "variant",
+        "halfway",
+        "at the end",
+        f"seeds that reach {NEAR_OPTIMUM:g}",
+        "median step, first to last",
+    )
+    return markdown_table(heads, rows)
+
+
 def language_costs() -> str:
     """What scoring, writing and learning cost with a language model, its weights in float32 and in 8 bits."""
     rows = read(RESULTS / "language_speed.csv")

@@ -52,6 +52,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "defaults": tables.defaults,
     "file": file,
     "fits": fits.results,
+    "language_agents": tables.language_agents,
     "language_costs": tables.language_costs,
     "layers": fits.layers,
     "presets": tables.presets,
