@@ -13,7 +13,7 @@ from string import Template
 from accumbens.report import sections as section
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run, grouped
-from accumbens.report.markup import Markup, escape, join, tag
+from accumbens.markup import Markup, escape, join, tag
 from accumbens.report.provenance import provenance
 from accumbens.report.statistics import across_places
 from accumbens.runs.chapter import Chapter

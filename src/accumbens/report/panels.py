@@ -8,7 +8,7 @@ from accumbens.errors import AccumbensError
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run
 from accumbens.report.labels import shown
-from accumbens.report.markup import Markup, details, join, table, tag
+from accumbens.markup import Markup, details, join, table, tag
 from accumbens.runs.settings import every_setting
 
 _DASHES = ("dot", "dashdot", "longdash", "longdashdot", "5 2")  # of published numbers, as in `page.js`

@@ -6,7 +6,7 @@ import numpy as np
 
 from accumbens import stats
 from accumbens.report.data import Run
-from accumbens.report.markup import Markup, table, tag
+from accumbens.markup import Markup, table, tag
 from accumbens.report.series import read
 from accumbens.runs.chapter import Score
 
