@@ -1,4 +1,4 @@
-"""An episode of a trained language agent, token by token: what it could do, what it did, and what every token is told."""
+"""An episode of a trained language agent, token by token: what it could do, did, and what every token is told."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
