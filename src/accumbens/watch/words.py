@@ -98,9 +98,11 @@ class WordsEpisode(NamedTuple):
         settings, (rule, decay) = self.settings, rule_and_decay(self.settings)
         facts = {"rule": settings.rule, "discount γ": f"{decay.discount:g}"}
         if rule.level == "token":
-            facts |= {"inside an action": f"γ_w = {decay.inner_discount:g}", "trace decay λ": f"{decay.trace:g}"}
-            return facts | {"λ inside an action": f"λ_w = {decay.inner_trace:g}"}
-        return facts | {"trace decay λ": f"{decay.trace:g}"}
+            facts["γ_w inside an action"] = f"{decay.inner_discount:g}"
+        facts["trace decay λ"] = f"{decay.trace:g}"
+        if rule.level == "token":
+            facts["λ_w inside an action"] = f"{decay.inner_trace:g}"
+        return facts
 
 
 def episode_of(trained: TrainedText, moves: Sequence[Move], epsilon: float) -> WordsEpisode:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
@@ -27,7 +27,7 @@ class WordsScreen:
         self._episode = episode
         self._shown = {quantity: episode.scale(quantity) for quantity in quantities(episode.settings)}
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Return the lines."""
         episode, total = self._episode, 0.0
         yield Text(episode.title, "bold")
@@ -75,7 +75,7 @@ class WordsScreen:
         widths: Sequence[int],
         look: str = "",
     ) -> Text:
-        line, scale = Text(f" {symbol or ' '} ", "dim"), self._shown[quantity]
+        line, scale = Text.assemble((f" {symbol or ' '} ", "dim")), self._shown[quantity]
         for place in places:
             shade = _shade(scale, float(getattr(told, quantity.key)[place]))
             line.append(texts[place].center(widths[place]), Style.parse(look) + shade)
