@@ -4,9 +4,10 @@
 
 Ten actions of 8 tokens behind a prompt of 200: all together behind the prompt's cache, as `score` does it (once at
 these sizes and once at those it is padded to), and one by one without a cache. One token is written behind a cache of
-200. Learning is the gradient of one action's log-probability with respect to low-rank corrections of q and v. Counted
-is the processor time of one core, of all repeats the least; compilation is excluded. Weights are float32, or kept in 8
-bits as the file has them. Writes `benchmarks/results/language_speed.csv`.
+200. Learning is the gradient of one action's log-probability with respect to low-rank corrections of q and v. Weights
+are float32, or kept in 8 bits as the file has them. Of all repeats, which take turns, the least counts; compilation is
+excluded. On one core it is the processor time, on several (`--cores`, of a machine with no other work) the time that
+passes. Writes the rows of this number of cores into `benchmarks/results/language_speed.csv`; the others stay.
 """
 
 import argparse
@@ -15,8 +16,6 @@ import os
 import time
 from pathlib import Path
 from typing import NamedTuple
-
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 import equinox as eqx
 import jax
@@ -29,7 +28,11 @@ RESULTS = Path(__file__).parent / "results" / "language_speed.csv"
 PROMPT, ACTIONS, TOKENS = 200, 10, 8
 
 
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+
 class Row(NamedTuple):
+    cores: int
     weights: str
     megabytes: float
     what: str
@@ -92,11 +95,9 @@ def work(model):
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
-    rows = []
+def measured(repeats, cores):
+    """All rows of this many cores."""
+    clock = time.process_time if cores == 1 else time.perf_counter
     for weights in ("float32", "8 bits"):
         model = load_language_model("smollm2", quantised=weights == "8 bits").transformer
         megabytes = round(sum(leaf.nbytes for leaf in jax.tree.leaves(model)) / 1e6, 1)
@@ -104,14 +105,33 @@ def main() -> None:
         best = dict.fromkeys(made, float("inf"))
         for _ in range(repeats + 1):  # the first compiles
             for name, (_, do) in made.items():
-                begin = time.process_time()
+                begin = clock()
                 jax.block_until_ready(do())
-                best[name] = min(best[name], time.process_time() - begin)
+                best[name] = min(best[name], clock() - begin)
         for name, (tokens, _) in made.items():
-            rows.append(Row(weights, megabytes, name, tokens, round(best[name], 3), round(tokens / best[name], 1)))
-            print(*rows[-1], flush=True)
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([Row._fields, *rows])
+            seconds = best[name]
+            yield Row(cores, weights, megabytes, name, tokens, round(seconds, 3), round(tokens / seconds, 1))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.cores])
+    if arguments.cores == 1:
+        os.environ["XLA_FLAGS"] = ONE_THREAD  # which is read when the first array is made
+    rows = []
+    for row in measured(arguments.repeats, arguments.cores):
+        rows.append(list(map(str, row)))
+        print(*row, flush=True)
+    if arguments.output.exists():
+        with arguments.output.open(newline="", encoding="utf-8") as file:
+            rows += [row for row in list(csv.reader(file))[1:] if row[0] != str(arguments.cores)]
+    with arguments.output.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([Row._fields, *sorted(rows, key=lambda row: int(row[0]))])
 
 
 if __name__ == "__main__":

@@ -23,11 +23,62 @@ _COMMITTED = ("ad-classic", "family", "control", "constant-keys", "constant-keys
 def language_costs() -> str:
     """What scoring, writing and learning cost with a language model, its weights in float32 and in 8 bits."""
     rows = read(RESULTS / "language_speed.csv")
-    kinds = {row["weights"]: f"{float(row['megabytes']):.0f} MB" for row in rows}
-    cells = {(row["weights"], row["what"]): f"{float(row['seconds']):.2f} s" for row in rows}
+    places = list(dict.fromkeys((row["cores"], row["weights"], row["megabytes"]) for row in rows))
+    cells = {
+        (row["cores"], row["weights"], row["what"]): f"{float(row['seconds']):.2f} s, {row['tokens_per_second']}"
+        for row in rows
+    }
     whats = list(dict.fromkeys(row["what"] for row in rows))
-    heads = ("", *(f"{kind}, {size}" for kind, size in kinds.items()))
-    return markdown_table(heads, [(what, *(cells[kind, what] for kind in kinds)) for what in whats])
+    names = {cores: "one core" if cores == "1" else f"{cores} cores" for cores, _, _ in places}
+    heads = ("", *(f"{weights}, {float(size):.0f} MB, {names[cores]}" for cores, weights, size in places))
+    table = [(what, *(cells[cores, weights, what] for cores, weights, _ in places)) for what in whats]
+    return markdown_table(heads, table)
+
+
+def turn_baselines(episodes: str) -> str:
+    """The expected gradient under every baseline of groups of so many episodes, beside the exact one."""
+    rows = [row for row in read(RESULTS / "turn_baselines.csv") if row["episodes"] == episodes]
+    places = list(dict.fromkeys((row["game"], row["better_chosen"]) for row in rows))
+    cells = {(row["baseline"], row["game"], row["better_chosen"]): row for row in rows}
+    table = []
+    for name in dict.fromkeys(row["baseline"] for row in rows):
+        found = [cells[name, *place] for place in places]
+        closed = "yes" if found[0]["closed_form"] else "no"
+        noise = f"{float(found[0]['deviation']):.2f}"
+        table.append((name, *map(_beside_exact, found), noise, closed))
+    heads = (f"{game}, {chosen.replace(' ', ' and ')}" for game, chosen in places)
+    return markdown_table(("baseline", *heads, "noise", "closed form"), table)
+
+
+_EARLIER = {"poad": "±0.20, ±0.53", "ntpo": "±0.11, ±0.45", "twosome": "±0.29, ±0.545"}
+
+
+def token_case() -> str:
+    """What every rule tells the tokens of the case study: mean over seeds, 95 % t-interval."""
+    rows = read(RESULTS / "token-case-study" / "results.csv")
+    cells = [("shut", "open"), ("shut", "close"), ("filled", "open"), ("filled", "close")]
+
+    def told(rule: str, cell: tuple[str, str], token: int, sampled: bool = True) -> list[float]:
+        here = [row for row in rows if row["rule"] == rule and (row["state"], row["action"].split()[0]) == cell]
+        return [float(row[f"token_{token}"]) for row in here if bool(row["seed"]) == sampled]
+
+    table = []
+    for rule in dict.fromkeys(row["rule"] for row in rows):
+        first = [estimate(told(rule, cell, 1)) for cell in cells]
+        others = max(abs(estimate(told(rule, cell, token)).mean) for cell in cells for token in range(2, 6))
+        rest = ", ".join(f"±{told(rule, cell, 1, sampled=False)[0]:.3f}" for cell in cells[::3])
+        other = "the same" if rule == "twosome" else f"at most {others:.3f}"
+        numbers = (f"{mean:+.3f} ± {interval:.3f}" for mean, interval in first)
+        table.append((f"`{rule}`", *numbers, other, rest, _EARLIER.get(rule, "–")))
+    heads = ("first: open", "first: close", "then: open", "then: close")
+    return markdown_table(("rule", *heads, "tokens 2 to 5", "at rest", "earlier"), table)
+
+
+def _beside_exact(row: dict[str, str]) -> str:
+    length, angle = float(row["length"]), float(row["angle"])
+    if not length:
+        return "0"
+    return "exact" if length == 1 and not angle else f"× {length:.2f}" + (f", {angle:.1f}°" if angle else "")
 
 
 def presets() -> str:

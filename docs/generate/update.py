@@ -63,6 +63,8 @@ MACROS: dict[str, Callable[..., str]] = {
     "signals": tables.signals,
     "task_settings": fits.task_settings,
     "tasks": fits.tasks,
+    "token_case": tables.token_case,
+    "turn_baselines": tables.turn_baselines,
     "verdicts": verdicts,
     "wiring": draw,
 }

@@ -159,7 +159,8 @@ def _update(
     settings: TokenSettings, frozen: Networks, state: TokenState, choices: Choices, sample: Sample
 ) -> tuple[TokenState, TokenMetrics]:
     actor, critic = optimisers(settings)
-    learned = state.learned
+    learned: Any = state.learned
+    target: Any = state.target
     (_, parts), gradient = jax.value_and_grad(_actor_loss, has_aux=True)(
         learned.policy, settings, frozen.policy, choices, sample
     )
@@ -173,14 +174,13 @@ def _update(
     value_loss, value_gradient = jax.value_and_grad(_critic_loss)(learned.critic, settings, frozen, choices, sample)
     changes, critic_state = critic.update(value_gradient, state.critic, learned.critic)
     values: Any = optax.apply_updates(learned.critic, changes)
-    target = state.target
     if settings.target_rate is not None:
         target = optax.incremental_update(values, target, settings.target_rate)
     metrics = TokenMetrics(
         **parts,
         critic_loss=value_loss,
         skipped=1.0 - near.astype(jnp.float32),
-        gradient_norm=optax.global_norm(gradient),
+        gradient_norm=optax.tree.norm(gradient),
     )
     return TokenState(Networks(policy, values), target, actor_state, critic_state, state.updates + 1), metrics
 

@@ -19,7 +19,11 @@ COLUMNS = (
     *("env", "algo", "variant", "seeds", "steps", "final_return", "final_return_interval", "final_return_per_seed"),
     *("greedy_return", "greedy_return_interval", "seconds", "parameters", "published_agent", "published_return"),
     *("published_interval", "published_steps", "published_at_these_steps", "published_source", "commit"),
+    *("discounted_return", "discounted_return_interval"),
 )
+
+DISCOUNTED = "mean_discounted_return"
+"""What language agents record besides, by which papers judge them: of two that come to the end, the faster has more."""
 
 
 class Beside(NamedTuple):
@@ -89,6 +93,8 @@ class AgentExperiments(Experimenting):
             **scores("greedy_return", greedy, _number),
             "parameters": parameters,
         }
+        if DISCOUNTED in run.rows[0]:
+            values |= scores("discounted_return", run.last(DISCOUNTED), _number)
         cells = [str(estimate(returns)), str(estimate(greedy)), self.length_of(run, steps)]
         cells += [seconds_of(run), f"{parameters:,}"]
         if published is None:
@@ -107,10 +113,11 @@ class AgentExperiments(Experimenting):
     def curves(self, panel: Panel, beside: Beside) -> list[Curve]:
         """Return training returns, each beside all that is published of the environment."""
         quotes = [quote_of(entry) for entry in find(beside.tables, panel.place)]
-        return [
-            Curve(panel.title, run.label, *run.curve("mean_return", "step"), "environment steps", "return", quotes)
-            for run in panel.runs
-        ]
+        curves = []
+        for run in panel.runs:
+            column, of = (DISCOUNTED, "discounted return") if DISCOUNTED in run.rows[0] else ("mean_return", "return")
+            curves.append(Curve(panel.title, run.label, *run.curve(column, "step"), "environment steps", of, quotes))
+        return curves
 
     def scale(self, axes: Any, curves: Sequence[Curve]) -> None:
         """Write environment steps with k and M."""

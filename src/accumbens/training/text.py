@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from accumbens.agents.token_policy import Networks, what_learns
+from accumbens.agents.token_policy import Networks
 from accumbens.agents.token_ppo import TokenMetrics
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.runs.health import NotFiniteError
@@ -15,6 +15,7 @@ from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import EVALUATION_SEED, LONGEST_EPISODE, Evaluation
 from accumbens.training.job import AgentJob
 from accumbens.training.plan import Plan, chunk_blocks
+from accumbens.training.text_agent import learned_shapes
 from accumbens.training.text_learner import Programs, TextLearner, TextSeed, make_copies
 from accumbens.training.text_model import language_of
 
@@ -150,11 +151,7 @@ def make_text_plan(config: RunConfig, settings: TokenSettings) -> Plan:
     """
     language = language_of(settings, config.env)
 
-    def learned() -> Networks:
-        networks = language.networks(jax.random.key(0))
-        return jax.tree.map(lambda leaf, learns: leaf if learns else None, networks, what_learns(networks))
-
-    networks = jax.eval_shape(learned)
+    networks = learned_shapes(language)
     steps_per_block = settings.num_envs * settings.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
     return Plan(

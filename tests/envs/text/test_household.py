@@ -8,7 +8,18 @@ import pytest
 
 import accumbens  # noqa: F401 - registers the environments
 from accumbens.envs.text.game import ADMISSIBLE
-from accumbens.envs.text.household import CASE, CASE_STEPS, CLOSE, OPEN, PUT, Kitchen, admissible, after, describe
+from accumbens.envs.text.household import (
+    CASE,
+    CASE_STEPS,
+    CLOSE,
+    OPEN,
+    PUT,
+    Kitchen,
+    admissible,
+    after,
+    case_episodes,
+    describe,
+)
 
 GAMMA = 0.95
 PLAN = ["walk to the pancake", "grab the pancake", "walk to the microwave", OPEN, PUT, CLOSE]
@@ -132,6 +143,12 @@ def test_the_case_by_every_sequence_of_actions():
     explore([])
     assert lengths == {3, 4, 5}
     assert max(returns.values()) == action_value("shut", OPEN, 0, max) == pytest.approx(GAMMA**2)
+    listed = {
+        tuple(step.action for step in steps): sum(GAMMA**i * step.reward for i, step in enumerate(steps))
+        for steps in case_episodes()
+    }
+    assert listed == pytest.approx(returns)
+    assert all([step.ends for step in steps] == [False] * (len(steps) - 1) + [True] for steps in case_episodes())
     late = (OPEN, PUT, OPEN, OPEN, CLOSE)
     assert returns[late] == pytest.approx(GAMMA**4)  # a correct close at the fifth step
     assert returns[(*late[:4], OPEN)] == returns[(CLOSE,) * 5] == pytest.approx(-(GAMMA**4))

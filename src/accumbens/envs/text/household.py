@@ -138,6 +138,46 @@ CASE_STEPS = 5
 """After these an episode of the case study is lost."""
 
 
+class CaseStep(NamedTuple):
+    """A step of the case study.
+
+    Attributes:
+        state: in which it was taken, a key of `CASE`.
+        action: what was done.
+        reward: for it.
+        ends: whether the episode does.
+    """
+
+    state: str
+    action: str
+    reward: float
+    ends: bool
+
+
+def case_after(state: str, action: str) -> str | None:
+    """Return the state of the case study after an action; None if the task is done."""
+    if (state, action) == ("filled", CLOSE):
+        return None
+    return {("shut", OPEN): "open", ("open", PUT): "filled"}.get((state, action), state)
+
+
+def case_episodes(begun: Sequence[CaseStep] = (), state: str = "shut") -> list[list[CaseStep]]:
+    """Return every episode of the case study, or every end of one that has begun.
+
+    Args:
+        begun: its steps so far.
+        state: where they led.
+    """
+    found = []
+    for action in CASE[state][1]:
+        reached = case_after(state, action)
+        lost = reached is not None and len(begun) + 1 == CASE_STEPS
+        reward = 1.0 if reached is None else -1.0 if lost else 0.0
+        steps = [*begun, CaseStep(state, action, reward, reached is None or lost)]
+        found += [steps] if reached is None or lost else case_episodes(steps, reached)
+    return found
+
+
 class Microwave:
     """Of two actions the first token decides: open, put (the only choice), close; 1 if that is done in 5 steps.
 
@@ -155,10 +195,11 @@ class Microwave:
 
     def act(self, action: str) -> Told:
         """Do an admissible action."""
-        if (self.state, action) == ("filled", CLOSE):
+        reached = case_after(self.state, action)
+        if reached is None:
             done = f"The pancake is in the microwave. The microwave is closed. {TASK}"
             return Told(done, (), reward=1.0, terminated=True)
-        self.state = {("shut", OPEN): "open", ("open", PUT): "filled"}.get((self.state, action), self.state)
+        self.state = reached
         return self.wait()
 
     def wait(self) -> Told:
