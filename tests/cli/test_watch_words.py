@@ -2,13 +2,12 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import accumbens
-from accumbens.errors import AccumbensError
-from accumbens.training.text_play import open_text
 
 WORDS = ["text/microwave", "poad", "--total-timesteps", 8, "--num-eval-episodes", 1, "--seeds", 2, "--quiet"]
 WORDS += ["--set", "width=16", "blocks=1", "heads=2", "critic_layers=8", "num_envs=2", "rollout_length=4", "epochs=1"]
@@ -124,14 +123,11 @@ def test_it_is_watched_in_python(run):
     assert "seed 1" in other.read_text(encoding="utf-8")
 
 
-def test_a_snapshot_is_opened_for_every_seed(run):
-    found = [open_text(run, seed=seed) for seed in (0, 1)]
-    assert [one.seed for one in found] == [0, 1]
-    first, second = (np.asarray(one.networks.policy.embedding) for one in found)
-    assert (first != second).any()
-    assert open_text(run).step == 8
-
-
-def test_a_run_of_cells_is_no_language_agent(parallel_run):
-    with pytest.raises(AccumbensError, match="is no run of a language agent"):
-        open_text(parallel_run.path)
+def test_an_export_is_watched_and_stays_as_it_is(trained, cli):
+    assert cli("export", trained, "-o", "agent", "--without-video", "--quiet").code == 0
+    before = sorted(path.name for path in Path("agent").iterdir())
+    outcome = cli("watch", "agent", "--max-steps", 2, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["page"] == "watch_8_seed0_episode0.html"
+    assert outcome.json["steps"] == cli("watch", trained, "--max-steps", 2, "--terminal", "--json").json["steps"]
+    assert sorted(path.name for path in Path("agent").iterdir()) == before

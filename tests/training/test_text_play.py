@@ -1,17 +1,18 @@
 """An episode of a language agent: what tokens are told, by hand, and that what is played is what the agent computes."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.agents.token_policy import act, chances, first_value, state_values
+from accumbens.agents.token_policy import act, chances, first_value, state_values, what_learns
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs.text.copies import TextCopies
 from accumbens.td.tokens import RULES
 from accumbens.training.config import resolve_config
-from accumbens.training.text_model import language_of
-from accumbens.training.text_play import Move, TrainedText, play, told
+from accumbens.training.text_agent import ActingLanguageAgent, language_from, vocabulary
+from accumbens.training.text_play import Move, play, told
 
 TINY = {"width": "16", "blocks": "1", "heads": "2", "critic_layers": "8", "num_envs": "2", "rollout_length": "4"}
 
@@ -59,15 +60,17 @@ def test_moves_of_different_lengths_are_each_as_long_as_they_are():
 
 def untrained(env="text/microwave", **changes):
     config = resolve_config(env, "poad", changes=TINY | changes)
-    language = language_of(config.settings, config.env)
-    return TrainedText(config, config.settings, language, language.networks(jax.random.key(3)), 0, 0)
+    known = vocabulary(config, config.settings)
+    networks = language_from(config.settings, known).networks(jax.random.key(3))
+    return ActingLanguageAgent(config, known, eqx.filter(networks, what_learns(networks)), 0, 0)
 
 
 @pytest.mark.parametrize("changes", [{}, {"policy": "actions", "normalisation": "words"}], ids=["tokens", "actions"])
 def test_what_is_played_is_what_the_agent_computes(changes):
-    trained = untrained(**changes)
-    settings, language, networks = trained.settings, trained.language, trained.networks
-    moves = list(play(trained, 0, 0.0, 10))
+    agent = untrained(**changes)
+    language, networks = agent.language, agent.networks
+    settings = language.settings
+    moves = list(play(agent, 0, 0.0, 10))
     assert 1 <= len(moves) <= 5
     assert [move.terminated for move in moves] == [False] * (len(moves) - 1) + [True]
     assert (moves[-1].reward, moves[-1].beyond) in {(1.0, 0.0), (-1.0, 0.0)}
@@ -87,29 +90,29 @@ def test_what_is_played_is_what_the_agent_computes(changes):
 
 
 def test_the_last_step_before_it_is_left_knows_the_value_of_what_was_reached():
-    trained = untrained()
-    (move,) = play(trained, 0, 0.0, 1)
-    assert not (move.terminated or move.truncated)
-    reached = trained.language.choices(move.reached, ())
-    assert move.beyond == pytest.approx(float(first_value(trained.networks, reached)), rel=1e-5)
+    agent = untrained()
+    (move,) = play(agent, 0, 0.0, 1)
+    assert (move.terminated, move.truncated) == (False, False)
+    reached = agent.language.choices(move.reached, ())
+    assert move.beyond == pytest.approx(float(first_value(agent.networks, reached)), rel=1e-5)
 
 
 def test_actions_that_are_drawn_at_random_are_marked_and_valued():
-    trained = untrained()
-    episodes = [list(play(trained, seed, 1.0, 3)) for seed in range(2)]
+    agent = untrained()
+    episodes = [list(play(agent, seed, 1.0, 3)) for seed in range(2)]
     assert all(move.random for moves in episodes for move in moves)
     assert len({tuple(move.action for move in moves) for moves in episodes}) > 1
-    valued = jax.jit(lambda one: state_values(trained.networks, one))
+    valued = jax.jit(lambda one: state_values(agent.networks, one))
     for move in [move for moves in episodes for move in moves]:
-        choices, number = trained.language.choices(move.observation, move.options), move.options.index(move.action)
+        choices, number = agent.language.choices(move.observation, move.options), move.options.index(move.action)
         values = valued(choices)[number]
         np.testing.assert_allclose(move.values, values[: len(move.tokens)], rtol=1e-5)
         assert move.probability == pytest.approx(move.probabilities[number])
 
 
 def test_what_is_written_freely_is_shown_as_it_is():
-    trained = untrained(policy="free", max_tokens="3", penalty="-0.25")
-    moves = list(play(trained, 0, 0.0, 4))
+    agent = untrained(policy="free", max_tokens="3", penalty="-0.25")
+    moves = list(play(agent, 0, 0.0, 4))
     assert len(moves) == 4
     for move in moves:
         assert move.probabilities == ()
@@ -121,15 +124,15 @@ def test_what_is_written_freely_is_shown_as_it_is():
 
 
 def test_of_who_writes_freely_a_random_action_is_admissible_and_as_likely_as_its_text():
-    trained = untrained(policy="free", max_tokens="6", penalty="-0.25")
-    (move,) = play(trained, 0, 1.0, 1)
+    agent = untrained(policy="free", max_tokens="6", penalty="-0.25")
+    (move,) = play(agent, 0, 1.0, 1)
     assert move.random
     assert move.admissible
     assert move.action in move.options
     assert move.reward == 0
-    choosing = trained.language._replace(settings=TokenSettings())
+    choosing = agent.language._replace(settings=TokenSettings())
     one = choosing.choices(move.observation, [move.action])
-    found = chances(trained.settings, trained.networks.policy, one)
+    found = chances(agent.language.settings, agent.networks.policy, one)
     assert move.probability == pytest.approx(float(jnp.exp(found[0])), rel=1e-4)
 
 

@@ -169,7 +169,13 @@ def test_every_rule_says_what_it_means(rule):
 
 @pytest.mark.parametrize(
     ("largest", "number", "text"),
-    [(1.0, 0.5, "+0.50"), (1.0, -0.004, "0.00"), (0.05, -0.0123, "−0.012"), (300.0, 12.0, "+12.00"), (0.0, 0.0, "0.00")],
+    [
+        (1.0, 0.5, "+0.50"),
+        (1.0, -0.004, "0.00"),
+        (0.05, -0.0123, "−0.012"),
+        (300.0, 12.0, "+12.00"),
+        (0.0, 0.0, "0.00"),
+    ],
 )
 def test_numbers_have_as_many_places_as_their_scale_needs(largest, number, text):
     one = move([" a", " b"], [0.0, 0.0])

@@ -122,13 +122,11 @@ def _is_fit(run: Path) -> bool:
 
 
 def _is_in_words(run: Path) -> bool:
-    """Whether there is a run of a language agent at a path."""
+    """Whether a run or an export is of a language agent."""
     from accumbens.agents.token_settings import TokenSettings
-    from accumbens.kinds import open_run
+    from accumbens.share.agents import settings_of
 
-    if not (run / "config.toml").is_file():
-        return False
-    return isinstance(getattr(open_run(run)[2], "settings", None), TokenSettings)
+    return isinstance(settings_of(run), TokenSettings)
 
 
 def _refuse(given: Mapping[str, object], only_for: str) -> None:

@@ -7,7 +7,10 @@ from accumbens.cli.watch_view import Request, bar_of, counted
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.markup import write
 from accumbens.runs.outputs import require_free
-from accumbens.training.text_play import TrainedText, open_text, play
+from accumbens.share.agents import is_export
+from accumbens.share.load import load
+from accumbens.training.text_agent import ActingLanguageAgent
+from accumbens.training.text_play import play
 from accumbens.watch.frames import plain
 from accumbens.watch.words import WordsEpisode, episode_of
 from accumbens.watch.words_page import words_page
@@ -28,18 +31,19 @@ def write_words(request: Request) -> dict[str, Any]:
     request.check()
     if request.out is not None:  # before seconds with the run
         _require_page(request.out, request.force)
-    trained = open_text(request.run, request.step, request.seed)
-    name = f"watch_{trained.step}_seed{trained.seed}_episode{request.episode_seed}.html"
-    out = request.run / name if request.out is None else request.out
+    agent = load(request.run, seed=request.seed, step=request.step)
+    name = f"watch_{agent.step}_seed{agent.seed}_episode{request.episode_seed}.html"
+    # An export stays as it is.
+    out = (Path() if is_export(request.run) else request.run) / name if request.out is None else request.out
     _require_page(out, request.force)
-    episode = _played(trained, request)
+    episode = _played(agent, request)
     write(words_page(episode), out)
     if not request.quiet:
         end = episode.ended or "not played to its end, which --max-steps N allows"
         console = request.console()
         console.print(f"return {plain(episode.episode_return)} in {len(episode.moves):,} steps ({end})")
         console.print(str(out), soft_wrap=True, markup=False)
-    return _document(trained, request, episode) | {"page": str(out), "bytes": out.stat().st_size}
+    return _document(agent, request, episode) | {"page": str(out), "bytes": out.stat().st_size}
 
 
 def show_words(request: Request) -> dict[str, Any]:
@@ -54,11 +58,11 @@ def show_words(request: Request) -> dict[str, Any]:
     request.check()
     if request.out is not None:
         raise AccumbensError("--terminal writes no file: leave out either --terminal or -o")
-    trained = open_text(request.run, request.step, request.seed)
-    episode = _played(trained, request)
+    agent = load(request.run, seed=request.seed, step=request.step)
+    episode = _played(agent, request)
     if not request.quiet:
         request.console().print(WordsScreen(episode))
-    return _document(trained, request, episode)
+    return _document(agent, request, episode)
 
 
 def _require_page(path: Path, force: bool) -> None:
@@ -67,21 +71,21 @@ def _require_page(path: Path, force: bool) -> None:
     require_free(path, force)
 
 
-def _played(trained: TrainedText, request: Request) -> WordsEpisode:
+def _played(agent: ActingLanguageAgent, request: Request) -> WordsEpisode:
     with bar_of(request) as progress:
         playing = progress.add_task("playing", total=request.max_steps)
-        moves = play(trained, request.episode_seed, request.epsilon, request.max_steps)
-        return episode_of(trained, list(counted(moves, progress, playing)), request.epsilon)
+        moves = play(agent, request.episode_seed, request.epsilon, request.max_steps)
+        return episode_of(agent, list(counted(moves, progress, playing)), request.epsilon)
 
 
-def _document(trained: TrainedText, request: Request, episode: WordsEpisode) -> dict[str, Any]:
+def _document(agent: ActingLanguageAgent, request: Request, episode: WordsEpisode) -> dict[str, Any]:
     return {
         "run": str(request.run),
-        "env": trained.config.env,
-        "algo": trained.config.algo,
-        "rule": trained.settings.rule,
-        "seed": trained.seed,
-        "step": trained.step,
+        "env": agent.config.env,
+        "algo": agent.config.algo,
+        "rule": agent.language.settings.rule,
+        "seed": agent.seed,
+        "step": agent.step,
         "episode_seed": request.episode_seed,
         "epsilon": request.epsilon,
         "episode_length": len(episode.moves),

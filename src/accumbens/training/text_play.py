@@ -2,50 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from accumbens.agents.token_policy import Networks, act, chances, first_value, state_values, what_learns
+from accumbens.agents.token_policy import Networks, act, chances, first_value, state_values
 from accumbens.agents.token_ppo import rule_and_decay
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs.text.copies import TextCopies
-from accumbens.errors import AccumbensError
 from accumbens.language import Choices
 from accumbens.language.choices import Sizes, padded, sizes_of
 from accumbens.language.tokenizer import END
-from accumbens.runs import checkpoints
-from accumbens.runs.snapshots import network_of_seed, snapshot_path
 from accumbens.td.tokens import Steps, credit
-from accumbens.training.config import RunConfig
-from accumbens.training.kind import AGENTS
+from accumbens.training.text_agent import ActingLanguageAgent
 from accumbens.training.text_learner import make_copies
-from accumbens.training.text_model import LanguageOfRun, language_of
-
-
-class TrainedText(NamedTuple):
-    """A language agent as it was at a snapshot.
-
-    Attributes:
-        config: what its run was asked to do.
-        settings: of the agent.
-        language: its vocabulary, and the model that it began with.
-        networks: of one seed, whole.
-        seed: whose they are.
-        step: environment steps by then.
-    """
-
-    config: RunConfig
-    settings: TokenSettings
-    language: LanguageOfRun
-    networks: Networks
-    seed: int
-    step: int
 
 
 class Move(NamedTuple):
@@ -98,40 +71,11 @@ class Told(NamedTuple):
     advantages: Float[np.ndarray, " tokens"]
 
 
-def open_text(path: Path, step: int | None = None, seed: int | None = None) -> TrainedText:
-    """Return what a run of a language agent had learned.
-
-    Args:
-        path: the run's directory.
-        step: of the snapshot; None takes the newest.
-        seed: whose networks; None takes the first.
-
-    Raises:
-        AccumbensError: there is no run of a language agent at `path`, it has no such snapshot or seed, the snapshot is
-            damaged, or the model cannot be read.
-    """
-    run, config = AGENTS.open(path)
-    settings = config.settings
-    if not isinstance(settings, TokenSettings):
-        raise AccumbensError(f"{path} is no run of a language agent")
-    file, seeds = snapshot_path(run, step), config.seed_list()
-    chosen = seeds[0] if seed is None else seed
-    language = language_of(settings, config.env)
-    whole = language.networks(jax.random.key(0))
-    learns = what_learns(whole)
-    like = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct((len(seeds), *leaf.shape), leaf.dtype), eqx.filter(whole, learns)
-    )
-    learned, step = checkpoints.restore(file, like)
-    networks = eqx.combine(network_of_seed(learned, seeds, chosen), eqx.filter(whole, learns, inverse=True))
-    return TrainedText(config, settings, language, networks, chosen, step)
-
-
-def play(trained: TrainedText, episode_seed: int, epsilon: float, max_steps: int) -> Iterator[Move]:
+def play(agent: ActingLanguageAgent, episode_seed: int, epsilon: float, max_steps: int) -> Iterator[Move]:
     """Play one episode, greedily; freely writing, the most likely token each time.
 
     Args:
-        trained: the agent.
+        agent: plays.
         episode_seed: of the environment, and of what is drawn.
         epsilon: probability of an admissible action that is drawn at random instead.
         max_steps: after which the episode is left.
@@ -139,8 +83,8 @@ def play(trained: TrainedText, episode_seed: int, epsilon: float, max_steps: int
     Raises:
         AccumbensError: the environment cannot be made, or a prompt does not fit the model's context.
     """
-    mind, random = _Mind(trained), np.random.default_rng(episode_seed)
-    copies = make_copies(trained.config.env, trained.settings, 1, episode_seed)
+    mind, random = _Mind(agent), np.random.default_rng(episode_seed)
+    copies = make_copies(agent.config.env, agent.language.settings, 1, episode_seed)
     try:
         for number in range(1, max_steps + 1):
             drawn = bool(random.random() < epsilon)
@@ -175,8 +119,9 @@ def told(settings: TokenSettings, moves: Sequence[Move]) -> list[Told]:
 class _Mind:
     """What an agent makes of a state; compiled for every size of prompts and actions."""
 
-    def __init__(self, trained: TrainedText):
-        settings, self.language, self._networks = trained.settings, trained.language, trained.networks
+    def __init__(self, agent: ActingLanguageAgent):
+        self.language, self._networks = agent.language, agent.networks
+        settings = self.language.settings
         # An admissible action that is drawn at random is no text that was written freely.
         self._choosing = self.language._replace(settings=replace(settings, policy="tokens"))
         end = self.language.tokenizer.end

@@ -8,7 +8,8 @@ import numpy as np
 
 from accumbens.agents.token_ppo import rule_and_decay
 from accumbens.agents.token_settings import TokenSettings
-from accumbens.training.text_play import Move, Told, TrainedText, told
+from accumbens.training.text_agent import ActingLanguageAgent
+from accumbens.training.text_play import Move, Told, told
 
 
 class Quantity(NamedTuple):
@@ -105,18 +106,18 @@ class WordsEpisode(NamedTuple):
         return facts
 
 
-def episode_of(trained: TrainedText, moves: Sequence[Move], epsilon: float) -> WordsEpisode:
+def episode_of(agent: ActingLanguageAgent, moves: Sequence[Move], epsilon: float) -> WordsEpisode:
     """Return an episode that was played.
 
     Args:
-        trained: played it.
+        agent: played it.
         moves: one or more.
         epsilon: with which it was.
     """
-    config, settings = trained.config, trained.settings
+    config, settings = agent.config, agent.language.settings
     play = "greedy" if epsilon == 0 else f"ε = {epsilon:g}"
-    networks = f"trained for {trained.step:,} steps" if trained.step else "untrained"
-    subtitle = f"seed {trained.seed}  ·  {networks}  ·  {play}"
+    networks = f"trained for {agent.step:,} steps" if agent.step else "untrained"
+    subtitle = f"seed {agent.seed}  ·  {networks}  ·  {play}"
     return WordsEpisode(f"{config.env}  ·  {config.algo}", subtitle, settings, moves, told(settings, moves))
 
 
