@@ -65,7 +65,14 @@ def untrained(env="text/microwave", **changes):
     return ActingLanguageAgent(config, known, eqx.filter(networks, what_learns(networks)), 0, 0)
 
 
-@pytest.mark.parametrize("changes", [{}, {"policy": "actions", "normalisation": "words"}], ids=["tokens", "actions"])
+POLICIES = {
+    "tokens": {},
+    "actions": {"policy": "actions", "normalisation": "words"},
+    "learned as published": {"likelihood": "published"},
+}
+
+
+@pytest.mark.parametrize("changes", POLICIES.values(), ids=POLICIES)
 def test_what_is_played_is_what_the_agent_computes(changes):
     agent = untrained(**changes)
     language, networks = agent.language, agent.networks
@@ -83,6 +90,7 @@ def test_what_is_played_is_what_the_agent_computes(changes):
         assert "".join(move.tokens).strip() == move.action
         np.testing.assert_allclose(move.values, acted.values[: int(acted.length)], rtol=1e-5)
         assert sum(move.probabilities) == pytest.approx(1, abs=1e-5)
+        np.testing.assert_allclose(agent.probabilities(move.observation, move.options), move.probabilities, rtol=1e-5)
         assert move.probability == max(move.probabilities)
         assert move.admissible
         assert not move.random

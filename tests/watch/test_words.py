@@ -154,6 +154,13 @@ def test_an_episode_in_which_nothing_surprises_is_not_shaded():
     assert "0 everywhere" in page.all("div", "legend")[0][1]
 
 
+def test_what_is_small_beside_the_values_stays_pale():
+    shown = episode(move([" a", " b"], [1.0, 1.01], reward=1.0, terminated=True))
+    error, _, value = (shown.scale(quantity) for quantity in quantities(shown.settings))
+    assert (error.largest, value.largest) == (pytest.approx(0.101), pytest.approx(1.01))
+    assert abs(error.share(float(shown.told[0].errors[0]))) == pytest.approx(0.01 / 0.101, rel=1e-3)
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rule_says_what_it_means(rule):
     shown = quantities(TokenSettings(rule=rule, target_rate=0.1, normalise_advantages=False))

@@ -12,6 +12,10 @@ from accumbens.training.text_agent import ActingLanguageAgent
 from accumbens.training.text_play import Move, Told, told
 
 
+_LEAST_SURPRISE = 0.1
+"""What is shaded in full, as a share of the largest value, if nothing larger was met."""
+
+
 class Quantity(NamedTuple):
     """What can be shown of a token.
 
@@ -34,7 +38,7 @@ class Scale(NamedTuple):
     """How a quantity is written and shaded.
 
     Attributes:
-        largest: of its amounts; 0 if all are.
+        largest: amount, which is shaded in full; 0 where nothing is shaded.
         places: behind the point.
         signed: whether a plus is written.
     """
@@ -89,8 +93,15 @@ class WordsEpisode(NamedTuple):
         return "terminated" if last.terminated else "truncated" if last.truncated else ""
 
     def scale(self, quantity: Quantity) -> Scale:
-        """Return the scale of a quantity, the same for the whole episode."""
-        largest = float(max(np.abs(getattr(one, quantity.key)).max() for one in self.told))
+        """Return the scale of a quantity, the same for the whole episode.
+
+        What is small beside the values stays pale: where everything is expected, nothing looks like a surprise.
+        """
+
+        def most(key: str) -> float:
+            return float(max(np.abs(getattr(one, key)).max() for one in self.told))
+
+        largest = max(most(quantity.key), _LEAST_SURPRISE * most("values"))
         places = 2 if largest == 0 else min(max(2, 1 - math.floor(math.log10(largest))), 6)
         return Scale(largest, places, quantity.signed)
 
