@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from accumbens import kinds
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs import launch
@@ -291,18 +292,18 @@ class Run:
         max_steps: int = 1000,
         force: bool = False,
     ) -> Path:
-        """Make a video of an agent that plays: `accumbens watch` in Python.
+        """Make a video of an agent that plays, or a page of one that acts in words: `accumbens watch` in Python.
 
         Args:
-            output: a .gif or .mp4; None makes a GIF in the run's folder.
+            output: a .gif or .mp4, or of a language agent an .html; None makes a GIF or a page in the run's folder.
             seed: whose network plays; None takes the first.
             step: which snapshot of it; None takes the newest.
             epsilon: probability of a random action.
-            max_steps: steps after which the video ends.
+            max_steps: steps after which the episode is left.
             force: replace an existing file.
 
         Returns:
-            the video.
+            the video, or the page.
 
         Raises:
             AccumbensError: the run is not of an agent, a number cannot be used, or the file exists.
@@ -311,6 +312,10 @@ class Run:
 
         out = None if output is None else Path(output).expanduser()
         request = Request(self.path, out, seed, step, 0, epsilon, max_steps, None, force, json=True, quiet=True)
+        if isinstance(getattr(self.config, "settings", None), TokenSettings):
+            from accumbens.cli.watch_words import write_words
+
+            return Path(write_words(request)["page"])
         return Path(write(request)["video"])
 
     def audit(self, measured: bool = True) -> "Audit":

@@ -7,9 +7,9 @@ import pytest
 from made_runs import SMALL, greedy_return, make_run, training_return
 from read_page import Page, charts, rows
 
+from accumbens.markup import Markup, join, table, tag
 from accumbens.presets import PRESETS
 from accumbens.report import load_runs, render
-from accumbens.report.markup import Markup, join, table, tag
 from accumbens.training.chapter import CHAPTER, COMPARABLE
 from accumbens.training.published import TABLES
 

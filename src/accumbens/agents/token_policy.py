@@ -122,6 +122,14 @@ def _drawn_from(settings: TokenSettings, log_probs: Float[Array, "actions tokens
     return restricted(log_probs, choices)
 
 
+def chances(settings: TokenSettings, policy: Transformer, choices: Choices) -> Float[Array, " actions"]:
+    """Return the log-probability of every action: with which it is drawn, or written freely; -∞ where there is none."""
+    log_probs = score(policy, choices).log_probs
+    if settings.policy != "free":
+        log_probs = _drawn_from(settings, log_probs, choices).log_probs
+    return jnp.where(jnp.asarray(choices.lengths) > 0, jnp.sum(log_probs, axis=1), -jnp.inf)
+
+
 def state_values(networks: Networks, choices: Choices) -> Float[Array, "actions tokens"]:
     """Return the value before every token of all actions."""
     reader = networks.critic.reader
@@ -157,9 +165,7 @@ def act(
         made = jax.lax.cond(greedy, lambda: written(0.0), lambda: written(1.0))
         one = Choices(choices.prompt, choices.prompt_length, made.tokens[None], made.length[None], jnp.ones(1, int))
         return Acted(jnp.zeros((), jnp.int32), made.tokens, made.length, made.log_probs, state_values(networks, one)[0])
-    log_probs = score(networks.policy, choices).log_probs
-    actions = jnp.sum(_drawn_from(settings, log_probs, choices).log_probs, axis=1)
-    actions = jnp.where(jnp.asarray(choices.lengths) > 0, actions, -jnp.inf)
+    actions = chances(settings, networks.policy, choices)
     chosen = jnp.where(greedy, jnp.argmax(actions), jax.random.categorical(key, actions)).astype(jnp.int32)
     one = only(choices, chosen)
     return Acted(

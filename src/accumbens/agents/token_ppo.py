@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from accumbens.agents.token_policy import Critic, Networks, likelihoods, only, stands_alone, state_values, what_learns
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.language import Choices, Transformer
-from accumbens.td.tokens import Credit, Steps, credit, decay_of, rule_named
+from accumbens.td.tokens import Credit, Decay, Rule, Steps, credit, decay_of, rule_named
 
 
 class TokenState(NamedTuple):
@@ -103,10 +103,16 @@ def first_state(settings: TokenSettings, networks: Networks) -> TokenState:
     )
 
 
+def rule_and_decay(settings: TokenSettings) -> tuple[Rule, Decay]:
+    """Return what tokens are told by, and its discounts and traces."""
+    rule = rule_named(settings.rule)
+    inside = settings.inner_discount, settings.inner_trace_decay
+    return rule, decay_of(rule, settings.discount, settings.trace_decay, *inside)
+
+
 def credit_of(settings: TokenSettings, block: Block) -> Credit:
     """Return advantages and returns of every token, [time, envs, tokens]."""
-    rule = rule_named(settings.rule)
-    decay = decay_of(rule, settings.discount, settings.trace_decay, settings.inner_discount, settings.inner_trace_decay)
+    rule, decay = rule_and_decay(settings)
     return jax.vmap(lambda values, steps: credit(rule, values, steps, decay), 1, 1)(block.values, block.steps)
 
 

@@ -20,7 +20,7 @@ def watch(
     run: Annotated[Path, tyro.conf.Positional, RUN],
     /,
     *,
-    output: Annotated[Path | None, OUTPUT, default("in the run's folder, a GIF or for a probe a PNG")] = None,
+    output: Annotated[Path | None, OUTPUT, default("in the run's folder, a GIF, a page or for a probe a PNG")] = None,
     terminal: Flag = False,
     seed: Annotated[int | None, parsed("seed", int, "SEED"), default("the run's first")] = None,
     step: Annotated[int | None, parsed("step", int, "STEP"), default("the newest")] = None,
@@ -47,6 +47,8 @@ def watch(
     Of a fit of reach or sine-waves: the hand on its way to all targets under perturbation, with and without feedback,
     and its error beneath.
 
+    Of a language agent: a page of HTML, the episode as text, each token shaded by its TD error, advantage or value.
+
     GIF works everywhere; MP4 needs ffmpeg. An environment without pictures is shown by its observations.
 
     With --probe, it runs an experiment of classical conditioning instead. RUN is a run or the name of a preset: it is
@@ -56,13 +58,13 @@ def watch(
 
     Args:
         run: directory.
-        output: The video, .gif or .mp4; for a probe the figure, .png, .svg or .pdf.
-        terminal: Show the episode live in the terminal instead of writing a video; Ctrl-C ends it.
+        output: The video, .gif or .mp4; of a language agent .html; for a probe the figure, .png, .svg or .pdf.
+        terminal: Show the episode in the terminal instead of writing a file, live if it is a video; Ctrl-C ends it.
         seed: Seed whose network plays.
         step: Snapshot that plays; 0 is the untrained network.
         episode_seed: Seed of the episode's random numbers.
         epsilon: Probability of a random action; 0 plays greedily.
-        max_steps: Most steps of the video.
+        max_steps: Most steps of the episode.
         fps: Steps shown per second.
         probe: Run an experiment of classical conditioning.
         seeds: For a probe: number of independent seeds.
@@ -100,6 +102,11 @@ def watch(
         given = of_video | {"--epsilon": epsilon != 0}
         _refuse({name: given[name] for name in of_agents}, "agents, and this is a fit")
         document = write_hand(request)
+    elif _is_in_words(run):
+        from accumbens.cli.watch_words import show_words, write_words
+
+        _refuse({"--fps": fps is not None}, "videos, and this agent acts in words")
+        document = (show_words if terminal else write_words)(request)
     else:
         document = (show if terminal else write)(request)
     if json:
@@ -112,6 +119,14 @@ def _is_fit(run: Path) -> bool:
     from accumbens.kinds import open_run
 
     return (run / "config.toml").is_file() and open_run(run)[0].words.name == "fit"
+
+
+def _is_in_words(run: Path) -> bool:
+    """Whether a run or an export is of a language agent."""
+    from accumbens.agents.token_settings import TokenSettings
+    from accumbens.share.agents import settings_of
+
+    return isinstance(settings_of(run), TokenSettings)
 
 
 def _refuse(given: Mapping[str, object], only_for: str) -> None:

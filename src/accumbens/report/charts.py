@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from accumbens.report.markup import table
+from accumbens.markup import table
 from accumbens.report.series import Series
 from accumbens.runs.chapter import Along, Plot, Quote
 

@@ -7,13 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from importlib.metadata import version
-from pathlib import Path
 from string import Template
 
+from accumbens.markup import Markup, escape, join, tag
 from accumbens.report import sections as section
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run, grouped
-from accumbens.report.markup import Markup, escape, join, tag
 from accumbens.report.provenance import provenance
 from accumbens.report.statistics import across_places
 from accumbens.runs.chapter import Chapter
@@ -79,14 +78,6 @@ def render(runs: Sequence[Run], title: str | None = None) -> str:
         plotly=plotly,
         script=script,
     )
-
-
-def write(page: str, path: Path) -> None:
-    """Write the page, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    partial.replace(path)
 
 
 def few_seeds(runs: Sequence[Run]) -> list[str]:

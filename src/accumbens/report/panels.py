@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from accumbens.errors import AccumbensError
+from accumbens.markup import Markup, details, join, table, tag
 from accumbens.report.charts import Chart
 from accumbens.report.data import Run
 from accumbens.report.labels import shown
-from accumbens.report.markup import Markup, details, join, table, tag
 from accumbens.runs.settings import every_setting
 
 _DASHES = ("dot", "dashdot", "longdash", "longdashdot", "5 2")  # of published numbers, as in `page.js`

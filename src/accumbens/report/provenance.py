@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from accumbens.markup import Markup, details, join, table, tag
 from accumbens.report.data import Run, grouped
-from accumbens.report.markup import Markup, details, join, table, tag
 from accumbens.report.panels import settings_of, usual_settings
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from accumbens.markup import Markup, join, table, tag
 from accumbens.report import figures
 from accumbens.report.charts import Chart, number
 from accumbens.report.data import Run, grouped
-from accumbens.report.markup import Markup, join, table, tag
 from accumbens.report.panels import (
     EVERY_SEED,
     charts_with_legend,

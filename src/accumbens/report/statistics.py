@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from accumbens import stats
+from accumbens.markup import Markup, table, tag
 from accumbens.report.data import Run
-from accumbens.report.markup import Markup, table, tag
 from accumbens.report.series import read
 from accumbens.runs.chapter import Score
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,18 @@ def is_export(path: Path) -> bool:
         AccumbensError: it cannot be fetched from the Hub.
     """
     return (located(path) / AGENTS.sharing.file).exists()
+
+
+def settings_of(path: Path) -> Any:
+    """Return the settings of an agent; its environment must be at hand.
+
+    Args:
+        path: as `open_agent` takes it.
+
+    Raises:
+        AccumbensError: there is no agent at `path`, or a file is missing or damaged.
+    """
+    return (read_learned(located(path), AGENTS).config if is_export(path) else AGENTS.open(path)[1]).settings
 
 
 def open_agent(path: Path, step: int | None = None) -> Trained:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from accumbens.agents.token_policy import Networks, act, likelihoods, state_values, what_learns
+from accumbens.agents.token_policy import Networks, act, chances, state_values, what_learns
 from accumbens.agents.token_settings import SMALL, TokenSettings
 from accumbens.errors import AccumbensError
 from accumbens.language import Sizes, TextTokenizer, load_language_model, stacked
@@ -91,6 +91,7 @@ class ActingLanguageAgent:
         config: what the run was asked to do.
         seed: the seed of the run whose network this is.
         step: environment steps of that seed by then.
+        language: vocabulary and model.
         networks: policy and critic.
     """
 
@@ -111,16 +112,12 @@ class ActingLanguageAgent:
         settings = config.settings
         assert isinstance(settings, TokenSettings)
         self.config, self.seed, self.step = config, seed, step
-        self._language = language = language_from(settings, known)
+        self.language = language = language_from(settings, known)
         whole = language.networks(jax.random.key(0))
         self.networks: Networks = eqx.combine(learned, eqx.filter(whole, what_learns(whole), inverse=True))
         end, self._draws, self._time = language.tokenizer.end, jnp.uint32(draws), 0
         self._act = jax.jit(lambda networks, *rest: act(settings, end, networks, *rest))
-        self._probabilities = jax.jit(
-            lambda networks, choices: jnp.exp(
-                jnp.sum(likelihoods(settings, networks.policy, choices).log_probs, axis=1)
-            )
-        )
+        self._probabilities = jax.jit(lambda networks, one: jnp.exp(chances(settings, networks.policy, one)))
         self._value = jax.jit(lambda networks, choices: state_values(networks, choices)[0, 0])
 
     def act(self, observation: str, admissible: Sequence[str] = (), greedy: bool = True) -> str:
@@ -142,7 +139,7 @@ class ActingLanguageAgent:
         choices = self._choices(observation, admissible)
         found = jax.tree.map(np.asarray, self._act(self.networks, choices, key, jnp.asarray(greedy)))
         if settings.policy == "free":
-            return self._language.text(found.written[: found.length].tolist())
+            return self.language.text(found.written[: found.length].tolist())
         return admissible[int(found.chosen)]
 
     def probabilities(self, observation: str, admissible: Sequence[str]) -> Float[np.ndarray, " actions"]:
@@ -169,7 +166,7 @@ class ActingLanguageAgent:
         write_adapters(Path(folder), self.networks.policy, self.config.settings.model)  # pyright: ignore
 
     def _choices(self, observation: str, admissible: Sequence[str]) -> Any:
-        one = stacked([self._language.choices(observation, tuple(admissible))], self._language.least)
+        one = stacked([self.language.choices(observation, tuple(admissible))], self.language.least)
         return jax.tree.map(lambda leaf: leaf[0], one)
 
     def __repr__(self) -> str:

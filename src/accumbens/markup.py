@@ -1,7 +1,8 @@
-"""HTML as text: everything that is not `Markup` is escaped."""
+"""HTML as text: everything that is not `Markup` is escaped; and pages as files."""
 
 import html
 from collections.abc import Sequence
+from pathlib import Path
 
 _LONG = 32  # characters of a cell that is broken into lines
 
@@ -71,3 +72,11 @@ def table(caption: str, head: Sequence[object], rows: Sequence[Sequence[object]]
 def details(summary: object, content: str, **attributes: object) -> Markup:
     """Return what opens at a click."""
     return tag("details", Markup(tag("summary", summary) + content), **attributes)
+
+
+def write(page: str, path: Path) -> None:
+    """Write the page, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(page, encoding="utf-8", newline="\n")
+    partial.replace(path)
