@@ -16,8 +16,9 @@ from accumbens.training.evaluate import EVALUATION_SEED, LONGEST_EPISODE, Evalua
 from accumbens.training.job import AgentJob
 from accumbens.training.plan import Plan, chunk_blocks
 from accumbens.training.text_agent import learned_shapes
-from accumbens.training.text_learner import Programs, TextLearner, TextSeed, make_copies
+from accumbens.training.text_learner import TextLearner, TextSeed, make_copies
 from accumbens.training.text_model import language_of
+from accumbens.training.text_player import Programs
 
 OF_EPISODES = ("episodes", "mean_return", "mean_discounted_return", "mean_length")
 
@@ -95,9 +96,11 @@ class TextTrainer(AgentJob[TextState]):
             self._beginning = self._evaluation.places()
         copies, random = self._evaluation, np.random.default_rng(EVALUATION_SEED)
         copies.restore(self._beginning)
+        player = learner.player(seed)
         returns, lengths, ended = np.zeros(count), np.zeros(count, int), np.zeros(count, bool)
         while not ended.all() and lengths.max() < LONGEST_EPISODE:
-            texts = learner.texts(learner.greedy(seed, copies.observations, copies.admissible), copies.admissible)
+            turns = player.turns(copies.observations, copies.admissible, jax.random.key(0), greedy=True)
+            texts = [turn.text for turn in turns]
             for copy in np.flatnonzero(random.random(count) < epsilon):
                 actions = copies.admissible[copy]
                 texts[copy] = actions[random.integers(len(actions))]

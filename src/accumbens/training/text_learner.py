@@ -10,46 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from accumbens.agents.token_policy import Acted, Critic, Networks, act, first_value, what_learns
-from accumbens.agents.token_ppo import Block, TokenMetrics, TokenState, first_state, learn
+from accumbens.agents.token_policy import what_learns
+from accumbens.agents.token_ppo import Block, TokenMetrics, TokenState, first_state
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs.text.copies import Place, TextCopies, TextStep
-from accumbens.language import Choices, stacked
+from accumbens.language import stacked
 from accumbens.language.choices import rounded
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.td.tokens import Steps
 from accumbens.training.episodes import WINDOW
 from accumbens.training.text_model import LanguageOfRun
+from accumbens.training.text_player import Player, Programs, Turn
 
 LEAST_DIFFERENT = 32
 """Where the number of different choices of a block begins that a program is compiled for."""
-
-
-class Programs:
-    """What is compiled, once for all seeds: for every size of prompts and actions anew."""
-
-    def __init__(self, language: LanguageOfRun):
-        """Take the model; nothing is compiled yet."""
-        settings, end = language.settings, language.tokenizer.end
-
-        def combined(learned: Networks, target: Critic | None, frozen: Networks) -> Networks:
-            return eqx.combine(learned if target is None else Networks(learned.policy, target), frozen)
-
-        def acted(learned: Networks, target: Any, frozen: Networks, choices: Choices, key: Array, greedy: Array):
-            networks = combined(learned, target, frozen)
-            keys = jax.random.split(key, len(choices.prompt_length))
-            return jax.vmap(lambda one, key: act(settings, end, networks, one, key, greedy))(choices, keys)
-
-        def valued(learned: Networks, target: Any, frozen: Networks, choices: Choices) -> Array:
-            networks = combined(learned, target, frozen)
-            return jax.vmap(lambda one: first_value(networks, one))(choices)
-
-        self.act: Callable[..., Acted] = jax.jit(acted)
-        self.value: Callable[..., Array] = jax.jit(valued)
-        self.learn: Callable[..., tuple[TokenState, TokenMetrics]] = jax.jit(
-            lambda frozen, state, block, key: learn(settings, frozen, state, block, key), donate_argnums=1
-        )
 
 
 class Episodes(NamedTuple):
@@ -128,27 +103,22 @@ class TextLearner:
         settings, learner, episodes = self._settings, state.learner, state.episodes
         if _encoded(self.copies.places()).tobytes() != state.places.tobytes():
             self.copies.restore(_decoded(state.places))
-        offered, acted, answers, beyond = [], [], [], []
-        drawn = jnp.asarray(False)
+        player = self.player(state)
+        turns, answers, beyond = [], [], []
         for time in range(iteration * settings.rollout_length, (iteration + 1) * settings.rollout_length):
-            choices = self._choices(self.copies.observations, self.copies.admissible)
             key = stream_key(self._seed, Stream.EXPLORATION, time)
-            found = jax.tree.map(
-                np.asarray, self._programs.act(learner.learned, learner.target, self.frozen, choices, key, drawn)
-            )
-            answer = self.copies.step(self.texts(found, self.copies.admissible))
-            if settings.policy == "free":  # what was written is the only action
-                one = np.ones_like(found.length)[:, None]
-                choices = choices._replace(actions=found.written[:, None], lengths=found.length[:, None], words=one)
-            offered.append(choices)
-            acted.append(found)
-            answers.append(answer)
-            beyond.append(self._beyond(learner, answer) if answer.truncated.any() else np.zeros(settings.num_envs))
-            episodes = episodes.after(answer.reward, answer.terminated | answer.truncated, settings.discount)
+            turns.append(player.turns(self.copies.observations, self.copies.admissible, key))
+            answers.append(self.copies.step([turn.text for turn in turns[-1]]))
+            truncated = answers[-1].truncated
+            beyond.append(np.zeros(len(truncated), np.float32))
+            if truncated.any():
+                cut = np.flatnonzero(truncated)
+                beyond[-1][cut] = player.values([answers[-1].observation[env] for env in cut])
+            ended = truncated | answers[-1].terminated
+            episodes = episodes.after(answers[-1].reward, ended, settings.discount)
         # The last row has no next action: what follows it is the state that was reached, or where it was cut.
-        reached = self._values(learner, self.copies.observations)
-        beyond[-1] = np.where(answers[-1].truncated, beyond[-1], reached)
-        block = _block(offered, acted, answers, np.stack(beyond))
+        beyond[-1] = np.where(answers[-1].truncated, beyond[-1], player.values(self.copies.observations))
+        block = _block(turns, answers, np.stack(beyond))
         places = _encoded(self.copies.places())
         key = stream_key(self._seed, Stream.LEARNING, iteration)
         learner, metrics = self._programs.learn(self.frozen, learner, block, key)
@@ -156,32 +126,13 @@ class TextLearner:
         self._require_finite(metrics, (iteration + 1) * settings.rollout_length * settings.num_envs)
         return TextSeed(learner, episodes, places), metrics, int(block.steps.lengths.sum())
 
-    def texts(self, acted: Acted, admissible: Sequence[Sequence[str]]) -> list[str]:
-        """Return what was chosen or written, in words."""
-        if self._settings.policy == "free":
-            return [self.language.text(row[:n].tolist()) for row, n in zip(acted.written, acted.length, strict=True)]
-        return [str(actions[number]) for actions, number in zip(admissible, acted.chosen, strict=True)]
-
-    def greedy(self, state: TextSeed, observations: Sequence[str], admissible: Sequence[Sequence[str]]) -> Acted:
-        """Return what is most likely done."""
-        choices, key, yes = self._choices(observations, admissible), jax.random.key(0), jnp.asarray(True)
-        found = self._programs.act(state.learner.learned, None, self.frozen, choices, key, yes)
-        return jax.tree.map(np.asarray, found)
+    def player(self, state: TextSeed) -> Player:
+        """Return what acts by what has been learned so far."""
+        return Player(self.language, self._programs, state.learner, self.frozen)
 
     def close(self) -> None:
         """Close the environments."""
         self.copies.close()
-
-    def _choices(self, observations: Sequence[str], admissible: Sequence[Sequence[str]]) -> Choices:
-        several = [self.language.choices(*pair) for pair in zip(observations, admissible, strict=True)]
-        return stacked(several, self.language.least)
-
-    def _beyond(self, learner: TokenState, answer: TextStep) -> np.ndarray:
-        return np.where(answer.truncated, self._values(learner, answer.observation), 0.0)
-
-    def _values(self, learner: TokenState, observations: Sequence[str]) -> np.ndarray:
-        choices = self._choices(observations, [()] * len(observations))
-        return np.asarray(self._programs.value(learner.learned, learner.target, self.frozen, choices))
 
     def _require_finite(self, metrics: TokenMetrics, step: int) -> None:
         for name, value in metrics._asdict().items():
@@ -202,31 +153,35 @@ def make_copies(env: str, settings: TokenSettings, num_envs: int, seed: int) -> 
     return TextCopies(env, num_envs, [seed], **options)
 
 
-def _block(offered: list[Choices], acted: list[Acted], answers: list[TextStep], beyond: np.ndarray) -> Block:
-    """What was offered, chosen and answered, as arrays [time, envs, ...] that are padded alike."""
-    width = max(found.log_probs.shape[1] for found in acted)
-
-    def padded(rows: list[np.ndarray]) -> Array:
-        return jnp.asarray([np.pad(row, ((0, 0), (0, width - row.shape[1]))) for row in rows])
-
-    rows = [jax.tree.map(lambda leaf, env=env: leaf[env], row) for row in offered for env in range(beyond.shape[1])]
-    keys = [tuple(np.asarray(part).tobytes() for part in row) for row in rows]
-    different = dict(reversed(list(zip(keys, rows, strict=True))))
+def _block(turns: list[list[Turn]], answers: list[TextStep], beyond: np.ndarray) -> Block:
+    """What was done and answered, as arrays [time, envs, ...] that are padded alike."""
+    width = max(len(turn.values) for row in turns for turn in row)
+    different = {id(turn.choices): turn.choices for row in turns for turn in row}
     numbers = {key: number for number, key in enumerate(different)}
-    place = np.reshape([numbers[key] for key in keys], beyond.shape)
     several = list(different.values())
     several += several[-1:] * (rounded(len(several), LEAST_DIFFERENT) - len(several))
+
+    def of_turns(part: Callable[[Turn], Any]) -> Array:
+        return jnp.asarray([[part(turn) for turn in row] for row in turns])
+
+    def padded(row: np.ndarray) -> np.ndarray:
+        return np.pad(row, (0, width - len(row)))
+
     steps = Steps(
-        lengths=jnp.asarray([found.length for found in acted]),
+        lengths=of_turns(lambda turn: turn.choices.lengths[turn.chosen]),
         reward=jnp.asarray([answer.reward for answer in answers]),
         terminated=jnp.asarray([answer.terminated for answer in answers]),
         truncated=jnp.asarray([answer.truncated for answer in answers]),
-        beyond=jnp.asarray(beyond, jnp.float32),
+        beyond=jnp.asarray(beyond),
     )
-    chosen = jnp.asarray([found.chosen for found in acted])
-    log_probs, values = (padded([getattr(found, name) for found in acted]) for name in ("log_probs", "values"))
-    choices = jax.tree.map(jnp.asarray, stacked(several))
-    return Block(choices, jnp.asarray(place), chosen, log_probs, values, steps)
+    return Block(
+        jax.tree.map(jnp.asarray, stacked(several)),
+        of_turns(lambda turn: numbers[id(turn.choices)]),
+        of_turns(lambda turn: turn.chosen),
+        of_turns(lambda turn: padded(turn.log_probs)),
+        of_turns(lambda turn: padded(turn.values)),
+        steps,
+    )
 
 
 def _encoded(places: Sequence[Place]) -> np.ndarray:
