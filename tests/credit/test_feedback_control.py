@@ -247,7 +247,7 @@ def test_sine_waves_are_those_of_the_released_code():
 def test_penalties_are_added_to_what_is_descended_and_not_to_the_loss(double):
     from accumbens.credit.rules.through_time import make_backprop_through_time
 
-    settings = PenalisedSettings(layers=(UNITS,), weight_penalty=0.3, activity_penalty=0.7)
+    settings = PenalisedSettings(layers=(UNITS,), units=None, weight_penalty=0.3, activity_penalty=0.7)
     network, batch, key = network_of(), trial(np.random.default_rng(9), 3), jax.random.key(1)
 
     def total(network):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from accumbens.credit import config as configs
-from accumbens.credit.config import FitConfig, check_fit, resolve_fit
+from accumbens.credit.config import FitConfig, check_fit, resolve_fit, usual_rule_settings
 from accumbens.credit.registry import RULES, all_rules, make_rule, rule_entry
 from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
@@ -132,7 +132,8 @@ class Fits(Kind[FitConfig]):
     def usual(self, config: FitConfig) -> dict[str, Any]:
         """Return the settings of task and rule, and the task's epochs."""
         entry, rule = task_entry(config.task)[1], rule_entry(config.rule)[1]
-        return {"epochs": entry.epochs} | every_setting(entry.settings) | every_setting(rule.settings)
+        of_rule = usual_rule_settings(entry.settings, rule.settings)
+        return {"epochs": entry.epochs} | every_setting(entry.settings) | every_setting(of_rule)
 
     def make_job(self, config: FitConfig) -> Job[Any]:
         """Return what fits."""

@@ -24,7 +24,7 @@ from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.recurrent_units import Gate
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
-from accumbens.credit.settings import RecurrentSettings
+from accumbens.credit.settings import RuleSettings
 from accumbens.errors import require
 
 DT, TAU = 0.01, 0.05
@@ -104,9 +104,7 @@ class Reaching(Network):
     adapting: bool = eqx.field(static=True, default=False)
 
     @classmethod
-    def create(
-        cls, settings: RecurrentSettings, facts: TaskFacts, key: PRNGKeyArray, adapting: bool = False
-    ) -> "Reaching":
+    def create(cls, settings: RuleSettings, facts: TaskFacts, key: PRNGKeyArray, adapting: bool = False) -> "Reaching":
         """Return a network with PyTorch's random weights: U(±1/√units), of the feedback U(±1/√2).
 
         Raises:
