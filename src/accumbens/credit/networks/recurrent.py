@@ -1,5 +1,6 @@
 """Recurrent networks: one layer of units that remember, and a linear readout at every step."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -14,8 +15,12 @@ from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
 from accumbens.credit.settings import PenalisedSettings, RecurrentSettings
 from accumbens.errors import require
 
-
-_UNITS = {"lstm": LSTM, "gru": GRU, "simple": Rates, "diagonal": Diagonal}
+_UNITS: dict[str | None, Callable[[int, int, PRNGKeyArray], Units]] = {
+    "lstm": LSTM.create,
+    "gru": GRU.create,
+    "simple": Rates.create,
+    "diagonal": Diagonal.create,
+}
 
 
 class Read(NamedTuple):
@@ -114,7 +119,7 @@ def make_units(settings: RecurrentSettings | PenalisedSettings, inputs: int, key
     """
     require("layers", ",".join(map(str, settings.layers)) or "none", "one number: the units", len(settings.layers) == 1)
     (count,) = settings.layers
-    return _UNITS[settings.units].create(inputs, count, key)
+    return _UNITS[settings.units](inputs, count, key)
 
 
 def random_readout(key: PRNGKeyArray, seen: int, outputs: int) -> Gate:
