@@ -267,8 +267,6 @@ def test_penalties_are_added_to_what_is_descended_and_not_to_the_loss(double):
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(AccumbensError, match="reach, reach-rotated, sine-waves or"):
-        make_rflo(SETTINGS, FACTS._replace(controlled=False))
     with pytest.raises(AccumbensError, match="batch_size=2"):
         make_rflo(dataclasses.replace(SETTINGS, batch_size=2), FACTS)
     with pytest.raises(AccumbensError, match="rotation=200"):

@@ -41,7 +41,7 @@ class Fitting(Job[FitState]):
         self.config, self.seeds = config, config.seed_list()
         data = Path(config.data) if config.data else None
         self.task = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data)
-        rule = make_rule(config.rule, config.rule_settings, self.task.facts)
+        rule = make_rule(config.rule, config.rule_settings, self.task.facts, config.task)
         if config.rule not in RULES:
             try:
                 check_rule(rule, self.task.facts)

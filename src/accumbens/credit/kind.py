@@ -14,7 +14,7 @@ from accumbens.credit.config import FitConfig, check_fit, resolve_fit, usual_rul
 from accumbens.credit.registry import RULES, all_rules, make_rule, rule_entry
 from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import UnknownNameError
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
@@ -165,10 +165,7 @@ class Fits(Kind[FitConfig]):
             if key not in facts:
                 folder = Path(config.data) if config.data else None
                 facts[key] = make_task(config.task, config.task_settings, config.rule_settings.batch_size, folder).facts
-            try:
-                make_rule(config.rule, config.rule_settings, facts[key])
-            except AccumbensError as error:
-                raise AccumbensError(f"{config.rule} on {config.task}: {error}") from error
+            make_rule(config.rule, config.rule_settings, facts[key], config.task)
 
     def come_to(self, job: Any, files: RunDirectory, step: int, per_second: float, **common: Any) -> FitResult:
         """Return the scores of the last evaluation."""

@@ -30,7 +30,7 @@ class FitSharing(Sharing):
 
     def like(self, config: FitConfig, about: Description) -> Network:
         """Return the shapes of the layers."""
-        rule = make_rule(config.rule, config.rule_settings, about.facts)
+        rule = make_rule(config.rule, config.rule_settings, about.facts, config.task)
         return jax.eval_shape(lambda: rule.init(jax.random.key(0))[0])
 
     def about(self, run: RunDirectory, config: FitConfig) -> Description:
