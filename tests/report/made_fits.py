@@ -77,6 +77,8 @@ def make_fit(
         for seed in range(seeds):
             row: dict[str, object] = {"step": round(epoch * UPDATES), "seed": seed, "epoch": epoch}
             row["learning_loss"] = loss(epoch, seed, best) + 0.5 if number else math.nan
+            if FACTS[task].controlled:
+                row["feedback_cosine"] = 0.125 * number
             for name in more:
                 row |= {f"test_{name}_loss": 3.0, **({f"test_{name}_accuracy": 0.25} if classifies else {})}
             for split in splits:

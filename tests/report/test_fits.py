@@ -86,6 +86,7 @@ def test_other_tests_are_results_and_have_charts(task, more, found, tmp_path):
     html = render(load_runs([tmp_path]))
     titles = [chart["title"] for name, chart in charts(html).items() if name.startswith("task-0-test")]
     assert [title for title in titles if title in found] == list(found)
+    assert ("task-0-feedback_cosine" in charts(html)) == (task == "reach")
     of_runs = rows(Page(html), *(head.lower() for head in found))
     assert [{head.lower(): row[head.lower()] for head in found} for row in of_runs.values()] == [
         {head.lower(): value for head, value in found.items()},

@@ -32,6 +32,9 @@ OVERVIEW = {
 }
 """Columns of `metrics.csv` that fits are laid over one another by, and the titles of their charts."""
 
+MEASURES = {"feedback_cosine": ("Feedback weights", "cosine of W_fb with the transpose of W_out W_rec")}
+"""The same of what only some networks have, with the axis."""
+
 PER_LAYER = {
     "angle": ("Angle", "angle with the exact gradient, in degrees", (0.0, 90.0)),
     "sign_agreement": ("Sign agreement", "part of the signs that are those of the exact gradient", (0.0, 1.0)),
@@ -68,6 +71,8 @@ READING = {
     "is that which the rule meets, noise included.",
     "At 40, with feedback": "the same of other test examples: sequences of the lengths (or delays) that the setting "
     "`longer` names, or trials in which the network is told its error.",
+    "Feedback weights": "of a network that moves a hand: how near they are to the way that the error of the hand would "
+    "be sent back, through readout and recurrent weights.",
     "Layer": "counted from the input.",
     "Angle": "between what the rule makes of a batch and the exact gradient of the same batch: 0° is the gradient, "
     "below 90° the loss falls to first order, 90° is what chance has in many dimensions.",
@@ -162,6 +167,8 @@ class FitChapter(Chapter):
                 for other, column in _other_tests(runs, name.removeprefix("test_")).items():
                     lines = [score_line(run, column) for run in runs]
                     plots.append(Plot(column, f"{title} {called(other)}", axis, lines, not accuracy, digits))
+        for name, (title, axis) in MEASURES.items():
+            plots.append(Plot(name, title, axis, [score_line(run, name) for run in runs], digits=".3g"))
         return plots
 
     def details(self, run: Logged) -> list[Plot]:

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.credit import marks
+from accumbens.credit.diagnostics import cosine
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.recurrent_units import Gate
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
@@ -180,6 +181,11 @@ class Reaching(Network):
     def activities(self, x: Float[Array, "batch steps 8"]) -> list[Activity]:
         """Return the part of units that are active."""
         return [Activity(jnp.zeros(()), (self.moments(x).x > 0).mean())]
+
+    def measures(self) -> dict[str, Float[Array, ""]]:
+        """Return the cosine of W_fb with (W_out W_rec)ᵀ, the way that an error of the hand would be sent back."""
+        units, readout = self.layers
+        return {"feedback_cosine": cosine(units.feedback.weight, (readout.weight @ units.W_rec).T)}
 
     def constrained(self) -> "Reaching":
         """Return the network: nothing constrains it."""
