@@ -63,6 +63,11 @@ class Request(NamedTuple):
             self.console().print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
 
+def watch_agent(request: Request, terminal: bool) -> dict[str, Any]:
+    """Show an agent in a video or the terminal; see `Kind.watch`."""
+    return (show if terminal else write)(request)
+
+
 def write(request: Request) -> dict[str, Any]:
     """Make a video.
 

@@ -77,6 +77,8 @@ class Fits(Kind[FitConfig]):
         "sharing": "accumbens.credit.sharing:SHARING",
         "experimenting": "accumbens.credit.experimenting:EXPERIMENTING",
         "audit": "accumbens.credit.audit.show:audit",
+        "analysis": "accumbens.cli.analyses:of_fit",
+        "watching": "accumbens.cli.watch_hand:watch_fit",
     }
     not_compared = ("seed", "seeds", "evaluations", "data")
     options = ("layers", "epochs", "evaluations", "data")
