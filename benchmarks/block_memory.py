@@ -8,7 +8,6 @@ gradients in turns, CPU and wall. Writes `benchmarks/results/block-memory/result
 """
 
 import argparse
-import csv
 import dataclasses
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from measure_update import draw_against_steps, measure_updates
+from measure_update import draw_against_steps, measure_updates, write_rows
 
 from accumbens.agents import network, stacks
 from accumbens.agents.sequence_q import Sequences, make_gradient
@@ -77,11 +76,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     rows = measure(arguments.steps, arguments.repeats)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / "results.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(rows, RESULTS)
     figure = draw_against_steps(rows, "credit", COLOURS)
     figure.suptitle(f"ad_rtu_pqn on {ENV}, cells {', '.join(map(str, NET_ARCH))}, {ENVS} environments", fontsize=11)
     save_figure(figure, RESULTS / "curves.png", dpi=150)

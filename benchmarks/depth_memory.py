@@ -9,7 +9,6 @@ and `curves.png`.
 """
 
 import argparse
-import csv
 import dataclasses
 import json
 import os
@@ -23,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from measure_update import measure_updates
+from measure_update import measure_updates, write_rows
 
 from accumbens.agents import network, stacks
 from accumbens.presets import resolve_preset
@@ -136,11 +135,7 @@ def main() -> None:
         environment = os.environ | {"PYTHONPATH": str(Path(worktree).resolve() / "src")}
         printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
         rows += [{"build": name, **row} for row in json.loads(printed)]
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / "results.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_rows(rows, RESULTS)
     draw(rows, RESULTS / "curves.png")
     twins = {(row["build"], row["cells"]): float(row["temporary_mib"]) for row in rows if row["credit"] == "backprop"}
     for row in rows:

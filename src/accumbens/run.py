@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from accumbens import kinds
-from accumbens.agents.token_settings import TokenSettings
 from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs import launch
@@ -306,17 +305,14 @@ class Run:
             the video, or the page.
 
         Raises:
-            AccumbensError: the run is not of an agent, a number cannot be used, or the file exists.
+            AccumbensError: the run cannot be watched, a number cannot be used, or the file exists.
         """
-        from accumbens.cli.watch_view import Request, write
+        from accumbens.cli.watch_view import Request
 
         out = None if output is None else Path(output).expanduser()
         request = Request(self.path, out, seed, step, 0, epsilon, max_steps, None, force, json=True, quiet=True)
-        if isinstance(getattr(self.config, "settings", None), TokenSettings):
-            from accumbens.cli.watch_words import write_words
-
-            return Path(write_words(request)["page"])
-        return Path(write(request)["video"])
+        found = self.kind.watch(request, terminal=False)
+        return Path(found["page"] if "page" in found else found["video"])
 
     def audit(self, measured: bool = True) -> "Audit":
         """Derive from the computation itself what every part of the network learns from.

@@ -72,6 +72,13 @@ def test_a_study_follows_every_trial_of_every_seed_with_and_without_feedback(rot
     summary = json.loads((tmp_path / "found" / "summary.json").read_text(encoding="utf-8"))
     loss = np.square(study.paths[2, True] - of.task.test.y).mean()
     assert next(row for row in summary["rows"] if row["step"] == 2 and row["feedback"])["loss"] == pytest.approx(loss)
+    units, readout = of.network(2, 1).layers
+    sent_back = (np.asarray(readout.weight) @ np.asarray(units.W_rec)).T.ravel()
+    W_fb = np.asarray(units.feedback.weight).ravel()
+    expected = W_fb @ sent_back / np.linalg.norm(W_fb) / np.linalg.norm(sent_back)
+    assert study.feedback_cosine[2][1] == pytest.approx(expected, rel=1e-5)
+    means = {row["step"]: row["feedback_cosine"] for row in summary["rows"]}
+    assert means == {step: pytest.approx(cosines.mean()) for step, cosines in study.feedback_cosine.items()}
     efficiency = [float(row["efficiency"]) for row in rows_of(tmp_path / "found" / "efficiency.csv")]
     assert len(efficiency) == 3 * 2 * 2 * 8
     assert all(0 < value <= 1.001 for value in efficiency)

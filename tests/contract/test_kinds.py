@@ -102,6 +102,21 @@ def test_where_nothing_was_measured_the_first_chunk_tells_how_long_it_takes(cli,
     assert seconds == pytest.approx(39 / (per_second / 2))
 
 
+def test_what_a_kind_says_of_watching_and_analysis_is_asked(run, cli, monkeypatch):
+    for verb, done in (("watch", "watched"), ("analyze", "analysed")):
+        code, _, err = cli(verb, run[0])
+        assert (code, f"error: a walk cannot be {done}" in err) == (2, True)
+    monkeypatch.setattr(
+        WALKS, "says", {"watching": "walk:watch", "analysis": "walk:analyse"} | dict(WALKS.says), raising=False
+    )
+    code, out, _ = cli("watch", run[0], "--seed", 1, "--json")
+    assert (code, json.loads(out)) == (0, {"watched": str(run[0]), "seed": 1})
+    code, out, err = cli("analyze", run[0], "--states", 7, "--json")
+    found = json.loads(out)
+    assert (code, found["found"], found["files"]) == (0, {"states": 7}, ["MARK"])
+    assert "shown" in err
+
+
 def test_dry_run_from_another(run, cli):
     code, out, err = cli("walk", "hill/steep", "--name", "b", "--dry-run", "--json", "--from", run[0])
     assert (code, json.loads(out)["from"]["step"]) == (0, 40)

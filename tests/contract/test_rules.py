@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import types
 import typing
 
 import equinox as eqx
@@ -12,7 +13,8 @@ import pytest
 
 from accumbens.credit.program import make_program
 from accumbens.credit.protocol import Batch, TaskFacts
-from accumbens.credit.registry import RULES
+from accumbens.credit.registry import RULES, form_of, make_rule
+from accumbens.credit.settings import PenalisedSettings
 from accumbens.credit.tasks.protocol import Examples, task_of_examples
 from accumbens.errors import AccumbensError
 from accumbens.runs.streams import Stream, stream_key
@@ -30,24 +32,26 @@ RATES = {"rflo": 0.15, "online-gradient": 0.2}
 """Rules under which the readout stays as it is, and which descend the gradient at every step: their learning rates."""
 every_case = pytest.mark.parametrize(
     ("name", "kind"),
-    [(name, kind) for name, entry in RULES.items() for kind in TASKS if entry.sequences == bool(TASKS[kind].steps)],
+    [(name, kind) for name, entry in RULES.items() for kind in TASKS if form_of(TASKS[kind]) in entry.tasks],
 )
 
 
 def refused(name, kind, **changes):
     """Why a rule is not for this, in one line, said as soon as there is a network; empty if it is."""
     try:
-        jax.eval_shape(RULES[name].make(settings_of(name, **changes), TASKS[kind]).init, jax.random.key(0))
+        jax.eval_shape(RULES[name].make(settings_of(name, kind, **changes), TASKS[kind]).init, jax.random.key(0))
     except AccumbensError as error:
         return str(error)
     return ""
 
 
-def settings_of(name, **changes):
+def settings_of(name, kind, **changes):
     settings = RULES[name].settings
     small = {"layers": LAYERS[: len(settings.layers)], "batch_size": EXAMPLES, "critic_width": 16}
     if RULES[name].sequences:
         small |= {"batch_size": SEQUENCES, "truncation": 3, "attended": 2}
+    if TASKS[kind].controlled and isinstance(settings, PenalisedSettings):
+        small["units"] = None
     if name in RATES:
         # In a network that is not pre-trained, feedback weights have nothing to do with what moves the hand.
         small |= {"batch_size": 1, "learning_rate": RATES[name], "signal": "readout"}
@@ -61,13 +65,28 @@ def make(name, kind, **changes):
         assert "cannot be used: it must be" in reason
         assert "\n" not in reason
         pytest.skip(reason)
-    return RULES[name].make(settings_of(name, **changes), TASKS[kind])
+    return RULES[name].make(settings_of(name, kind, **changes), TASKS[kind])
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_a_rule_for_sequences_is_refused_for_single_examples_and_the_other_way_round(name):
-    kind = "regression" if RULES[name].sequences else "numbers-of-steps"
-    assert re.search("^the rule is for .*, and the task has .*; rules for these: .*$", refused(name, kind))
+@pytest.mark.parametrize("kind", ["regression", "numbers-of-steps", "reach"])
+def test_what_a_rule_is_not_for_is_refused_and_what_is_named_instead_is_not(kind):
+    for name, entry in RULES.items():
+        reason = refused(name, kind)
+        assert bool(reason) == (form_of(TASKS[kind]) not in entry.tasks)
+        if reason:
+            forms, named = re.fullmatch(
+                "the rule is for (.*), and the task has .*; rules for it: (.*)", reason
+            ).groups()
+            assert set(forms.split(" and ")) == set(entry.tasks)
+            assert named.split(", ") == [other for other in RULES if not refused(other, kind)]
+
+
+def test_a_refusal_names_rule_and_task():
+    settings = RULES["rtrl"].settings
+    with pytest.raises(AccumbensError, match=r"^rtrl on reach: the rule is for sequences, and .*, online-gradient$"):
+        make_rule("rtrl", settings, TASKS["reach"], "reach")
+    with pytest.raises(AccumbensError, match=r"^rtrl on mine: units=gru cannot be used: it must be diagonal"):
+        make_rule("rtrl", dataclasses.replace(settings, units="gru"), TASKS["numbers-of-steps"], "mine")
 
 
 def examples_of(kind, size=EXAMPLES):
@@ -134,7 +153,7 @@ def assert_evaluated(found, num_layers):
 
 @every_case
 def test_every_rule(name, kind, quick_jit):
-    rule, facts, settings = make(name, kind), TASKS[kind], settings_of(name)
+    rule, facts, settings = make(name, kind), TASKS[kind], settings_of(name, kind)
     size, descends = settings.batch_size, name in RATES
     batch = batch_of(kind, size)
 
@@ -235,11 +254,17 @@ def test_a_batch_of_one(name, kind):
     assert kinds_of(learned(found.gradients)) == kinds_of(learned(network))
 
 
+def words_of(hint):
+    """The words that a setting may be, or words and none."""
+    parts = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else [hint]
+    return [word for part in parts if typing.get_origin(part) is typing.Literal for word in typing.get_args(part)]
+
+
 CHOICES = {
     name: [
         {field: choice}
         for field, hint in typing.get_type_hints(type(entry.settings)).items()
-        for choice in (typing.get_args(hint) if typing.get_origin(hint) is typing.Literal else ())
+        for choice in words_of(hint)
         if choice != getattr(entry.settings, field) and field != "optimiser"
     ]
     for name, entry in RULES.items()
@@ -252,7 +277,7 @@ CHOICES = {
 def test_every_choice_of_a_setting(name, change):
     kinds = ["reach", *TASKS] if name in RATES else ["classes-of-steps", *TASKS]
     kind = next(kind for kind in kinds if (TASKS[kind].steps is not None) == RULES[name].sequences)
-    batch = batch_of(kind, settings_of(name).batch_size)
+    batch = batch_of(kind, settings_of(name, kind).batch_size)
     # Some choices go with others only.
     together = [change, *({**other, **change} for other in CHOICES[name])]
     rule = make(name, kind, **next((changes for changes in together if not refused(name, kind, **changes)), change))

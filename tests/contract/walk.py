@@ -9,6 +9,7 @@ import numpy as np
 from accumbens import kinds
 from accumbens.cli.main import COMMANDS
 from accumbens.cli.start import Options, Run, start
+from accumbens.runs.analysis import Analysis
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result, mean_and_all
@@ -109,3 +110,26 @@ def walk(hill: str, gait: str = "trot", /, *, strides: int = 40, run: Run = DEFA
 
 def register():
     kinds.KINDS["walk"], COMMANDS["walk"] = WALKS, walk
+
+
+def watch(request, terminal):
+    """What it says to `accumbens watch`."""
+    return {"watched": str(request.run), "seed": request.seed}
+
+
+def analyse(run, step, seed, options):
+    """What it says to `accumbens analyze`."""
+
+    def write(found, folder, force):
+        folder.mkdir()
+        (folder / "MARK").write_text("")
+        return [folder / "MARK"]
+
+    return Analysis(
+        40,
+        "MARK",
+        lambda progress: dict(options),
+        write,
+        lambda found: {"found": found},
+        lambda console, *_: console.print("shown"),
+    )

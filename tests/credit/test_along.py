@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from accumbens.credit.along import DAMPING, along_trial, cosine, gauss_newton
+from accumbens.credit.along import DAMPING, along_trial, gauss_newton
+from accumbens.credit.diagnostics import cosine
 from accumbens.credit.networks.controlled import Reaching, Seen
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.settings import FeedbackLearningSettings

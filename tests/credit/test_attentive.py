@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from accumbens.credit.losses import losses
-from accumbens.credit.networks.attentive import AdditiveScore, Attentive, loss_and_gradients
+from accumbens.credit.networks.attending import AdditiveScore
+from accumbens.credit.networks.attentive import Attentive, loss_and_gradients
 from accumbens.credit.protocol import Batch, TaskFacts
 from accumbens.credit.settings import AttentiveSettings
 from accumbens.errors import AccumbensError

@@ -18,15 +18,17 @@ from accumbens.credit.kind import FITS
 from accumbens.credit.registry import RULES, register_rule
 from accumbens.credit.settings import ConventionalSettings, RuleSettings
 from accumbens.credit.tasks.registry import TASKS, register_task
-from accumbens.credit.tasks.settings import TaskSettings
+from accumbens.credit.tasks.settings import ControlledSettings, TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.runs.settings import format_value
+from accumbens.runs.settings import every_setting, format_value
 from accumbens.training.config import resolve_config
 from accumbens.training.kind import AGENTS
 
 
 def other_value(hint, value):
     """Another value of the same type, where there is one."""
+    if value is not None and typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = typing.get_args(hint)[0]
     if typing.get_origin(hint) is typing.Literal:
         return next((choice for choice in reversed(typing.get_args(hint)) if choice != value), value)
     if isinstance(value, bool):
@@ -50,6 +52,8 @@ def same_after_a_round_trip(config, path):
 def test_every_rule_on_every_task(rule, task, tmp_path):
     same_after_a_round_trip(resolve_fit(task, rule), tmp_path / "config.toml")
     settings = {**changed(RULES[rule].settings), **changed(TASKS[task].settings)}
+    if rule == "backprop-through-time" and isinstance(TASKS[task].settings, ControlledSettings):
+        del settings["units"]  # which are the task's own
     layers = settings.pop("layers")
     config = resolve_fit(
         task,
@@ -230,6 +234,34 @@ def test_a_younger_setting_has_its_default(tmp_path):
     FITS.write(resolve_fit("digits"), path)
     path.write_text(path.read_text().replace('units = "relu"\n', ""))
     assert FITS.read(path) == resolve_fit("digits")
+
+
+@pytest.mark.parametrize(
+    "task", [name for name, entry in TASKS.items() if isinstance(entry.settings, ControlledSettings)]
+)
+@pytest.mark.parametrize("rule", ["backprop-through-time", "rflo", "online-gradient"])
+def test_units_are_no_setting_where_the_task_brings_the_network(task, rule, tmp_path):
+    config, path = resolve_fit(task, rule), tmp_path / "config.toml"
+    assert getattr(config.rule_settings, "units", None) is None
+    assert FITS.usual(config) == {k: v for k, v in every_setting(config).items() if k in FITS.usual(config)}
+    FITS.write(config, path)
+    assert "lstm" not in path.read_text()
+    # An earlier release wrote what was ignored.
+    before = path.read_text().replace('units = "none"\n', "").replace("[rule]\n", '[rule]\nunits = "lstm"\n')
+    path.write_text(before)
+    assert FITS.read(path) == config
+    if rule == "backprop-through-time":
+        with pytest.raises(AccumbensError, match=f"{rule} on {task}: units=gru cannot be used: it must be none on"):
+            FITS.require_usable([resolve_fit(task, rule, changes={"units": "gru"})])
+    else:
+        with pytest.raises(UnknownNameError, match="unknown setting 'units'"):
+            resolve_fit(task, rule, changes={"units": "gru"})
+
+
+def test_units_are_a_setting_elsewhere():
+    assert getattr(resolve_fit("copying", "backprop-through-time").rule_settings, "units") == "lstm"  # noqa: B009
+    with pytest.raises(AccumbensError, match="units=none cannot be used"):
+        FITS.require_usable([resolve_fit("copying", "backprop-through-time", changes={"units": "none"})])
 
 
 def test_the_document_is_of_plain_values():

@@ -19,7 +19,13 @@ def panels(tmp_path, monkeypatch):
         numbers = {"train_accuracy": 0.5, "test_accuracy": 0.4, "angle_1": 40.0, "angle_2": 20.0}
         numbers |= {"sign_agreement_1": 0.6, "sign_agreement_2": 0.7, "update_norm_1": 3.0, "update_norm_2": 2.0}
         numbers |= {"entropy_1": 0.1, "sparsity_1": 0.5}
-        rows = [{"step": 10 * epoch, "seed": 0, "epoch": epoch} | numbers | (last if epoch else {}) for epoch in (0, 1)]
+        rows = [
+            {"step": 10 * epoch, "seed": 0, "epoch": epoch}
+            | dict.fromkeys(last, 0.0)
+            | numbers
+            | (last if epoch else {})
+            for epoch in (0, 1)
+        ]
         with (tmp_path / "metrics.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
@@ -58,3 +64,13 @@ def test_axes_show_their_bounds(panels):
 def test_what_is_outside_of_the_usual_bounds_is_shown(panels):
     axes = panels(angle_1=130.0)["Angle with the exact gradient"]
     assert axes.get_ylim()[1] > 130
+
+
+def test_longer_sequences_have_lines_of_their_own(panels):
+    lines = panels(test_200_accuracy=0.1, test_40_accuracy=0.3, test_40_loss=9.0)["Accuracy"].get_lines()
+    assert [line.get_label() for line in lines] == ["training", "test", "test at 40", "test at 200"]
+    assert [line.get_ydata()[-1] for line in lines] == [0.5, 0.4, 0.3, 0.1]
+    assert (
+        len({(line.get_color() if isinstance(line.get_color(), str) else tuple(line.get_color())) for line in lines})
+        == 4
+    )

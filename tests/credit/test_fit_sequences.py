@@ -93,3 +93,16 @@ def test_a_seed_alone_is_the_seed_among_others(whole, tmp_path):
     for one, other in zip(alone, among, strict=True):
         for name in one:
             np.testing.assert_allclose(float(one[name]), float(other[name]), rtol=1e-4, atol=0.05, err_msg=name)
+
+
+def test_a_network_that_moves_a_hand_records_its_feedback_weights(tmp_path, monkeypatch):
+    changes = {"updates": "4", "batch_size": "2"}
+    config = resolve_fit("reach", "backprop-through-time", layers=(3,), seeds=2, evaluations=2, changes=changes)
+    launch.start(FITS, config, Silent(), out=tmp_path, name="a")
+    path = tmp_path / "reach" / "backprop-through-time" / "a"
+    for row in read_table(path / "metrics.csv"):
+        units, readout = FITS.sharing.load(path, int(row["seed"]), int(row["step"])).network.layers
+        sent_back = (readout.weight @ units.W_rec).T
+        W_fb = units.feedback.weight
+        expected = (W_fb * sent_back).sum() / np.linalg.norm(W_fb) / np.linalg.norm(sent_back)
+        assert float(row["feedback_cosine"]) == pytest.approx(float(expected), rel=1e-5)

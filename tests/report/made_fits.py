@@ -17,6 +17,8 @@ FACTS = {
     "diabetes": TaskFacts("regression", 10, 1),
     "boston": TaskFacts("regression", 13, 1),
     "piecewise-random-walk": TaskFacts("regression", 1, 1),
+    "copying": TaskFacts("classification", 10, 9, steps=40),
+    "reach": TaskFacts("regression", 8, 2, steps=125, controlled=True),
 }
 UPDATES = 33
 """Updates of an epoch."""
@@ -51,9 +53,13 @@ def make_fit(
     entropy: float = 0.0,
     notes: tuple[str, ...] = (),
     changes: dict[str, str] | None = None,
+    more: tuple[str, ...] = (),
     **meta: object,
 ) -> Path:
-    """Write a fit of `done` evaluations after that before the first update; return its directory."""
+    """Write a fit of `done` evaluations after that before the first update; return its directory.
+
+    `more` are names of further tests, of which all seeds come to 25 % and 3.0.
+    """
     config = resolve_fit(
         task, rule, seeds=seeds, epochs=epochs, evaluations=evaluations, changes={"layers": "6,5"} | (changes or {})
     )
@@ -71,6 +77,10 @@ def make_fit(
         for seed in range(seeds):
             row: dict[str, object] = {"step": round(epoch * UPDATES), "seed": seed, "epoch": epoch}
             row["learning_loss"] = loss(epoch, seed, best) + 0.5 if number else math.nan
+            if FACTS[task].controlled:
+                row["feedback_cosine"] = 0.125 * number
+            for name in more:
+                row |= {f"test_{name}_loss": 3.0, **({f"test_{name}_accuracy": 0.25} if classifies else {})}
             for split in splits:
                 row[f"{split}_loss"] = loss(epoch, seed, best)
                 if classifies:

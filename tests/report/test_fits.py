@@ -73,6 +73,27 @@ def test_labels_are_as_short_as_their_task_allows(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("task", "more", "found"),
+    [
+        ("copying", ("200", "40"), {"Test accuracy at 40": "25.00 ± 0.00", "Test accuracy at 200": "25.00 ± 0.00"}),
+        ("reach", ("feedback",), {"Test loss with feedback": "3 ± 0"}),
+    ],
+)
+def test_other_tests_are_results_and_have_charts(task, more, found, tmp_path):
+    for name, names in (("a", more), ("b", ())):
+        make_fit(tmp_path, task, "backprop-through-time", name, changes={"layers": "5"}, epochs=1, more=names)
+    html = render(load_runs([tmp_path]))
+    titles = [chart["title"] for name, chart in charts(html).items() if name.startswith("task-0-test")]
+    assert [title for title in titles if title in found] == list(found)
+    assert ("task-0-feedback_cosine" in charts(html)) == (task == "reach")
+    of_runs = rows(Page(html), *(head.lower() for head in found))
+    assert [{head.lower(): row[head.lower()] for head in found} for row in of_runs.values()] == [
+        {head.lower(): value for head, value in found.items()},
+        {head.lower(): "–" for head in found},
+    ]
+
+
 def test_more_fits_than_colours_have_other_lines(tmp_path):
     for number in range(9):
         make_fit(tmp_path, name=f"n{number}", changes={"batch_size": str(32 + number)}, done=2, seeds=1)

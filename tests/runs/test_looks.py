@@ -5,6 +5,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from accumbens.credit.config import resolve_fit
 from accumbens.credit.kind import FITS
@@ -50,7 +51,16 @@ def test_kinds_without_twins_have_a_colour_for_each_name():
 
 @pytest.mark.parametrize("is_twin", [None, True, False])
 def test_when_colours_are_used_up_lines_differ(is_twin):
-    assert len({look(number, is_twin) for number in range(9)}) == 9
+    looks = [look(number, is_twin) for number in range(60)]
+    assert len(set(looks)) == 60
+    lines = [Line2D([], [], **one.line()) for one in looks]
+    assert len({(line.get_color(), str(line._unscaled_dash_pattern)) for line in lines}) == 60
+
+
+@pytest.mark.parametrize("is_twin", [None, True, False])
+def test_five_have_a_colour_each(is_twin):
+    assert len({(look(number, is_twin).colour, look(number, is_twin).dash) for number in range(5)}) == 5
+    assert len({look(number, is_twin).dash for number in range(5)}) == 1
 
 
 def test_the_report_has_the_same_colours():

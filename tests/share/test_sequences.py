@@ -6,8 +6,9 @@ import pytest
 
 import accumbens
 from accumbens.credit.config import resolve_fit
+from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import make_rule
-from accumbens.credit.sharing import SHARING
+from accumbens.credit.sharing import SHARING, _task_type
 from accumbens.credit.tasks.description import describe, from_table, to_table
 from accumbens.credit.tasks.registry import make_task
 from accumbens.runs.directory import RunDirectory
@@ -18,6 +19,7 @@ FITS = {
     "adding": ("sparse-attentive-backtracking", {"length": "8", "held_out": "4"}),
     "reach-rotated": ("rflo", {}),
 }
+TYPES = {"copying": "token-classification", "adding": "tabular-regression", "reach-rotated": "robotics"}
 
 
 def learned_by(task):
@@ -38,11 +40,14 @@ def test_the_card_of_sequences(task, monkeypatch, capsys, tmp_path):
     row = {"seed": "0", "step": "1", "epoch": "1", f"test_{what}": "0.5", f"valid_{what}": "0.25", "test_loss": "0.5"}
     row |= {f"test_{name}_{what}": "0.125" for name in made.more}
     card = SHARING.card(RunDirectory(tmp_path), learned, [row], [], "there")
-    assert card.task_type == "other"
+    assert card.task_type == TYPES[task]
+    assert "greedy" not in card.scores.said
+    assert card.scores.said.startswith("After 1 updates")
+    assert ("without feedback" in card.scores.said) == facts.controlled
     assert f"[steps, {facts.inputs}]" in card.inputs
     assert card.rows["steps"].startswith(str(facts.steps))
     assert len(card.scores.columns) == len(card.scores.by_seed[0]) == 2 + len(made.more)
-    assert all(any(column.endswith(f", {name}") for column in card.scores.columns) for name in made.more)
+    assert all(any(column.endswith(f" {name}") for column in card.scores.columns) for name in made.more)
 
     network = SHARING.ready(learned)
     monkeypatch.setattr(accumbens, "load", lambda where: network)
@@ -52,3 +57,9 @@ def test_the_card_of_sequences(task, monkeypatch, capsys, tmp_path):
     outputs = network.predict(network.prepare(x))
     assert outputs.shape == (*x.shape[:2], facts.outputs)
     np.testing.assert_allclose(network.predict(x[0]), outputs[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("task", "hub"), [("text", "text-generation"), ("sequential-mnist", "image-classification")])
+def test_characters_and_pixels_have_types_of_their_own(task, hub):
+    facts = TaskFacts("classification", 1, 10, steps=5)
+    assert _task_type(resolve_fit(task, "rtrl"), facts) == hub

@@ -1,13 +1,11 @@
 """`accumbens analyze`: what the cells of a run represent, and where their updates point."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import tyro
 
 from accumbens.cli.arguments import Flag, RunPath, default, parsed
-from accumbens.errors import AccumbensError
 
 OUTPUT = tyro.conf.arg(aliases=["-o"], metavar="FOLDER")
 
@@ -58,15 +56,9 @@ def analyze(
     from accumbens.runs.outputs import require_free
 
     kind, _, _ = open_run(run)
-    of_agents = {"states": states, "steps": steps, "transitions": transitions, "epsilon": epsilon}
+    given = {"states": states, "steps": steps, "transitions": transitions, "epsilon": epsilon}
     # What cannot be used is refused at once, not after minutes.
-    if kind.words.name == "fit":
-        for name, value in of_agents.items():
-            if value is not None:
-                raise AccumbensError(f"--{name} cannot be used: {run} is a fit, and it is for agents")
-        analysis = _of_fit(run, step, seed)
-    else:
-        analysis = _of_agent(run, step, seed, {name: value for name, value in of_agents.items() if value is not None})
+    analysis = kind.analysis(run, step, seed, {name: value for name, value in given.items() if value is not None})
     folder = output or run / f"analysis_{analysis.step}"
     require_free(folder, force, analysis.mark)
     console = Console(stderr=json or quiet, highlight=False)
@@ -83,74 +75,3 @@ def analyze(
     if json:
         print_json(document | {"run": str(run), "folder": str(folder), "files": [path.name for path in files]})
     return 0
-
-
-class _Analysis(NamedTuple):
-    """How runs of one kind are analysed.
-
-    Attributes:
-        step: of the snapshot.
-        mark: file by which an earlier analysis is known.
-        study: `study(progress)` finds.
-        write: `write(found, folder, force)` writes files.
-        summary: `summary(found)` is what was found, as plain values.
-        show: `show(console, found, document)` prints it.
-    """
-
-    step: int
-    mark: str
-    study: Callable[[Callable[[int, int], None]], Any]
-    write: Callable[[Any, Path, bool], list[Path]]
-    summary: Callable[[Any], dict[str, Any]]
-    show: Callable[[Any, Any, dict[str, Any]], None]
-
-
-def _of_agent(run: Path, step: int | None, seed: int | None, numbers: dict[str, Any]) -> _Analysis:
-    from accumbens import representation
-    from accumbens.cli.analyze_view import print_study
-    from accumbens.training.trained import open_trained
-
-    request = representation.Request(step, seed, **numbers)
-    request.check()
-    trained = open_trained(run, step)
-    trained.network(trained.seeds[0] if seed is None else seed)
-    return _Analysis(
-        trained.step,
-        representation.MARK,
-        lambda progress: representation.study(run, request, progress),
-        representation.write_study,
-        representation.summary,
-        print_study,
-    )
-
-
-def _of_fit(run: Path, step: int | None, seed: int | None) -> _Analysis:
-    from accumbens.cli.analyze_view import print_attending, print_reaching
-    from accumbens.credit.networks.attentive import Attentive
-    from accumbens.representation import attending, reaching
-    from accumbens.representation.snapshots import open_snapshots
-
-    snapshots = open_snapshots(run, step, seed)
-    if snapshots.kind_of_network() is Attentive:
-        return _Analysis(
-            snapshots.steps[-1],
-            attending.MARK,
-            lambda progress: attending.study_attending(snapshots, progress),
-            attending.write_attending,
-            attending.summary_of_attending,
-            print_attending,
-        )
-    if not snapshots.facts.controlled:
-        raise AccumbensError(
-            f"{run} cannot be analysed: of fits, only those by sparse-attentive-backtracking can, and those of reach, "
-            f"reach-rotated, sine-waves and sine-waves-shifted, not {snapshots.config.rule} on {snapshots.config.task}"
-        )
-    of = reaching.open_reaching(run, step, seed)
-    return _Analysis(
-        of.steps[-1],
-        reaching.MARK,
-        lambda progress: reaching.study_reaching(of, progress),
-        reaching.write_reaching,
-        reaching.summary_of_reaching,
-        print_reaching,
-    )

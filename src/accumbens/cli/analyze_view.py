@@ -80,9 +80,10 @@ def print_reaching(console: Console, study: ReachingStudy, document: dict[str, A
     seeds, trials = len(document["seeds"]), len(study.of.task.test.x)
     console.print(f"{'  '.join(FITS.heading(study.of.config))}  {seeds} seed(s) × {trials} trials", soft_wrap=True)
     console.print("(means over the steps of all trials; but for the error, while RFLO learns in each)", style="dim")
-    table = _table("update", "feedback", "squared error", "cos gradient", "cos Gauss-Newton", "Jacobian", "efficiency")
+    names = ("gradient", "second_order", "jacobian", "efficiency", "feedback_cosine")
+    heads = ("cos gradient", "cos Gauss-Newton", "Jacobian", "efficiency", "cos feedback")
+    table = _table("update", "feedback", "squared error", *heads)
     for row in document["rows"]:
-        names = ("gradient", "second_order", "jacobian", "efficiency")
         cells = (f"{row['step']:,}", "yes" if row["feedback"] else "no", f"{row['loss']:.3g}")
         table.add_row(*cells, *(f"{row[name]:.3f}" for name in names))
     console.print(table)

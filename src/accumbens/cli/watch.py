@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 from accumbens.cli.start import SET
 from accumbens.errors import AccumbensError
+
+if TYPE_CHECKING:
+    from accumbens.runs.kind import Kind
 
 RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of a preset.")
 MAX_STEPS = 1000
@@ -92,41 +95,20 @@ def watch(
         if json and found is not None:
             print_json(found)
         return 130 if found is None else 0
-    from accumbens.cli.watch_view import Request, show, write
+    from accumbens.cli.watch_view import Request
 
     request = Request(run, output, seed, step, episode_seed, epsilon, max_steps, fps, force, json, quiet)
-    if _is_fit(run):
-        from accumbens.cli.watch_hand import write_hand
-
-        of_agents = ("--terminal", "--episode-seed", "--epsilon", "--max-steps")
-        given = of_video | {"--epsilon": epsilon != 0}
-        _refuse({name: given[name] for name in of_agents}, "agents, and this is a fit")
-        document = write_hand(request)
-    elif _is_in_words(run):
-        from accumbens.cli.watch_words import show_words, write_words
-
-        _refuse({"--fps": fps is not None}, "videos, and this agent acts in words")
-        document = (show_words if terminal else write_words)(request)
-    else:
-        document = (show if terminal else write)(request)
+    document = _kind_of(run).watch(request, terminal)
     if json:
         print_json(document)
     return 0
 
 
-def _is_fit(run: Path) -> bool:
-    """Whether there is a fit at a path; what is no run, such as an export, is an agent's."""
-    from accumbens.kinds import open_run
+def _kind_of(run: Path) -> "Kind[Any]":
+    """The kind of what is at a path; what is no run, such as an export, is an agent's."""
+    from accumbens.kinds import kind_named, open_run
 
-    return (run / "config.toml").is_file() and open_run(run)[0].words.name == "fit"
-
-
-def _is_in_words(run: Path) -> bool:
-    """Whether a run or an export is of a language agent."""
-    from accumbens.agents.token_settings import TokenSettings
-    from accumbens.share.agents import settings_of
-
-    return isinstance(settings_of(run), TokenSettings)
+    return open_run(run)[0] if (run / "config.toml").is_file() else kind_named("agent")
 
 
 def _refuse(given: Mapping[str, object], only_for: str) -> None:

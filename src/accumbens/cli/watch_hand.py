@@ -6,15 +6,27 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from accumbens.cli.watch import MAX_STEPS
 from accumbens.cli.watch_view import Request, bar_of, counted
 from accumbens.credit.kind import FITS
 from accumbens.credit.networks.controlled import Seen
+from accumbens.errors import AccumbensError
 from accumbens.representation.reaching import ReachingRun, open_reaching
 from accumbens.watch.hand import Hands, HandStrip
 from accumbens.watch.video import require_writable, write_video
 
 FPS = 25
 _PUSH, _FIRST, _LAST = 10.0, 60, 70
+
+
+def watch_fit(request: Request, terminal: bool) -> dict[str, Any]:
+    """Make the video of a fit that moves a hand; see `Kind.watch`."""
+    of_agents = {"--terminal": terminal, "--episode-seed": request.episode_seed != 0, "--epsilon": request.epsilon != 0}
+    of_agents["--max-steps"] = request.max_steps != MAX_STEPS
+    for name, given in of_agents.items():
+        if given:
+            raise AccumbensError(f"{name} cannot be used: it is for agents, and this is a fit")
+    return write_hand(request)
 
 
 def write_hand(request: Request) -> dict[str, Any]:

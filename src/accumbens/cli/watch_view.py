@@ -12,8 +12,9 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from accumbens.agents.token_settings import TokenSettings
 from accumbens.errors import AccumbensError
-from accumbens.share.agents import is_export, open_agent
+from accumbens.share.agents import is_export, open_agent, settings_of
 from accumbens.training.trained import Trained
 from accumbens.watch import Filmstrip, Instant, make_scene, make_stage, record, require_writable, write_video
 from accumbens.watch.episode import watched
@@ -61,6 +62,15 @@ class Request(NamedTuple):
         """Print something the user should know, even when quiet."""
         if text:
             self.console().print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
+
+
+def watch_agent(request: Request, terminal: bool) -> dict[str, Any]:
+    """Show an agent in a video or the terminal, one that acts in words as text; see `Kind.watch`."""
+    if isinstance(settings_of(request.run), TokenSettings):
+        from accumbens.cli.watch_words import watch_words
+
+        return watch_words(request, terminal)
+    return (show if terminal else write)(request)
 
 
 def write(request: Request) -> dict[str, Any]:

@@ -19,6 +19,17 @@ from accumbens.watch.words_terminal import WordsScreen
 FORMATS = (".html", ".htm")
 
 
+def watch_words(request: Request, terminal: bool) -> dict[str, Any]:
+    """Show an episode in words, as a page or in the terminal; see `Kind.watch`.
+
+    Raises:
+        AccumbensError: as for `write_words`; or frames per second are asked for.
+    """
+    if request.fps is not None:
+        raise AccumbensError("--fps cannot be used: it is for videos, and this agent acts in words")
+    return (show_words if terminal else write_words)(request)
+
+
 def write_words(request: Request) -> dict[str, Any]:
     """Write an episode as a page of HTML.
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from accumbens.credit.diagnostics import cosine
 from accumbens.credit.networks.controlled import ALPHA, DT, Moment, Reaching, Seen
 from accumbens.credit.networks.past import Past
 from accumbens.credit.rules.feedback_learning import rflo_step
@@ -103,8 +104,3 @@ def jacobian(network: Reaching, before: Moment, after: Moment, told: Float[Array
     seen = units.W_rec - told * size * (units.feedback.weight @ readout.weight)
     kept = (1 - ALPHA) * jnp.diag((before.x > 0).astype(seen.dtype))
     return (after.x > 0)[:, None] * (kept + ALPHA * seen)
-
-
-def cosine(one: Float[Array, "..."], other: Float[Array, "..."]) -> Float[Array, ""]:
-    """Return the cosine of the angle between two arrays as vectors; NaN if one of them is zero."""
-    return (one * other).sum() / (jnp.linalg.norm(one) * jnp.linalg.norm(other))

@@ -3,11 +3,13 @@
 import math
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import numpy as np
 
+from accumbens.credit.columns import called, other_tests
 from accumbens.credit.config import FitConfig
 from accumbens.credit.kind import FITS
 from accumbens.credit.tasks.classes import MOST_SHOWN, listed
@@ -29,6 +31,9 @@ OVERVIEW = {
     "learning_loss": "Loss while learning",
 }
 """Columns of `metrics.csv` that fits are laid over one another by, and the titles of their charts."""
+
+MEASURES = {"feedback_cosine": ("Feedback weights", "cosine of W_fb with the transpose of W_out W_rec")}
+"""The same of what only some networks have, with the axis."""
 
 PER_LAYER = {
     "angle": ("Angle", "angle with the exact gradient, in degrees", (0.0, 90.0)),
@@ -64,6 +69,10 @@ READING = {
     "Scores": "of the network when it predicts, greedily: test examples are only reported, validation examples "
     "choose between settings, and of the training examples at most 10,000 are looked at. The loss while learning "
     "is that which the rule meets, noise included.",
+    "At 40, with feedback": "the same of other test examples: sequences of the lengths (or delays) that the setting "
+    "`longer` names, or trials in which the network is told its error.",
+    "Feedback weights": "of a network that moves a hand: how near they are to the way that the error of the hand would "
+    "be sent back, through readout and recurrent weights.",
     "Layer": "counted from the input.",
     "Angle": "between what the rule makes of a batch and the exact gradient of the same batch: 0° is the gradient, "
     "below 90° the loss falls to first order, 90° is what chance has in many dimensions.",
@@ -135,11 +144,17 @@ class FitChapter(Chapter):
         return "a higher test accuracy, in regression a lower test loss,"
 
     def results(self, runs: Sequence[Logged]) -> list[Score]:
-        """Return accuracies of all splits and the test loss, or in regression losses of all splits."""
+        """Return accuracies of all splits and the test loss, or in regression losses of all splits; other tests."""
         names = [f"{split}_loss" for split in SPLITS]
         if _classify(runs):
             names = [*(f"{split}_accuracy" for split in SPLITS), "test_loss"]
-        return [_result(name) for name in names if any(run.has(name) for run in runs)]
+        there = [_result(name) for name in names if any(run.has(name) for run in runs)]
+        score = "accuracy" if _classify(runs) else "loss"
+        more = [
+            Score(f"test {score} {called(name)}", partial(score_line, name=column), _FORMS[score])
+            for name, column in _other_tests(runs, score).items()
+        ]
+        return there + more
 
     def overview(self, runs: Sequence[Logged]) -> list[Plot]:
         """Return accuracies and losses."""
@@ -148,6 +163,12 @@ class FitChapter(Chapter):
             accuracy, lines = name.endswith("_accuracy"), [score_line(run, name) for run in runs]
             axis, digits = ("correctly classified, in %", ".2f") if accuracy else (loss, ".4g")
             plots.append(Plot(name, title, axis, lines, not accuracy, digits))
+            if name == ("test_accuracy" if _classify(runs) else "test_loss"):
+                for other, column in _other_tests(runs, name.removeprefix("test_")).items():
+                    lines = [score_line(run, column) for run in runs]
+                    plots.append(Plot(column, f"{title} {called(other)}", axis, lines, not accuracy, digits))
+        for name, (title, axis) in MEASURES.items():
+            plots.append(Plot(name, title, axis, [score_line(run, name) for run in runs], digits=".3g"))
         return plots
 
     def details(self, run: Logged) -> list[Plot]:
@@ -169,8 +190,15 @@ class FitChapter(Chapter):
 
 def _result(name: str) -> Score:
     split, _, score = name.partition("_")
-    form = ".2f" if score == "accuracy" else ".3g"
-    return Score(f"{SPLITS[split].lower()} {score}", lambda run: score_line(run, name), form)
+    return Score(f"{SPLITS[split].lower()} {score}", partial(score_line, name=name), _FORMS[score])
+
+
+_FORMS = {"accuracy": ".2f", "loss": ".3g"}
+
+
+def _other_tests(runs: Sequence[Logged], score: str) -> dict[str, str]:
+    """The columns of further test examples that some of the runs have."""
+    return other_tests(dict.fromkeys(name for run in runs if run.training for name in run.training[0]), score)
 
 
 CHAPTER = FitChapter(FITS, EPOCHS)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.credit.registry import rule_entry
-from accumbens.credit.settings import RuleSettings
-from accumbens.credit.tasks.registry import is_file, task_entry
-from accumbens.credit.tasks.settings import TaskSettings
+from accumbens.credit.settings import FeedbackLearningSettings, PenalisedSettings, RuleSettings
+from accumbens.credit.tasks.registry import TASKS, is_file, task_entry
+from accumbens.credit.tasks.settings import ControlledSettings, TaskSettings
 from accumbens.errors import AccumbensError, UnknownNameError, require
 from accumbens.runs.names import unknown_setting
 from accumbens.runs.settings import format_value, hints_of, parse_value, plain, read_fields, text_of
@@ -104,7 +104,7 @@ def _resolved(
     task_settings: TaskSettings, changes: Mapping[str, str], layers: Sequence[int] | None, *, rule: str, **numbers: Any
 ) -> FitConfig:
     rule, home = rule_entry(rule)
-    parts = {"task": task_settings, "rule": home.settings}
+    parts = {"task": task_settings, "rule": usual_rule_settings(task_settings, home.settings)}
     both = [key for key in hints_of(parts["task"]) if key in hints_of(parts["rule"])]
     if both:
         raise AccumbensError(f"the task {numbers['task']} and the rule {rule} both have a setting {both[0]}")
@@ -120,6 +120,13 @@ def _resolved(
     config = FitConfig(rule=rule, task_settings=parts["task"], rule_settings=parts["rule"], **numbers)
     check_fit(config)
     return config
+
+
+def usual_rule_settings(task: TaskSettings, rule: RuleSettings) -> RuleSettings:
+    """Return the settings that a rule has on a task if nothing is asked for."""
+    if isinstance(task, ControlledSettings) and isinstance(rule, PenalisedSettings):
+        return dataclasses.replace(rule, units=None)
+    return rule
 
 
 def check_fit(config: FitConfig) -> None:
@@ -159,6 +166,8 @@ def from_document(document: Mapping[str, Any], with_task: bool = True) -> FitCon
     """
     fit = read_fields(document, "fit", FitConfig, left_out=["task_settings", "rule_settings"])
     of_task, of_rule = (_texts(document, name) for name in ("task", "rule"))
+    if _has_own_network(fit["task"], fit["rule"]):
+        of_rule.pop("units", None)  # an earlier release wrote units there that no network had
     layers = parse_value("layers", tuple[int, ...], of_rule.pop("layers"))
     if not with_task and not _is_known(fit["task"]):
         return _resolved(_unknown_settings(document["task"]), of_rule, layers, **fit)
@@ -170,6 +179,14 @@ def _texts(document: Mapping[str, Any], name: str) -> dict[str, str]:
     if not isinstance(document.get(name), dict):
         raise AccumbensError(f"the table [{name}] is missing")
     return {key: text_of(value) for key, value in document[name].items()}
+
+
+def _has_own_network(task: str, rule: str) -> bool:
+    """Whether the units of a fit's network are the task's own, if it is ours, and not a setting."""
+    settings = rule_entry(rule)[1].settings
+    if isinstance(settings, PenalisedSettings):
+        return task in TASKS and isinstance(TASKS[task].settings, ControlledSettings)
+    return isinstance(settings, FeedbackLearningSettings)
 
 
 def _is_known(task: str) -> bool:

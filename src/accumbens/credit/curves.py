@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from accumbens.credit.columns import called, other_tests
 from accumbens.runs.pictures import save_figure
 from accumbens.runs.tables import read_table
 
@@ -52,12 +53,15 @@ def draw_fit(metrics: Path, picture: Path, title: str) -> None:
     for split, (name, colour) in _SPLITS.items():
         if f"{split}_{score}" in columns:
             _draw(first, epochs, values(f"{split}_{score}"), colour, name)
+    others = other_tests(columns, score)
+    for (name, column), colour in zip(others.items(), _shades("plasma", len(others)), strict=True):
+        _draw(first, epochs, values(column), colour, f"test {called(name)}", "--")
     classifies = score == "accuracy"
     scored = _Panel("Accuracy", "fraction correct", (0, 1)) if classifies else _Panel("Loss", "mean squared error")
     _finish(first, scored)
     num_layers = sum(column.startswith("angle_") for column in columns)
     names = [*(f"layer {number}" for number in range(1, num_layers)), "output layer"]
-    colours = colormaps["viridis"](np.linspace(0.1, 0.9, num_layers))
+    colours = _shades("viridis", num_layers)
     for axes, (name, panel) in zip(panels, _PANELS.items(), strict=True):
         for number, (layer, colour) in enumerate(zip(names, colours, strict=False), start=1):
             if f"{name}_{number}" in columns:
@@ -68,8 +72,13 @@ def draw_fit(metrics: Path, picture: Path, title: str) -> None:
     save_figure(figure, picture, dpi=120)
 
 
-def _draw(axes: Axes, epochs: Sequence[float], values: np.ndarray, colour: object, label: str) -> None:
-    axes.plot(epochs, values.mean(axis=0), color=colour, lw=1.4, label=label)
+def _shades(name: str, count: int) -> np.ndarray:
+    """As many colours of a map, none of them close to white."""
+    return colormaps[name](np.linspace(0.1, 0.9, count))
+
+
+def _draw(axes: Axes, epochs: Sequence[float], values: np.ndarray, colour: object, label: str, line: str = "-") -> None:
+    axes.plot(epochs, values.mean(axis=0), color=colour, ls=line, lw=1.4, label=label)
     if len(values) > 1:
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.18, lw=0)
 

@@ -48,6 +48,11 @@ def angle(x: Float[Array, " numbers"], y: Float[Array, " numbers"]) -> Float[Arr
     return jnp.degrees(2 * jnp.arctan2(jnp.linalg.norm(x - y), jnp.linalg.norm(x + y)))
 
 
+def cosine(one: Float[Array, "..."], other: Float[Array, "..."]) -> Float[Array, ""]:
+    """Return the cosine of the angle between two arrays as vectors; NaN if one of them is zero."""
+    return (one * other).sum() / (jnp.linalg.norm(one) * jnp.linalg.norm(other))
+
+
 def sign_agreement(found: Float[Array, " numbers"], exact: Float[Array, " numbers"]) -> Float[Array, ""]:
     """Return the part of the numbers that are not zero in `exact` which have the same sign in `found`."""
     counted = exact != 0

@@ -41,7 +41,7 @@ class Fitting(Job[FitState]):
         self.config, self.seeds = config, config.seed_list()
         data = Path(config.data) if config.data else None
         self.task = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data)
-        rule = make_rule(config.rule, config.rule_settings, self.task.facts)
+        rule = make_rule(config.rule, config.rule_settings, self.task.facts, config.task)
         if config.rule not in RULES:
             try:
                 check_rule(rule, self.task.facts)
@@ -70,6 +70,7 @@ class Fitting(Job[FitState]):
             *("epoch", "learning_loss"),
             *(f"{split}_{what}" for split in sorted(self._host_data.splits) for what in self._scored()),
             *(f"{name}_{layer}" for name in Diagnostics._fields for layer in range(1, self._layers_of(name) + 1)),
+            *jax.eval_shape(jax.vmap(lambda network: network.measures()), network),
         ]
 
     def _trace(self) -> None:
@@ -157,6 +158,7 @@ class Fitting(Job[FitState]):
                 row |= {f"{split}_{what}": getattr(score, what)[index].item() for what in self._scored()}
             for name, values in found.diagnostics._asdict().items():
                 row |= {f"{name}_{layer}": value for layer, value in enumerate(values[index].tolist(), start=1)}
+            row |= {name: values[index].item() for name, values in found.measures.items()}
             rows.append({"seed": seed} | {column: row[column] for column in self.columns})
         return state._replace(seeds=state.seeds._replace(loss=jnp.zeros_like(state.seeds.loss))), rows
 

@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from accumbens.credit import config as configs
-from accumbens.credit.config import FitConfig, check_fit, resolve_fit
+from accumbens.credit.config import FitConfig, check_fit, resolve_fit, usual_rule_settings
 from accumbens.credit.registry import RULES, all_rules, make_rule, rule_entry
 from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import all_tasks, folder_name, make_task, task_entry
-from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.errors import UnknownNameError
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
@@ -77,6 +77,8 @@ class Fits(Kind[FitConfig]):
         "sharing": "accumbens.credit.sharing:SHARING",
         "experimenting": "accumbens.credit.experimenting:EXPERIMENTING",
         "audit": "accumbens.credit.audit.show:audit",
+        "analysis": "accumbens.cli.analyses:of_fit",
+        "watching": "accumbens.cli.watch_hand:watch_fit",
     }
     not_compared = ("seed", "seeds", "evaluations", "data")
     options = ("layers", "epochs", "evaluations", "data")
@@ -132,7 +134,8 @@ class Fits(Kind[FitConfig]):
     def usual(self, config: FitConfig) -> dict[str, Any]:
         """Return the settings of task and rule, and the task's epochs."""
         entry, rule = task_entry(config.task)[1], rule_entry(config.rule)[1]
-        return {"epochs": entry.epochs} | every_setting(entry.settings) | every_setting(rule.settings)
+        of_rule = usual_rule_settings(entry.settings, rule.settings)
+        return {"epochs": entry.epochs} | every_setting(entry.settings) | every_setting(of_rule)
 
     def make_job(self, config: FitConfig) -> Job[Any]:
         """Return what fits."""
@@ -164,10 +167,7 @@ class Fits(Kind[FitConfig]):
             if key not in facts:
                 folder = Path(config.data) if config.data else None
                 facts[key] = make_task(config.task, config.task_settings, config.rule_settings.batch_size, folder).facts
-            try:
-                make_rule(config.rule, config.rule_settings, facts[key])
-            except AccumbensError as error:
-                raise AccumbensError(f"{config.rule} on {config.task}: {error}") from error
+            make_rule(config.rule, config.rule_settings, facts[key], config.task)
 
     def come_to(self, job: Any, files: RunDirectory, step: int, per_second: float, **common: Any) -> FitResult:
         """Return the scores of the last evaluation."""

@@ -74,10 +74,12 @@ class Evaluation(NamedTuple):
     Attributes:
         scores: by split: train, valid, test; greedy.
         diagnostics: of every layer.
+        measures: of the network, by name; see `Network.measures`.
     """
 
     scores: dict[str, Score]
     diagnostics: Diagnostics
+    measures: dict[str, Float[Array, ""]]
 
 
 class Program(NamedTuple):
@@ -184,7 +186,8 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
             return optimiser.update(parameters_of(gradients), state.optimiser, parameters_of(state.network))[0]
 
         test = data.splits["test"].x[:_PIECE]
-        return Evaluation(scores, diagnose(rule, state.network, state.memory, batch, key, step, test))
+        diagnostics = diagnose(rule, state.network, state.memory, batch, key, step, test)
+        return Evaluation(scores, diagnostics, state.network.measures())
 
     splits = {"valid": task.valid, "test": task.test} | {f"test_{name}": part for name, part in task.more.items()}
     if not isinstance(train, Stream):

@@ -85,6 +85,10 @@ class Network(eqx.Module):
     def activities(self, x: Float[Array, "batch *steps inputs"]) -> list[Activity]:
         """Return what every hidden layer does while the network predicts."""
 
+    def measures(self) -> dict[str, Float[Array, ""]]:
+        """Return numbers of this network that an evaluation records besides, by the names of their columns."""
+        return {}
+
     @abstractmethod
     def constrained(self) -> "Network":
         """Return the network with its parameters where they are allowed to be; called after every optimiser step."""

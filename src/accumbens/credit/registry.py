@@ -5,7 +5,7 @@ Listing them imports no JAX, for a quick command line.
 
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from accumbens.credit.settings import (
     AttentiveSettings,
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
     from accumbens.credit.protocol import Rule, TaskFacts
 
 
+TaskForm = Literal["single examples", "sequences", "a hand to move"]
+"""What a task has, as far as rules are for one or the other."""
+
+
+def form_of(facts: "TaskFacts") -> TaskForm:
+    """Return what a task has."""
+    if facts.controlled:
+        return "a hand to move"
+    return "single examples" if facts.steps is None else "sequences"
+
+
 class RuleEntry(NamedTuple):
     """A rule by name.
 
@@ -36,13 +47,18 @@ class RuleEntry(NamedTuple):
         summary: what every layer is told, in one line.
         settings: the default of every setting.
         home: `module:function` of `make(settings, facts) -> Rule`, or that function.
-        sequences: it is for examples that are sequences; otherwise for single ones.
+        tasks: what it is for.
     """
 
     summary: str
     settings: RuleSettings
     home: "str | Callable[[RuleSettings, TaskFacts], Rule]"
-    sequences: bool = False
+    tasks: tuple[TaskForm, ...] = ("single examples",)
+
+    @property
+    def sequences(self) -> bool:
+        """Whether it is for examples that are sequences, those that move a hand included."""
+        return "single examples" not in self.tasks
 
     def make(self, settings: RuleSettings, facts: "TaskFacts") -> "Rule":
         """Return the rule for a task.
@@ -50,10 +66,12 @@ class RuleEntry(NamedTuple):
         Raises:
             AccumbensError: the settings do not fit the task.
         """
-        if self.sequences != (facts.steps is not None):
-            one, other = ("sequences", "single examples") if self.sequences else ("single examples", "sequences")
-            fitting = ", ".join(name for name, entry in RULES.items() if entry.sequences != self.sequences)
-            raise AccumbensError(f"the rule is for {one}, and the task has {other}; rules for these: {fitting}")
+        form = form_of(facts)
+        if form not in self.tasks:
+            fitting = ", ".join(name for name, entry in RULES.items() if form in entry.tasks)
+            raise AccumbensError(
+                f"the rule is for {' and '.join(self.tasks)}, and the task has {form}; rules for it: {fitting}"
+            )
         if not isinstance(self.home, str):
             return self.home(settings, facts)
         module, _, function = self.home.partition(":")
@@ -115,49 +133,49 @@ RULES: dict[str, RuleEntry] = {
         "sequences: the exact gradient, sent backwards through the weights to the first step",
         PenalisedSettings(),
         "through_time:make_backprop_through_time",
-        sequences=True,
+        tasks=("sequences", "a hand to move"),
     ),
     "truncated-backprop-through-time": RuleEntry(
         "sequences: the gradient, sent backwards over no more than a block of steps",
         TruncatedSettings(),
         "through_time:make_truncated_backprop_through_time",
-        sequences=True,
+        tasks=("sequences",),
     ),
     "sparse-attentive-backtracking": RuleEntry(
         "sequences: the gradient over a block of steps, and from there through few states that were attended to",
         AttentiveSettings(),
         "attentive_backtracking:make_sparse_attentive_backtracking",
-        sequences=True,
+        tasks=("sequences",),
     ),
     "rtrl": RuleEntry(
         "sequences: the error of the moment times a trace of the parameter's effect: exact, in diagonal units",
         OnlineSettings(),
         "online:make_rtrl",
-        sequences=True,
+        tasks=("sequences",),
     ),
     "rflo": RuleEntry(
         "reaching: the error of the hand through feedback weights, times a trace of the presynaptic activity",
         FeedbackLearningSettings(),
         "feedback_learning:make_rflo",
-        sequences=True,
+        tasks=("a hand to move",),
     ),
     "online-gradient": RuleEntry(
         "reaching: at every step the exact gradient of its error, sent back to the beginning of the trial",
         FeedbackLearningSettings(),
         "feedback_learning:make_online_gradient",
-        sequences=True,
+        tasks=("a hand to move",),
     ),
     "snap-1": RuleEntry(
         "sequences: as rtrl in any units, with traces that leave out what went by way of other units",
         RecurrentSettings(),
         "online:make_snap_1",
-        sequences=True,
+        tasks=("sequences",),
     ),
     "e-prop": RuleEntry(
         "sequences: as rtrl in any units, with traces that leave out all recurrent connections",
         RecurrentSettings(),
         "online:make_e_prop",
-        sequences=True,
+        tasks=("sequences",),
     ),
 }
 
@@ -186,7 +204,8 @@ def register_rule(
     Raises:
         AccumbensError: the name is one of ours, empty, or has a colon in it.
     """
-    return _registered.add(name, RuleEntry(summary, settings or ConventionalSettings(), make, sequences), list(RULES))
+    tasks: tuple[TaskForm, ...] = ("sequences", "a hand to move") if sequences else ("single examples",)
+    return _registered.add(name, RuleEntry(summary, settings or ConventionalSettings(), make, tasks), list(RULES))
 
 
 def all_rules() -> list[str]:
@@ -210,13 +229,23 @@ def rule_entry(name: str) -> tuple[str, RuleEntry]:
     return full, entry
 
 
-def make_rule(name: str, settings: RuleSettings, facts: "TaskFacts") -> "Rule":
+def make_rule(name: str, settings: RuleSettings, facts: "TaskFacts", task: str = "the task") -> "Rule":
     """Return the rule of that name for a task.
+
+    Args:
+        name: of the rule.
+        settings: of the rule.
+        facts: of the task.
+        task: its name, for errors.
 
     Raises:
         UnknownNameError: there is no such rule.
-        AccumbensError: the settings do not fit the task, or the user's own code that makes the rule raised.
+        AccumbensError: the rule is not for the task, the settings do not fit it, or the user's own code that makes the
+            rule raised.
     """
     full, entry = rule_entry(name)
     with users_code(f"rule {full!r} cannot be made", None if full in RULES else entry.home):
-        return entry.make(settings, facts)
+        try:
+            return entry.make(settings, facts)
+        except AccumbensError as error:
+            raise AccumbensError(f"{full} on {task}: {error}") from error

@@ -149,8 +149,8 @@ class VectorisedSettings(RuleSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecurrentSettings(RuleSettings):
-    """Of rules for recurrent networks."""
+class SequenceRuleSettings(RuleSettings):
+    """Of rules for networks with one recurrent layer."""
 
     layers: tuple[int, ...] = (128,)
     """Units of the recurrent layer."""
@@ -160,16 +160,25 @@ class RecurrentSettings(RuleSettings):
     """Learning rate α of the optimiser."""
     batch_size: int = 64
     """Examples per update; all of them if there are fewer."""
-    units: Literal["lstm", "gru", "simple", "diagonal"] = "lstm"
-    """Units of the recurrent layer: long short-term memory, gated, `simple` ones h = tanh(W x + U h + b), or `diagonal`
-    ones, linear and complex, that do not see one another (Orvieto et al., 2023). On tasks that move a hand the network
-    is the task's own, of rectified rate units, whatever is said here."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PenalisedSettings(RecurrentSettings):
+class RecurrentSettings(SequenceRuleSettings):
+    """Of rules for recurrent networks of units of several kinds."""
+
+    units: Literal["lstm", "gru", "simple", "diagonal"] = "lstm"
+    """Units of the recurrent layer: long short-term memory, gated, `simple` ones h = tanh(W x + U h + b), or `diagonal`
+    ones, linear and complex, that do not see one another (Orvieto et al., 2023)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenalisedSettings(SequenceRuleSettings):
     """Of backpropagation through time."""
 
+    units: Literal["lstm", "gru", "simple", "diagonal"] | None = "lstm"
+    """Units of the recurrent layer: long short-term memory, gated, `simple` ones h = tanh(W x + U h + b), or `diagonal`
+    ones, linear and complex, that do not see one another (Orvieto et al., 2023). None on tasks that move a hand, whose
+    network is their own, of rectified rate units."""
     max_gradient_norm: float | None = None
     """Largest norm of the gradient of all layers together, which is scaled down to it; none for no bound."""
     weight_penalty: float = 0.0
@@ -213,7 +222,7 @@ class AttentiveSettings(TruncatedSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeedbackLearningSettings(RecurrentSettings):
+class FeedbackLearningSettings(SequenceRuleSettings):
     """Of rules that adapt a network which moves a hand, step by step."""
 
     layers: tuple[int, ...] = (400,)

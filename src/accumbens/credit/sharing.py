@@ -5,12 +5,14 @@ from typing import Any
 
 import jax
 
+from accumbens.credit.columns import called, other_tests
 from accumbens.credit.config import FitConfig
 from accumbens.credit.fitted import FittedNetwork
 from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import Network, TaskFacts
 from accumbens.credit.registry import make_rule, rule_entry
 from accumbens.credit.tasks.description import Description, from_table, to_table
+from accumbens.credit.tasks.settings import PixelSettings, TextSettings
 from accumbens.errors import AccumbensError
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.sharing import Card, Learned, Scores, Sharing
@@ -30,7 +32,7 @@ class FitSharing(Sharing):
 
     def like(self, config: FitConfig, about: Description) -> Network:
         """Return the shapes of the layers."""
-        rule = make_rule(config.rule, config.rule_settings, about.facts)
+        rule = make_rule(config.rule, config.rule_settings, about.facts, config.task)
         return jax.eval_shape(lambda: rule.init(jax.random.key(0))[0])
 
     def about(self, run: RunDirectory, config: FitConfig) -> Description:
@@ -55,10 +57,7 @@ class FitSharing(Sharing):
         last = {int(row["seed"]): row for row in rows if row["step"] == rows[-1]["step"]}
         size = sum(leaf.size for leaf in jax.tree.leaves(learned.network))
         units = " → ".join(map(str, [facts.inputs, *rule.layers, facts.outputs]))
-        name, image = FITS.place(config), facts.image_shape and facts.kind == "classification"
-        task_type = "image-classification" if image else f"tabular-{facts.kind}"
-        if facts.steps is not None:
-            task_type = "other"  # the Hub has no name for it
+        name, task_type = FITS.place(config), _task_type(config, facts)
         metric, column = ("accuracy", "test_accuracy") if facts.kind == "classification" else ("mse", "test_loss")
         return Card(
             "A supervised network, trained with accumbens, where a rule says what every layer is told about the error.",
@@ -84,6 +83,27 @@ class FitSharing(Sharing):
         )
 
 
+def _task_type(config: FitConfig, facts: TaskFacts) -> str:
+    """Return what the Hub calls such a task."""
+    if facts.controlled:
+        return "robotics"
+    if isinstance(config.task_settings, TextSettings):
+        return "text-generation"
+    if isinstance(config.task_settings, PixelSettings) or (facts.image_shape and facts.kind == "classification"):
+        return "image-classification"
+    if facts.steps is not None and facts.kind == "classification":
+        return "token-classification"  # a class at every step
+    return f"tabular-{facts.kind}"
+
+
+def _when(facts: TaskFacts, row: Mapping[str, str]) -> str:
+    """Return when and how the scores were measured; of single examples in a network without the noise of its units."""
+    if facts.steps is None:
+        return f"After {float(row['epoch']):.4g} epochs, greedy"
+    updates = f"After {int(row['step']):,} updates"
+    return f"{updates}, without feedback if nothing else is said" if facts.controlled else updates
+
+
 def _scores(facts: TaskFacts, last: Mapping[int, Mapping[str, str]]) -> Scores:
     """Scores of every split, of the last evaluation."""
     names = {"test_accuracy": "test accuracy", "valid_accuracy": "validation accuracy", "train_accuracy": "training"}
@@ -91,14 +111,11 @@ def _scores(facts: TaskFacts, last: Mapping[int, Mapping[str, str]]) -> Scores:
         names = {"test_loss": "test error", "valid_loss": "validation error", "train_loss": "training error"}
     row = next(iter(last.values()))
     what = "accuracy" if facts.kind == "classification" else "loss"
-    others = (column.removeprefix("test_").removesuffix(f"_{what}") for column in row if column.startswith("test_"))
-    names |= {
-        f"test_{other}_{what}": f"{names[f'test_{what}']}, {other}" for other in others if f"test_{other}_{what}" in row
-    }
+    names |= {column: f"{names[f'test_{what}']}, {called(name)}" for name, column in other_tests(row, what).items()}
     names = {column: text for column, text in names.items() if column in row}
     error = "" if facts.kind == "classification" else ", mean squared errors of the targets as the task has them"
     return Scores(
-        f"After {float(row['epoch']):.4g} epochs, greedy{error}.",
+        f"{_when(facts, row)}{error}.",
         list(names.values()),
         {seed: [float(scores[column]) for column in names] for seed, scores in last.items()},
         ".4f",

@@ -58,12 +58,14 @@ class ReachingStudy(NamedTuple):
         paths: by snapshot and feedback: outputs, while nothing is learned.
         along: by snapshot and feedback, while RFLO learns: arrays [seeds, trials, steps].
         efficiency: the same: [seeds, trials].
+        feedback_cosine: by snapshot, of W_fb with (W_out W_rec)ᵀ: [seeds].
     """
 
     of: ReachingRun
     paths: dict[tuple[int, bool], Float[np.ndarray, "seeds trials steps 2"]]
     along: dict[tuple[int, bool], Along]
     efficiency: dict[tuple[int, bool], Float[np.ndarray, "seeds trials"]]
+    feedback_cosine: dict[int, Float[np.ndarray, " seeds"]]
 
 
 def open_reaching(path: Path, step: int | None = None, seed: int | None = None) -> ReachingRun:
@@ -106,8 +108,10 @@ def study_reaching(of: ReachingRun, progress: Callable[[int, int], None]) -> Rea
 
     seeds = of.config.seed_list()
     total = len(of.steps) * len(trials) * len(seeds)
+    cosines = {}
     for step in of.steps:
         networks = of.networks(step)
+        cosines[step] = np.asarray(jax.vmap(lambda network: network.measures()["feedback_cosine"])(networks))
         for told, x in trials.items():
             parts = []
             for seed in seeds:
@@ -115,7 +119,7 @@ def study_reaching(of: ReachingRun, progress: Callable[[int, int], None]) -> Rea
                 progress(len(found) * len(seeds) + len(parts), total)
             found[step, told] = jax.tree.map(lambda *rows: np.stack(rows), *parts)
     paths, along, efficiency = ({key: parts[place] for key, parts in found.items()} for place in range(3))
-    return ReachingStudy(of, paths, along, efficiency)
+    return ReachingStudy(of, paths, along, efficiency, cosines)
 
 
 def write_reaching(study: ReachingStudy, folder: Path, force: bool = False) -> list[Path]:
@@ -143,6 +147,7 @@ def summary_of_reaching(study: ReachingStudy) -> dict[str, Any]:
         means: dict[str, float] = {"loss": float(np.square(study.paths[step, told] - study.of.task.test.y).mean())}
         means |= {name: float(np.nanmean(getattr(along, name))) for name in MEASURED[1:]}
         means["efficiency"] = float(np.nanmean(study.efficiency[step, told]))
+        means["feedback_cosine"] = float(study.feedback_cosine[step].mean())
         rows.append({"step": step, "feedback": told, **means})
     return {"task": config.task, "rule": config.rule, "seeds": config.seed_list(), "seed": study.of.seed, "rows": rows}
 

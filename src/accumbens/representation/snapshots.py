@@ -57,7 +57,7 @@ class Snapshots:
 
     def networks(self, step: int) -> Any:
         """Return the networks of all seeds at a snapshot."""
-        rule = make_rule(self.config.rule, self.config.rule_settings, self.facts)
+        rule = make_rule(self.config.rule, self.config.rule_settings, self.facts, self.config.task)
         count = self.config.seeds
         like = jax.eval_shape(jax.vmap(lambda key: rule.init(key)[0]), jax.random.split(jax.random.key(0), count))
         return checkpoints.restore(snapshot_path(self.run, step), like)[0]
@@ -68,7 +68,7 @@ class Snapshots:
 
     def kind_of_network(self) -> type[Network]:
         """Return the class of its networks."""
-        rule = make_rule(self.config.rule, self.config.rule_settings, self.facts)
+        rule = make_rule(self.config.rule, self.config.rule_settings, self.facts, self.config.task)
         return type(jax.eval_shape(lambda key: rule.init(key)[0], jax.random.key(0)))
 
 

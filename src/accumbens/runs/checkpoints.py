@@ -45,6 +45,10 @@ class DamagedCheckpointError(AccumbensError):
     """A file that is not what `save` once wrote: cut short or altered."""
 
 
+class UnlikeCheckpointError(AccumbensError):
+    """A good file, of leaves that are not those asked for."""
+
+
 def file_name(step: int) -> str:
     """Return the name of the checkpoint of a step; names sort as steps do."""
     return f"{step:012d}.ckpt"
@@ -144,7 +148,8 @@ def restore(
 
     Raises:
         DamagedCheckpointError: the file is truncated or altered.
-        AccumbensError: the file is missing, is of another format version, or does not fit `like`.
+        UnlikeCheckpointError: the file does not fit `like`.
+        AccumbensError: the file is missing, or is of another format version.
     """
     if not path.is_file():
         raise AccumbensError(f"there is no checkpoint {path}")
@@ -243,7 +248,7 @@ def _check_fit(path: Path, saved: list[dict], expected: list[dict]) -> None:
     ]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise AccumbensError(f"{path} does not fit this run: {problems[0]}{more}")
+        raise UnlikeCheckpointError(f"{path} does not fit this run: {problems[0]}{more}")
 
 
 def _is_stored(leaf: Any) -> bool:

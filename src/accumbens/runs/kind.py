@@ -21,6 +21,7 @@ from accumbens.runs.settings import every_setting, plain, read_document, write_d
 from accumbens.runs.words import Names, Plan, Words
 
 if TYPE_CHECKING:
+    from accumbens.runs.analysis import Analysis
     from accumbens.runs.chapter import Chapter
     from accumbens.runs.comparing import Comparing
     from accumbens.runs.experimenting import Experimenting
@@ -343,6 +344,43 @@ class Kind(ABC, Generic[C]):
         if audit is None:
             raise AccumbensError(f"there is no audit for a {self.words.name}")
         return audit(config, measured)
+
+    def analysis(self, run: Path, step: int | None, seed: int | None, options: Mapping[str, Any]) -> "Analysis":
+        """Return how `accumbens analyze` looks into a run.
+
+        Args:
+            run: its directory.
+            step: of the snapshot; None takes the newest.
+            seed: to picture; None takes the first.
+            options: those that were given beside these, by name.
+
+        Raises:
+            AccumbensError: it cannot be analysed, or an option is not for such runs.
+        """
+        return self._asked("analysis", "analysed")(run, step, seed, options)
+
+    def watch(self, request: Any, terminal: bool) -> dict[str, Any]:
+        """Show what a run learned, in a video or the terminal; return what `accumbens watch --json` prints.
+
+        Args:
+            request: the command's options.
+            terminal: live, instead of a video.
+
+        Raises:
+            AccumbensError: it cannot be watched, or an option is not for such runs.
+        """
+        return self._asked("watching", "watched")(request, terminal)
+
+    def _asked(self, room: str, done: str) -> Any:
+        """What the kind says to a room that it need not have.
+
+        Raises:
+            AccumbensError: it says nothing.
+        """
+        said = self._said(room)
+        if said is None:
+            raise AccumbensError(f"a {self.words.name} cannot be {done}")
+        return said
 
     def _said(self, room: str) -> Any:
         """What the kind itself says to a room, imported when it is first asked; None if it says nothing."""

@@ -1,5 +1,6 @@
 """How runs look wherever they are drawn: which colour, and which line."""
 
+import re
 from collections.abc import Hashable, Iterable
 from typing import Any, NamedTuple
 
@@ -7,16 +8,19 @@ from accumbens.runs.kind import Kind
 from accumbens.runs.settings import format_value
 
 PALETTES = {
-    "first": ("#0072b2", "#00795a", "#3f8fd0"),
-    "twin": ("#d04a00", "#a8437f", "#8a6500"),
-    "run": ("#0072b2", "#d04a00", "#00795a", "#a8437f", "#8a6500", "#3f8fd0", "#50565c"),
+    "first": ("#0072b2", "#00795a", "#3f8fd0", "#141e5c", "#4fae2f"),
+    "twin": ("#d04a00", "#a8437f", "#8a6500", "#e58bb8", "#5a2a00"),
+    "run": (
+        *("#0072b2", "#d04a00", "#00795a", "#a8437f", "#8a6500", "#3f8fd0", "#50565c"),
+        *("#4fae2f", "#e58bb8", "#141e5c"),
+    ),
 }
 """Colours on white, after Okabe and Ito, that the colour-blind can tell apart: of the first of two twins blue or green,
 of the second orange, pink or brown, and of runs of a kind that has no twins. The report's `style.css` has the same, and
 lighter ones for a dark page."""
 
 _DASHES = {
-    "first": ("solid", "longdash", "dot"),
+    "first": ("solid", "dot", "longdash"),
     "twin": ("dash", "dashdot", "dot"),
     "run": ("solid", "dash", "dot", "dashdot", "longdash"),
 }
@@ -29,7 +33,7 @@ class Look(NamedTuple):
     Attributes:
         palette: one of `PALETTES`.
         shade: place of the colour in it.
-        dash: of the line, as plotly calls it.
+        dash: of the line, as plotly calls it, or lengths of lines and gaps, `9px,3px`.
     """
 
     palette: str
@@ -43,7 +47,8 @@ class Look(NamedTuple):
 
     def line(self) -> dict[str, Any]:
         """Return the same as matplotlib's `plot` takes it."""
-        return {"color": self.colour, "ls": _LINES[self.dash]}
+        lengths = re.findall(r"(\d+)px", self.dash)
+        return {"color": self.colour, "ls": (0, tuple(map(int, lengths))) if lengths else _LINES[self.dash]}
 
 
 def look(number: int, is_twin: bool | None) -> Look:
@@ -57,7 +62,12 @@ def look(number: int, is_twin: bool | None) -> Look:
     palette = "run" if is_twin is None else "twin" if is_twin else "first"
     turn, index = divmod(number, len(PALETTES[palette]))
     dashes = _DASHES[palette]
-    return Look(palette, index, dashes[turn % len(dashes)])
+    return Look(palette, index, dashes[turn] if turn < len(dashes) else _dotted(turn - len(dashes) + 2))
+
+
+def _dotted(dots: int) -> str:
+    """A dash followed by a number of dots, as plotly and SVG take the lengths of lines and gaps."""
+    return ",".join(["9px,3px", *["2px,3px"] * dots])
 
 
 def looks_of(kind: Kind[Any], runs: Iterable[tuple[str, Any]]) -> dict[str, Look]:

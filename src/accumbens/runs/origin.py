@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
+from accumbens.runs.settings import every_setting, format_value, with_setting
 from accumbens.runs.snapshots import snapshot_path
 
 
@@ -66,8 +68,8 @@ def first_networks(kind: Kind[Any], origin: Origin, job: Job[Any]) -> FirstNetwo
         job: of the new run, whose own networks must be like them.
 
     Raises:
-        AccumbensError: there is no run of this kind, no such snapshot or seed; a leaf has another shape, which is
-            named; or the snapshot is not the one that was read before.
+        AccumbensError: there is no run of this kind, no such snapshot or seed; its networks are of another shape, and
+            the settings that make them so are named; or the snapshot is not the one that was read before.
     """
     run, config = kind.open(Path(origin.run))
     path = snapshot_path(run, origin.step)
@@ -76,9 +78,15 @@ def first_networks(kind: Kind[Any], origin: Origin, job: Job[Any]) -> FirstNetwo
         raise AccumbensError(f"{path} is not the file that this run began from: its SHA-256 differs")
     there, here = config.seed_list(), job.seeds
     chosen = _chosen(origin, there, here)
-    own = jax.eval_shape(job.networks, job.like())
+    own = _networks_of(job)
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(there), *leaf.shape[1:]), leaf.dtype), own)
-    networks, step = checkpoints.restore(path, like)
+    try:
+        networks, step = checkpoints.restore(path, like)
+    except checkpoints.UnlikeCheckpointError as error:
+        unlike = "; ".join(_unlike(kind, config, job))
+        if not unlike:
+            raise
+        raise AccumbensError(f"{origin.run} has a network of another shape: {unlike}") from error
     places = jnp.asarray([there.index(seed) for seed in chosen])
     networks = jax.tree.map(lambda leaf: leaf[places], networks)
     return FirstNetworks(networks, origin._replace(step=step, sha256=digest))
@@ -93,6 +101,41 @@ def checked_origin(kind: Kind[Any], origin: Origin, job: Job[Any]) -> Origin:
     found = first_networks(kind, origin, job)
     job.begin_from(job.init(), found.networks)
     return found.origin
+
+
+def _networks_of(job: Job[Any]) -> Any:
+    """The shapes of a job's networks."""
+    return jax.eval_shape(job.networks, job.like())
+
+
+def _leaves_of(job: Job[Any]) -> list[tuple[str, Any, Any]]:
+    """Path, shape and type of every array of a job's networks."""
+    leaves = jax.tree_util.tree_leaves_with_path(_networks_of(job))
+    return [(jax.tree_util.keystr(path), leaf.shape, leaf.dtype) for path, leaf in leaves]
+
+
+def _unlike(kind: Kind[Any], there: Any, job: Job[Any]) -> list[str]:
+    """The settings that give the networks of another run another shape: each of them, changed here alone, would.
+
+    Where none does alone, the place and the method, if they are others there.
+    """
+    here, names = job.config, (kind.words.place_key, kind.words.method_key)
+    theirs, ours = every_setting(there), every_setting(here)
+    own, found = _leaves_of(job), []
+    for name in kind.differences(there, here):
+        if name in names:
+            continue
+        try:
+            with closing(kind.make_job(with_setting(here, name, format_value(theirs[name])))) as other:
+                alike = _leaves_of(other) == own
+        except AccumbensError:  # it does not go with our other settings
+            continue
+        if not alike:
+            found.append(name)
+    return [
+        f"{name}={format_value(theirs[name])} there, {format_value(ours[name])} here"
+        for name in found or [name for name in names if theirs[name] != ours[name]]
+    ]
 
 
 def _chosen(origin: Origin, there: list[int], here: list[int]) -> list[int]:

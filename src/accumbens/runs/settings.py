@@ -103,6 +103,22 @@ def every_setting(config: Any) -> dict[str, Any]:
     return values
 
 
+def with_setting(config: Any, name: str, text: str) -> Any:
+    """Return a configuration with another value of a field that it has, or that settings in it have.
+
+    Raises:
+        AccumbensError: the text stands for none of the field's values.
+    """
+    changes, hints = {}, hints_of(config)
+    for field in dataclasses.fields(config):
+        old = getattr(config, field.name)
+        if field.name == name:
+            changes[name] = parse_value(name, hints[name], text)
+        elif dataclasses.is_dataclass(old):
+            changes[field.name] = with_setting(old, name, text)
+    return dataclasses.replace(config, **changes)
+
+
 def plain(settings: Any) -> dict[str, Any]:
     """Return the fields of a dataclass as TOML has them, which has no null: none is written as text."""
 

@@ -83,6 +83,8 @@ class Agents(Kind[RunConfig]):
         "sharing": "accumbens.training.sharing:SHARING",
         "experimenting": "accumbens.training.experimenting:EXPERIMENTING",
         "audit": "accumbens.training.audit.show:audit",
+        "analysis": "accumbens.cli.analyses:of_agent",
+        "watching": "accumbens.cli.watch_view:watch_agent",
     }
     not_compared = ("seed", "seeds", "eval_frequency", "num_eval_episodes")
     options = ("total_timesteps", "net_arch", "credit", "eval_frequency", "num_eval_episodes")

@@ -42,13 +42,16 @@ def audit_rule(
     return Audit(read(program), found, crossed, loops, time)
 
 
-def audit_named(name: str, settings: RuleSettings, facts: TaskFacts, *, measured: bool = True) -> Audit:
+def audit_named(
+    name: str, settings: RuleSettings, facts: TaskFacts, task: str = "the task", *, measured: bool = True
+) -> Audit:
     """Return what the update of every layer reads under a registered rule, made small.
 
     Args:
         name: of the rule.
         settings: of the rule; sizes are made small, the computation stays.
         facts: of the task, made small likewise.
+        task: its name, for errors.
         measured: compute as well as read the program.
 
     Raises:
@@ -56,5 +59,6 @@ def audit_named(name: str, settings: RuleSettings, facts: TaskFacts, *, measured
         AccumbensError: the settings do not fit the task.
     """
     facts, settings = small_facts(facts), small_settings(settings)
-    longer = None if facts.steps is None else make_rule(name, settings, longer_facts(facts))
-    return audit_rule(make_rule(name, settings, facts), facts, settings, measured=measured, longer=longer)
+    longer = None if facts.steps is None else make_rule(name, settings, longer_facts(facts), task)
+    rule = make_rule(name, settings, facts, task)
+    return audit_rule(rule, facts, settings, measured=measured, longer=longer)

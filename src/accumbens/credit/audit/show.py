@@ -35,7 +35,7 @@ def audit(config: FitConfig, measured: bool) -> Audit:
     """
     data = Path(config.data) if config.data else None
     facts = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data).facts
-    found = audit_named(config.rule, config.rule_settings, facts, measured=measured)
+    found = audit_named(config.rule, config.rule_settings, facts, config.task, measured=measured)
     return Audit(
         holds=not found.contradictions,
         local=found.kind not in ("weight-transport", "feedback", "unknown"),

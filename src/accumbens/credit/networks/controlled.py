@@ -21,10 +21,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from accumbens.credit import marks
+from accumbens.credit.diagnostics import cosine
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.recurrent_units import Gate
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
-from accumbens.credit.settings import RecurrentSettings
+from accumbens.credit.settings import RuleSettings
 from accumbens.errors import require
 
 DT, TAU = 0.01, 0.05
@@ -104,9 +105,7 @@ class Reaching(Network):
     adapting: bool = eqx.field(static=True, default=False)
 
     @classmethod
-    def create(
-        cls, settings: RecurrentSettings, facts: TaskFacts, key: PRNGKeyArray, adapting: bool = False
-    ) -> "Reaching":
+    def create(cls, settings: RuleSettings, facts: TaskFacts, key: PRNGKeyArray, adapting: bool = False) -> "Reaching":
         """Return a network with PyTorch's random weights: U(±1/√units), of the feedback U(±1/√2).
 
         Raises:
@@ -182,6 +181,11 @@ class Reaching(Network):
     def activities(self, x: Float[Array, "batch steps 8"]) -> list[Activity]:
         """Return the part of units that are active."""
         return [Activity(jnp.zeros(()), (self.moments(x).x > 0).mean())]
+
+    def measures(self) -> dict[str, Float[Array, ""]]:
+        """Return the cosine of W_fb with (W_out W_rec)ᵀ, the way that an error of the hand would be sent back."""
+        units, readout = self.layers
+        return {"feedback_cosine": cosine(units.feedback.weight, (readout.weight @ units.W_rec).T)}
 
     def constrained(self) -> "Reaching":
         """Return the network: nothing constrains it."""

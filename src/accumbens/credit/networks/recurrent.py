@@ -1,5 +1,6 @@
 """Recurrent networks: one layer of units that remember, and a linear readout at every step."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -11,8 +12,15 @@ from accumbens.credit import marks
 from accumbens.credit.losses import losses
 from accumbens.credit.networks.recurrent_units import GRU, LSTM, Diagonal, Gate, Rates, Units
 from accumbens.credit.protocol import Activity, Batch, Network, TaskFacts
-from accumbens.credit.settings import RecurrentSettings
+from accumbens.credit.settings import PenalisedSettings, RecurrentSettings
 from accumbens.errors import require
+
+_UNITS: dict[str | None, Callable[[int, int, PRNGKeyArray], Units]] = {
+    "lstm": LSTM.create,
+    "gru": GRU.create,
+    "simple": Rates.create,
+    "diagonal": Diagonal.create,
+}
 
 
 class Read(NamedTuple):
@@ -41,7 +49,9 @@ class Recurrent(Network):
     facts: TaskFacts = eqx.field(static=True)
 
     @classmethod
-    def create(cls, settings: RecurrentSettings, facts: TaskFacts, key: PRNGKeyArray) -> "Recurrent":
+    def create(
+        cls, settings: RecurrentSettings | PenalisedSettings, facts: TaskFacts, key: PRNGKeyArray
+    ) -> "Recurrent":
         """Return a network with random weights.
 
         Raises:
@@ -101,7 +111,7 @@ def require_no_hand(facts: TaskFacts) -> None:
     require("task", "one that moves a hand", f"another with this rule; rules for it: {rules}", not facts.controlled)
 
 
-def make_units(settings: RecurrentSettings, inputs: int, key: PRNGKeyArray) -> Units:
+def make_units(settings: RecurrentSettings | PenalisedSettings, inputs: int, key: PRNGKeyArray) -> Units:
     """Return the random units that the settings ask for.
 
     Raises:
@@ -109,13 +119,7 @@ def make_units(settings: RecurrentSettings, inputs: int, key: PRNGKeyArray) -> U
     """
     require("layers", ",".join(map(str, settings.layers)) or "none", "one number: the units", len(settings.layers) == 1)
     (count,) = settings.layers
-    if settings.units == "lstm":
-        return LSTM.create(inputs, count, key)
-    if settings.units == "gru":
-        return GRU.create(inputs, count, key)
-    if settings.units == "diagonal":
-        return Diagonal.create(inputs, count, key)
-    return Rates.create(inputs, count, key)
+    return _UNITS[settings.units](inputs, count, key)
 
 
 def random_readout(key: PRNGKeyArray, seen: int, outputs: int) -> Gate:

@@ -37,7 +37,7 @@ def make_rflo(settings: FeedbackLearningSettings, facts: TaskFacts) -> Rule:
     """Return the rule: the error through W_fb, or W_outᵀ, times the trace P.
 
     Raises:
-        AccumbensError: the task is not to move a hand, or a batch is more than one trial.
+        AccumbensError: a batch is more than one trial.
     """
 
     def traces(network: Reaching) -> Weights:
@@ -61,7 +61,7 @@ def make_online_gradient(settings: FeedbackLearningSettings, facts: TaskFacts) -
     """Return the rule: the gradient of the mean of ε_t² through the trial so far, the error fed back being constant.
 
     Raises:
-        AccumbensError: the task is not to move a hand, or a batch is more than one trial.
+        AccumbensError: a batch is more than one trial.
     """
 
     def step(network: Reaching, history: Past, before: Moment, after: Moment) -> tuple[Past, Weights]:
@@ -82,9 +82,6 @@ def _make(
     step: Callable[[Reaching, Any, Moment, Moment], tuple[Any, Weights]],
 ) -> Rule:
     """Return the rule that changes W_rec by η times what `step(network, traces, before, after)` returns."""
-    require(
-        "task", "this one", "reach, reach-rotated, sine-waves or sine-waves-shifted with this rule", facts.controlled
-    )
     require("batch_size", settings.batch_size, "1 with this rule", settings.batch_size == 1)
     rate = settings.learning_rate
 

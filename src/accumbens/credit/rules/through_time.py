@@ -20,8 +20,14 @@ def make_backprop_through_time(settings: PenalisedSettings, facts: TaskFacts) ->
     """Return the rule: the exact gradient of the mean loss. Memory grows with the number of steps.
 
     Raises:
-        AccumbensError: there is not one hidden layer, or a number cannot be used.
+        AccumbensError: there is not one hidden layer, a number cannot be used, or `units` is none and the task
+            has not its own, or the reverse.
     """
+    if facts.controlled:
+        own = "none on a task that moves a hand, whose network has rectified rate units"
+        require("units", settings.units, own, settings.units is None)
+    else:
+        require("units", "none", "one of the others on this task", settings.units is not None)
     bound = settings.max_gradient_norm
     require("max_gradient_norm", bound, "none, or > 0", bound is None or bound > 0)
     for name in ("weight_penalty", "activity_penalty"):

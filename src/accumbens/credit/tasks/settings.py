@@ -133,7 +133,12 @@ class TextSettings(TaskSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReachSettings(TaskSettings):
+class ControlledSettings(TaskSettings):
+    """Of tasks that bring the network with them, whose units no rule's setting chooses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReachSettings(ControlledSettings):
     """Of reaching with a hand (Kaleb et al., 2024)."""
 
     movements: Literal["random", "centre-out"] = "random"
@@ -149,7 +154,7 @@ class ReachSettings(TaskSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SineSettings(TaskSettings):
+class SineSettings(ControlledSettings):
     """Of sine waves (Kaleb et al., 2024)."""
 
     frequency_shift: float = 0.0
