@@ -11,7 +11,6 @@ from accumbens.agents.token_settings import TokenSettings
 from accumbens.training.text_agent import ActingLanguageAgent
 from accumbens.training.text_play import Move, Told, told
 
-
 _LEAST_SURPRISE = 0.1
 """What is shaded in full, as a share of the largest value, if nothing larger was met."""
 
