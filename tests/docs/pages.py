@@ -21,6 +21,14 @@ _ONLY_IF_GIVEN = {"resume"}
 _SMALL = {
     "pqn": {"num_envs": "4", "rollout_length": "8", "num_minibatches": "2", "epochs": "1"},
     "dqn_lambda": {"num_envs": "4", "rollout_length": "8", "segments": "4", "num_minibatches": "2", "epochs": "1"},
+    "poad": {
+        "num_envs": "2",
+        "rollout_length": "4",
+        "num_minibatches": "1",
+        "epochs": "1",
+        "width": "16",
+        "heads": "2",
+    },
     "": {"replay_capacity": "128", "batch_size": "8"},
 }
 """Settings of a documented training that learns, by how its preset's name ends, unless the page changes them."""

@@ -58,11 +58,17 @@ def test_moves_of_different_lengths_are_each_as_long_as_they_are():
     assert [len(part) for one in found for part in one] == [1] * 3 + [3] * 3 + [2] * 3
 
 
-def untrained(env="text/microwave", **changes):
+def made(env="text/microwave", **changes):
     config = resolve_config(env, "poad", changes=TINY | changes)
     known = vocabulary(config, config.settings)
     networks = language_from(config.settings, known).networks(jax.random.key(3))
-    return ActingLanguageAgent(config, known, eqx.filter(networks, what_learns(networks)), 0, 0)
+    # The head of the values begins at zero, which any value would be right for.
+    random = np.random.default_rng(0)
+    learned = jax.tree.map(
+        lambda leaf: leaf + 0.1 * random.normal(size=leaf.shape).astype(leaf.dtype),
+        eqx.filter(networks, what_learns(networks)),
+    )
+    return ActingLanguageAgent(config, known, learned, 0, 0)
 
 
 POLICIES = {
@@ -74,7 +80,7 @@ POLICIES = {
 
 @pytest.mark.parametrize("changes", POLICIES.values(), ids=POLICIES)
 def test_what_is_played_is_what_the_agent_computes(changes):
-    agent = untrained(**changes)
+    agent = made(**changes)
     language, networks = agent.language, agent.networks
     settings = language.settings
     moves = list(play(agent, 0, 0.0, 10))
@@ -98,15 +104,16 @@ def test_what_is_played_is_what_the_agent_computes(changes):
 
 
 def test_the_last_step_before_it_is_left_knows_the_value_of_what_was_reached():
-    agent = untrained()
+    agent = made()
     (move,) = play(agent, 0, 0.0, 1)
     assert (move.terminated, move.truncated) == (False, False)
     reached = agent.language.choices(move.reached, ())
+    assert abs(move.beyond) > 0.01
     assert move.beyond == pytest.approx(float(first_value(agent.networks, reached)), rel=1e-5)
 
 
 def test_actions_that_are_drawn_at_random_are_marked_and_valued():
-    agent = untrained()
+    agent = made()
     episodes = [list(play(agent, seed, 1.0, 3)) for seed in range(2)]
     assert all(move.random for moves in episodes for move in moves)
     assert len({tuple(move.action for move in moves) for moves in episodes}) > 1
@@ -119,7 +126,7 @@ def test_actions_that_are_drawn_at_random_are_marked_and_valued():
 
 
 def test_what_is_written_freely_is_shown_as_it_is():
-    agent = untrained(policy="free", max_tokens="3", penalty="-0.25")
+    agent = made(policy="free", max_tokens="3", penalty="-0.25")
     moves = list(play(agent, 0, 0.0, 4))
     assert len(moves) == 4
     for move in moves:
@@ -132,7 +139,7 @@ def test_what_is_written_freely_is_shown_as_it_is():
 
 
 def test_of_who_writes_freely_a_random_action_is_admissible_and_as_likely_as_its_text():
-    agent = untrained(policy="free", max_tokens="6", penalty="-0.25")
+    agent = made(policy="free", max_tokens="6", penalty="-0.25")
     (move,) = play(agent, 0, 1.0, 1)
     assert move.random
     assert move.admissible
@@ -147,7 +154,7 @@ def test_of_who_writes_freely_a_random_action_is_admissible_and_as_likely_as_its
 def test_the_environment_is_closed_even_if_nobody_looks_to_the_end(monkeypatch):
     closed = []
     monkeypatch.setattr(TextCopies, "close", lambda self: closed.append(True))
-    moves = play(untrained(), 0, 0.0, 5)
+    moves = play(made(), 0, 0.0, 5)
     next(moves)
     moves.close()
     assert closed
