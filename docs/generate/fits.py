@@ -91,6 +91,33 @@ def results(experiment: str, *wanted: str) -> str:
     return f"{markdown_table(tuple(header), found)}\n\nMade by\n\n```text\n{command}\n```\n"
 
 
+def feedback_rates() -> str:
+    """Error after adapting to rotations, at every learning rate; the best of each line of four is marked."""
+    found: dict[tuple[str, str], dict[tuple[str, str], dict[str, str]]] = {}
+    for row in summary("feedback-control-rates"):
+        how, angle, rate = row["variant"].split("-", 2)
+        found.setdefault((row["rule"], how), {})[rate, angle] = row
+    table = []
+    for (rule, how), cells in found.items():
+        angles = sorted({angle for _, angle in cells})
+        best = {
+            angle: min((float(r["test_loss"]), rate) for (rate, a), r in cells.items() if a == angle)
+            for angle in angles
+        }
+        for rate in dict.fromkeys(rate for rate, _ in cells):
+            numbers = []
+            for angle in angles:
+                row = cells.get((rate, angle))
+                text = (
+                    "diverges"
+                    if row is None
+                    else f"{float(row['test_loss']):.3f} ± {float(row['test_loss_interval']):.3f}"
+                )
+                numbers.append(f"**{text}**" if best[angle][1] == rate else text)
+            table.append((f"`{rule}`", {"control": "with", "open": "without"}[how], rate, *numbers))
+    return markdown_table(("rule", "control", "rate", *(f"{angle}°" for angle in angles)), table)
+
+
 def score(experiment: str, fit: str, column: str = "") -> str:
     """One number of a committed result, for a sentence: mean over seeds and half of the 95 % t-interval.
 

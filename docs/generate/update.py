@@ -51,6 +51,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "costs": fits.costs,
     "defaults": tables.defaults,
     "file": file,
+    "feedback_rates": fits.feedback_rates,
     "fits": fits.results,
     "language_agents": tables.language_agents,
     "language_costs": tables.language_costs,

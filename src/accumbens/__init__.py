@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from accumbens.run import Curve, Evaluations, Played, Progress, Run
     from accumbens.share.load import load
     from accumbens.training.acting import ActingAgent
+    from accumbens.training.text_agent import ActingLanguageAgent
 
 __all__ = [
     "ActingAgent",
+    "ActingLanguageAgent",
     "Curve",
     "Evaluations",
     "FittedNetwork",
@@ -46,6 +48,7 @@ __version__ = version("accumbens")
 
 _HOMES = {
     "ActingAgent": "training.acting",
+    "ActingLanguageAgent": "training.text_agent",
     "Curve": "run",
     "Evaluations": "run",
     "FittedNetwork": "credit.fitted",
