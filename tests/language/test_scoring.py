@@ -13,6 +13,7 @@ from accumbens.language import (
     action_log_probs,
     choices_of,
     learns,
+    over_tokens,
     restricted,
     score,
     stacked,
@@ -87,6 +88,36 @@ def test_several_prompts_are_scored_at_once(small, scored):
     for i, choices in enumerate(several):
         expected = scored(small, choices)
         np.testing.assert_allclose(together.log_probs[i], expected.log_probs, rtol=1e-4, atol=2e-5)
+
+
+def test_choices_of_several_sizes_are_padded_alike():
+    several = [choices_of(TOKENIZER, PROMPT[:n], ACTIONS[:n], 64, Sizes(n, n, 6)) for n in (3, 5)]
+    together = stacked(several, Sizes(7, 2, 2))
+    assert (together.prompt.shape, together.actions.shape) == ((2, 7), (2, 5, 6))
+    for i, choices in enumerate(several):
+        own = len(choices.lengths)
+        np.testing.assert_array_equal(together.prompt[i, :own], choices.prompt)
+        np.testing.assert_array_equal(together.actions[i, :own], choices.actions)
+        np.testing.assert_array_equal(together.lengths[i], [*choices.lengths, *[0] * (5 - own)])
+        np.testing.assert_array_equal(together.words[i], [*choices.words, *[1] * (5 - own)])
+    assert together.prompt_length.tolist() == [3, 5]
+
+
+@pytest.mark.parametrize("normalisation", ["sum", "words"])
+def test_a_policy_over_actions_as_one_over_tokens(normalisation, small, scored):
+    """The same probability of every action, and every token's among those that go on alike."""
+    closed = choices_of(TOKENIZER, PROMPT, [*ACTIONS, "ab"], context=64, closed=True)
+    of_actions = np.exp(action_log_probs(scored(small, closed).log_probs, closed, normalisation), dtype=np.float64)
+    found = over_tokens(jnp.log(of_actions), closed)
+    np.testing.assert_allclose(np.exp(np.sum(found.log_probs, axis=1))[:7], of_actions[:7], rtol=1e-5)
+    tokens = [tuple(row[:n]) for row, n in zip(closed.actions.tolist(), closed.lengths, strict=True) if n]
+    for i, own in enumerate(tokens):
+        for j in range(len(own)):
+            mass = [sum(p for a, p in zip(tokens, of_actions, strict=False) if a[:k] == own[:k]) for k in (j, j + 1)]
+            np.testing.assert_allclose(np.exp(found.log_probs[i, j]), mass[1] / mass[0], rtol=1e-5)
+    assert not np.asarray(found.log_probs)[7:].any()
+    slope = jax.grad(lambda w: jnp.sum(over_tokens(jax.nn.log_softmax(w), closed).log_probs[0]))(jnp.zeros(8))
+    assert np.isfinite(slope).all()
 
 
 def test_the_gradient_passes_the_shared_prompt(small):

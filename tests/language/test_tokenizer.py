@@ -50,6 +50,18 @@ def test_what_is_in_no_text_is_refused_or_unknown():
     assert tokenizer.decode(tokenizer.encode("You see pancakes")) == "You see<unknown>"
 
 
+def test_what_is_in_no_text_can_be_spelled():
+    tokenizer = tokenizer_of(TEXTS, spelled=True)
+    known, unknown = tokenizer.encode(TEXTS[0]), tokenizer.encode("You see 2 zebras~")
+    assert known == [
+        tokenizer.pieces.index(tokenizer_of(TEXTS).pieces[t]) for t in tokenizer_of(TEXTS).encode(TEXTS[0])
+    ]
+    assert tokenizer.decode(unknown) == "You see 2 zebras~"
+    assert len(unknown) == 2 + len(" 2 zebras~")
+    with pytest.raises(AccumbensError, match="word 'é' is in none"):
+        tokenizer.encode("é")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

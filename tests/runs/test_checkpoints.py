@@ -94,6 +94,18 @@ def test_arrays_that_an_earlier_release_did_not_store_are_zeros(tmp_path):
         restore(tmp_path / "000000000001.ckpt", tree | {"new": tree["z"]}, added)
 
 
+def test_vectors_may_be_as_long_as_they_were(tmp_path):
+    tree = {"places": np.arange(5, dtype=np.uint8), "z": jnp.arange(4)}
+    save(tmp_path, 1, tree)
+    like = tree | {"places": np.zeros(2, np.uint8)}
+    restored, _, _ = restore_latest(tmp_path, like, (), ("['places']",))
+    assert_identical(tree, restored)
+    with pytest.raises(AccumbensError, match=r"\['places'\] is uint8\[5\] there and uint8\[2\] here"):
+        restore_latest(tmp_path, like)
+    with pytest.raises(AccumbensError, match=r"\['places'\] is uint8\[5\] there and int32\[5\] here"):
+        restore_latest(tmp_path, tree | {"places": np.zeros(2, np.int32)}, (), ("['places']",))
+
+
 def test_python_numbers_are_restored_not_assumed(tmp_path):
     save(tmp_path, 1, {"count": 5, "rate": 0.1, "flag": True})
     restored, _, _ = restore_latest(tmp_path, {"count": 0, "rate": 0.0, "flag": False})
