@@ -51,6 +51,17 @@ def language_agents() -> str:
     return markdown_table(heads, rows)
 
 
+def language_prior() -> str:
+    """Expected discounted returns in food preparation of models that have learned nothing."""
+    rows = []
+    for row in read(RESULTS / "language_prior.csv"):
+        several = f" ({float(row['lowest']):.4f} to {float(row['highest']):.4f})" if int(row["networks"]) > 1 else ""
+        value = f"{float(row['discounted_return']):.4f}{several}"
+        rows.append((row["model"], row["prompt"], row["policy"], value, f"{100 * float(row['done']):.1f} %"))
+    heads = ("model", "prompt", "policy", "discounted return", "done within 50 steps")
+    return markdown_table(heads, rows)
+
+
 def language_costs() -> str:
     """What scoring, writing and learning cost with a language model, its weights in float32 and in 8 bits."""
     rows = read(RESULTS / "language_speed.csv")

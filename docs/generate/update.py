@@ -55,6 +55,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "fits": fits.results,
     "language_agents": tables.language_agents,
     "language_costs": tables.language_costs,
+    "language_prior": tables.language_prior,
     "layers": fits.layers,
     "presets": tables.presets,
     "reads": fits.reads,

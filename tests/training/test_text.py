@@ -14,6 +14,10 @@ import pytest
 import accumbens
 from accumbens.agents.token_policy import Networks
 from accumbens.errors import AccumbensError
+from accumbens.language import TransformerSettings, load_language_model, make_transformer, restricted, score
+from accumbens.language.adapters import read_adapters
+from accumbens.language.byte_pairs import tokenizer_of_merges
+from accumbens.language.hugging_face import write_transformer
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.config import resolve_config
 from accumbens.training.text import TextTrainer
@@ -237,6 +241,39 @@ def test_what_is_made_of_cells_cannot_be_seen(run):
     with pytest.raises(AccumbensError, match="a language agent, which is not made of cells"):
         open_trained(run.path)
     assert run.audit().local is False
+
+
+@pytest.fixture(scope="module")
+def folder_of_a_model(tmp_path_factory):
+    """As Hugging Face's transformers writes it: a small model whose tokens are bytes."""
+    pre_tokenizers = pytest.importorskip("tokenizers").pre_tokenizers
+    folder = tmp_path_factory.mktemp("model")
+    tokens = ["<|end|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    sizes = TransformerSettings(len(tokens), width=8, layers=1, heads=2, key_value_heads=1, head_size=4, inner=8)
+    write_transformer(folder, make_transformer(sizes, key=jax.random.key(0)), end=0)
+    tokenizer_of_merges(tokens, [1] * len(tokens), [], "smollm", 0).inner.save(str(folder / "tokenizer.json"))
+    return folder
+
+
+def test_corrections_of_a_model_that_was_read_are_saved_and_loaded(folder_of_a_model, tmp_path):
+    changes = TINY | {"model": str(folder_of_a_model), "lora_rank": "2", "learning_rate": "1e-2"}
+    run = accumbens.train(
+        "text/microwave", "poad", total_timesteps=16, num_eval_episodes=1, out=tmp_path, progress=False, **changes
+    )  # fmt: skip
+    agent, loaded = run.load(), accumbens.load(run.export(tmp_path / "agent"))
+    observation, actions = _beginning()
+    expected = agent.probabilities(observation, actions)
+    np.testing.assert_array_equal(loaded.probabilities(observation, actions), expected)
+    weights = (tmp_path / "agent" / "weights.safetensors").stat().st_size
+    assert weights < 4 * (2 * 8 * 2 + 2 * 8 + 2 * 4) + 4 * (8 * 4 + 4) + 2000, "corrections and critic alone"
+    loaded.write_adapters(tmp_path / "adapters")
+    model = load_language_model(folder_of_a_model)
+    read = read_adapters(tmp_path / "adapters", model.transformer)
+    choices = agent.language.choices(observation, actions)
+    log_probs = restricted(score(read, choices).log_probs, choices).log_probs
+    np.testing.assert_allclose(np.exp(np.sum(log_probs, axis=1))[: len(actions)], expected, rtol=1e-4)
+    before = restricted(score(model.transformer, choices).log_probs, choices).log_probs
+    assert not np.allclose(np.exp(np.sum(before, axis=1))[: len(actions)], expected, rtol=1e-5), "nothing was learned"
 
 
 KILLED = """
