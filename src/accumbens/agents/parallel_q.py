@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from accumbens.agents import network, per_cell, stacks
+from accumbens.agents.assembly import make_parts
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ParallelSettings
 from accumbens.cells import Stack
-from accumbens.td.exploration import linear_epsilon
 from accumbens.td.targets import q_lambda
 
 
@@ -78,17 +78,15 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
     """Return the agent; `total_steps` are environment steps, all environments counted."""
     steps_per_block = settings.num_envs * settings.rollout_length
     updates_per_block = settings.epochs * settings.num_minibatches
-    total_updates = max(1, -(-total_steps // steps_per_block) * updates_per_block)
-    schedule = network.learning_rate_schedule(settings, total_updates)
-    encode = network.make_encoder(settings, env)
-    optimiser = network.make_optimiser(settings, schedule)
-    update = per_cell.make_update(settings, env, optimiser)
+    total_updates = -(-total_steps // steps_per_block) * updates_per_block
+    parts = make_parts(settings, env, total_steps, total_updates)
+    update = per_cell.make_update(settings, env, parts.optimiser)
 
     def init(key: PRNGKeyArray) -> ParallelState:
         stack = stacks.build_stack(settings, env, key)
-        return ParallelState(stack, network.init_optimiser_states(optimiser, stack))
+        return ParallelState(stack, network.init_optimiser_states(parts.optimiser, stack))
 
-    targets_of, passes = make_targets(settings, env), make_passes(settings, encode, update)
+    targets_of, passes = make_targets(settings, env), make_passes(settings, parts.encode, update)
 
     def learn(
         state: ParallelState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
@@ -97,21 +95,12 @@ def make_parallel_q(settings: ParallelSettings, env: EnvironmentFacts, total_ste
         rows = (rollout.observation, rollout.carry, rollout.action, targets_of(state.stack, rollout))
         return passes(state, rows, key)
 
-    return Agent(
+    return parts.agent(
         init=init,
-        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
-        act=network.make_act(settings, env, encode),
         learn=learn,
-        epsilon=lambda step: linear_epsilon(
-            step, settings.epsilon_start, settings.epsilon_end, 0, round(settings.epsilon_fraction * total_steps)
-        ),
-        learning_rate=schedule,
-        network=lambda state: state.stack,
+        network_of=lambda state: state.stack,
         with_network=lambda state, stack: state._replace(stack=stack),
-        num_envs=settings.num_envs,
         rollout_length=settings.rollout_length,
-        num_cells=network.num_predicting_cells(settings),
-        cell_weights=network.cell_weights(settings),
         updates_at=lambda iteration: iteration * updates_per_block,
     )
 

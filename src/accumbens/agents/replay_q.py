@@ -16,11 +16,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from accumbens.agents import network, per_cell, stacks
+from accumbens.agents.assembly import make_parts
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cells import Carry, Stack
 from accumbens.replay.ring import Ring, Rows, Storage, Windows
-from accumbens.td.exploration import linear_epsilon
 from accumbens.td.targets import double_q
 
 
@@ -130,15 +130,14 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
     def updates_at(iteration: int) -> int:
         return max(0, iteration - first_block) * updates
 
-    schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
-    encode = network.make_encoder(settings, env)
-    optimiser = network.make_optimiser(settings, schedule)
-    double_q_update = make_double_q_update(settings, env, encode, per_cell.make_update(settings, env, optimiser))
+    parts = make_parts(settings, env, total_steps, updates_at(total_blocks))
+    update = per_cell.make_update(settings, env, parts.optimiser)
+    double_q_update = make_double_q_update(settings, env, parts.encode, update)
 
     def init(key: PRNGKeyArray) -> ReplayState:
         stack = stacks.build_stack(settings, env, key)
         target = jax.tree.map(jnp.copy, stack)
-        networks = Networks(stack, target, network.init_optimiser_states(optimiser, stack))
+        networks = Networks(stack, target, network.init_optimiser_states(parts.optimiser, stack))
         return ReplayState(networks, ring.init())
 
     def learn(
@@ -176,24 +175,12 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
         target = jax.tree.map(jnp.copy, stack)
         return state._replace(networks=state.networks._replace(stack=stack, target=target))
 
-    return Agent(
+    return parts.agent(
         init=init,
-        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
-        act=network.make_act(settings, env, encode),
         learn=learn,
-        epsilon=lambda step: linear_epsilon(
-            step,
-            settings.epsilon_start,
-            settings.epsilon_end,
-            settings.learning_starts,
-            round(settings.epsilon_fraction * total_steps),
-        ),
-        learning_rate=schedule,
-        network=lambda state: state.networks.stack,
+        network_of=lambda state: state.networks.stack,
         with_network=with_network,
-        num_envs=settings.num_envs,
         rollout_length=rollout_length,
-        num_cells=num_cells,
-        cell_weights=network.cell_weights(settings),
         updates_at=updates_at,
+        learning_starts=settings.learning_starts,
     )

@@ -16,12 +16,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int, PRNGKeyArray
 
 from accumbens.agents import network, per_cell, stacks
+from accumbens.agents.assembly import make_parts
 from accumbens.agents.parallel_q import ParallelState, make_passes, make_targets
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import SegmentSettings
 from accumbens.cells import Carry, Stack
 from accumbens.replay.segments import SegmentReplay, Segments
-from accumbens.td.exploration import linear_epsilon
 
 
 class SegmentState(NamedTuple):
@@ -41,9 +41,8 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
     def updates_at(iteration: int) -> int:
         return max(0, iteration - first_block) * updates_per_block
 
-    schedule = network.learning_rate_schedule(settings, max(1, updates_at(total_blocks)))
-    encode = network.make_encoder(settings, env)
-    optimiser = network.make_optimiser(settings, schedule)
+    parts = make_parts(settings, env, total_steps, updates_at(total_blocks))
+    encode, optimiser = parts.encode, parts.optimiser
     passes = make_passes(settings, encode, per_cell.make_update(settings, env, optimiser))
     targets_of = make_targets(settings, env)
     q_function = network.value_function(settings, env)
@@ -107,24 +106,12 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
         learner, metrics = jax.lax.cond(iteration >= first_block, learning_phase, nothing, state.learner)
         return SegmentState(learner, stored), metrics
 
-    return Agent(
+    return parts.agent(
         init=init,
-        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
-        act=network.make_act(settings, env, encode),
         learn=learn,
-        epsilon=lambda step: linear_epsilon(
-            step,
-            settings.epsilon_start,
-            settings.epsilon_end,
-            settings.learning_starts,
-            round(settings.epsilon_fraction * total_steps),
-        ),
-        learning_rate=schedule,
-        network=lambda state: state.learner.stack,
+        network_of=lambda state: state.learner.stack,
         with_network=lambda state, stack: state._replace(learner=state.learner._replace(stack=stack)),
-        num_envs=settings.num_envs,
         rollout_length=settings.rollout_length,
-        num_cells=num_cells,
-        cell_weights=network.cell_weights(settings),
         updates_at=updates_at,
+        learning_starts=settings.learning_starts,
     )

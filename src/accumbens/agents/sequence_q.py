@@ -35,11 +35,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
 
 from accumbens.agents import network, per_cell, stacks
+from accumbens.agents.assembly import make_parts
 from accumbens.agents.parallel_q import ParallelState, make_targets
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import SequenceSettings
 from accumbens.cells import Carry, Past, Stack, Traces
-from accumbens.td.exploration import linear_epsilon
 
 
 class SequenceState(NamedTuple):
@@ -148,10 +148,9 @@ def make_sequence_q(settings: SequenceSettings, env: EnvironmentFacts, total_ste
     """Return the agent; `total_steps` are environment steps, all environments counted."""
     steps_per_block = settings.num_envs * settings.rollout_length
     updates_per_block = settings.epochs * settings.num_minibatches
-    total_updates = max(1, -(-total_steps // steps_per_block) * updates_per_block)
-    schedule = network.learning_rate_schedule(settings, total_updates)
-    encode = network.make_encoder(settings, env)
-    optimiser = network.make_optimiser(settings, schedule)
+    total_updates = -(-total_steps // steps_per_block) * updates_per_block
+    parts = make_parts(settings, env, total_steps, total_updates)
+    encode, optimiser = parts.encode, parts.optimiser
     gradient_of, targets_of = make_gradient(settings, env, encode), make_targets(settings, env)
 
     def init(key: PRNGKeyArray) -> SequenceState:
@@ -210,21 +209,12 @@ def make_sequence_q(settings: SequenceSettings, env: EnvironmentFacts, total_ste
         rows = (rollout.observation, rollout.carry, rollout.terminated | rollout.truncated)
         return jax.lax.scan(turn, traces, rows)[0]
 
-    return Agent(
+    return parts.agent(
         init=init,
-        init_memory=lambda num_envs: network.init_memory(settings, env, num_envs),
-        act=network.make_act(settings, env, encode),
         learn=learn,
-        epsilon=lambda step: linear_epsilon(
-            step, settings.epsilon_start, settings.epsilon_end, 0, round(settings.epsilon_fraction * total_steps)
-        ),
-        learning_rate=schedule,
-        network=lambda state: state.learner.stack,
+        network_of=lambda state: state.learner.stack,
         with_network=lambda state, stack: state._replace(learner=state.learner._replace(stack=stack)),
-        num_envs=settings.num_envs,
         rollout_length=settings.rollout_length,
-        num_cells=network.num_predicting_cells(settings),
-        cell_weights=network.cell_weights(settings),
         updates_at=lambda iteration: iteration * updates_per_block,
     )
 
