@@ -1,6 +1,6 @@
 """An episode of a trained language agent, token by token: what it could do, did, and what every token is told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -71,7 +71,7 @@ class Told(NamedTuple):
     advantages: Float[np.ndarray, " tokens"]
 
 
-def play(agent: ActingLanguageAgent, episode_seed: int, epsilon: float, max_steps: int) -> Iterator[Move]:
+def play(agent: ActingLanguageAgent, episode_seed: int, epsilon: float, max_steps: int) -> Generator[Move, None, None]:
     """Play one episode, greedily; freely writing, the most likely token each time.
 
     Args:
