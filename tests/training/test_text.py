@@ -13,7 +13,7 @@ import pytest
 
 import accumbens
 from accumbens.agents.token_policy import Networks
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, EnvironmentFailedError
 from accumbens.language import TransformerSettings, load_language_model, make_transformer, restricted, score
 from accumbens.language.adapters import read_adapters
 from accumbens.language.byte_pairs import tokenizer_of_merges
@@ -274,6 +274,92 @@ def test_corrections_of_a_model_that_was_read_are_saved_and_loaded(folder_of_a_m
     np.testing.assert_allclose(np.exp(np.sum(log_probs, axis=1))[: len(actions)], expected, rtol=1e-4)
     before = restricted(score(model.transformer, choices).log_probs, choices).log_probs
     assert not np.allclose(np.exp(np.sum(before, axis=1))[: len(actions)], expected, rtol=1e-5), "nothing was learned"
+
+
+WORDS = ["left", "right", "wait"]
+
+
+class Corridor(gymnasium.Env):
+    """Three places in a row; what its directions are called, and what it says of them, can be changed."""
+
+    observation_space = action_space = gymnasium.spaces.Text(100)
+    reward: float = 1.0
+
+    def reset(self, *, seed=None, options=None):
+        self.place = 1
+        return self.told()
+
+    def step(self, action):
+        self.place += {WORDS[0]: -1, WORDS[1]: 1, WORDS[2]: 0}[action]
+        told, info = self.told()
+        return told, self.reward * (self.place == 2), self.place in (0, 2), False, info
+
+    def told(self):
+        return f"You are at {self.place}.", {"admissible_actions": self.admissible()}
+
+    def admissible(self):
+        return np.array(WORDS)
+
+
+@pytest.fixture
+def corridor(monkeypatch):
+    gymnasium.register("TestCorridor-v0", Corridor, max_episode_steps=6)
+    heard_in.cache_clear()
+    yield monkeypatch
+    del gymnasium.registry["TestCorridor-v0"]
+    heard_in.cache_clear()
+
+
+def test_other_words_than_a_run_was_trained_with_are_refused(corridor, tmp_path):
+    options = {"total_timesteps": 8, "num_eval_episodes": 1, "out": tmp_path, "progress": False, **TINY}
+    run = accumbens.train("TestCorridor-v0", "poad", name="before", **options)
+    agent = run.load()
+    expected = agent.probabilities("You are at 1.", ["left", "right"])
+    corridor.setattr(sys.modules[__name__], "WORDS", ["zleft", "aright", "wait"])
+    heard_in.cache_clear()
+    for again in (
+        lambda: run.evaluate(num_episodes=1),
+        lambda: run.resume(length=16, progress=False),
+        lambda: accumbens.train("TestCorridor-v0", "poad", begin_from=run.path, name="after", **options),
+    ):
+        with pytest.raises(AccumbensError, match="tells other words now than those"):
+            again()
+    # What was learned is used with the words it was learned with.
+    np.testing.assert_array_equal(run.load().probabilities("You are at 1.", ["left", "right"]), expected)
+
+
+@pytest.mark.parametrize(
+    ("admissible", "message"),
+    [
+        ("left", "is 'left' and cannot be used: it must be a sequence of texts"),
+        ([1, 2], r"is \[1, 2\] and cannot be used"),
+        (None, "is None and cannot be used"),
+        ([], "does not say which actions are admissible"),
+    ],
+)
+def test_actions_that_are_no_texts_are_refused(admissible, message, corridor):
+    corridor.setattr(Corridor, "admissible", lambda self: admissible)
+    with pytest.raises(AccumbensError, match=message):
+        trainer_of("TestCorridor-v0")
+
+
+def test_a_reward_that_is_no_number_is_told(corridor):
+    corridor.setattr(Corridor, "reward", float("nan"))
+    with pytest.raises(EnvironmentFailedError, match="'TestCorridor-v0' gave the reward nan for"):
+        trainer_of("TestCorridor-v0")
+
+
+def test_an_environment_without_a_penalty_cannot_be_written_to_freely(corridor):
+    with pytest.raises(AccumbensError, match="'TestCorridor-v0' cannot be made with penalty"):
+        trainer_of("TestCorridor-v0", policy="free")
+
+
+def test_what_is_no_text_is_refused_by_an_agent(run):
+    agent = run.load()
+    with pytest.raises(AccumbensError, match="observation=3 cannot be used: it must be a text"):
+        agent.act(3, ["open the microwave"])
+    with pytest.raises(AccumbensError, match="a sequence of texts"):
+        agent.act("You are here.", "open the microwave")
 
 
 KILLED = """

@@ -11,7 +11,8 @@ from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs.text.copies import TextCopies
 from accumbens.td.tokens import RULES
 from accumbens.training.config import resolve_config
-from accumbens.training.text_agent import ActingLanguageAgent, language_from, vocabulary
+from accumbens.training.text_agent import ActingLanguageAgent, language_from, vocabulary_of
+from accumbens.training.text_model import language_of
 from accumbens.training.text_play import Move, play, told
 
 TINY = {"width": "16", "blocks": "1", "heads": "2", "critic_layers": "8", "num_envs": "2", "rollout_length": "4"}
@@ -60,7 +61,7 @@ def test_moves_of_different_lengths_are_each_as_long_as_they_are():
 
 def made(env="text/microwave", **changes):
     config = resolve_config(env, "poad", changes=TINY | changes)
-    known = vocabulary(config, config.settings)
+    known = vocabulary_of(language_of(config.settings, config.env))
     networks = language_from(config.settings, known).networks(jax.random.key(3))
     # The head of the values begins at zero, which any value would be right for.
     random = np.random.default_rng(0)

@@ -79,8 +79,9 @@ def export(
         what = f"seed {learned.seed} at {kind.words.step} {learned.step:,}"
         console.print(f"exported: {what}, {len(files)} files, {size / 1e6:.2f} MB")
         console.print(str(folder), soft_wrap=True, markup=False)
-        use = f'accumbens.load("{escape(str(folder))}").{sharing.use}'
-        console.print(f"[dim]{sharing.use.partition('(')[0]}:[/] {use}", soft_wrap=True)
+        used = sharing.used(learned)
+        use = f'accumbens.load("{escape(str(folder))}").{used}'
+        console.print(f"[dim]{used.partition('(')[0]}:[/] {use}", soft_wrap=True)
     url = None
     if push is not None:
         with console.status(f"pushing to {push} …") if not quiet else nullcontext():

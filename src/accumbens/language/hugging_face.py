@@ -57,6 +57,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+_COUNTS = (
+    *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads"),
+    *("intermediate_size", "max_position_embeddings"),
+)
+"""What a config.json says in whole numbers."""
+
+
 def read_settings(folder: Path) -> TransformerSettings:
     """Return the sizes that a folder's config.json says.
 
@@ -76,6 +83,9 @@ def read_settings(folder: Path) -> TransformerSettings:
     for name, (found, can) in wanted.items():
         if found != can:
             raise AccumbensError(f"{path} says {name}={found!r}; only {can!r} can be read")
+    for name in _COUNTS:
+        if name in config and not (type(config[name]) is int and config[name] >= 1):
+            raise AccumbensError(f"{path} says {name}={config[name]!r}; it must be a whole number, 1 or more")
     try:
         heads, width = config["num_attention_heads"], config["hidden_size"]
         return TransformerSettings(

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, require
 from accumbens.language.byte_pairs import read_tokenizer, tokenizer_of_merges
 from accumbens.language.gguf import GgufFile
 from accumbens.language.hugging_face import CONFIG, read_json, read_transformer
@@ -36,6 +36,7 @@ def load_language_model(place: str | Path, quantised: bool = False) -> LanguageM
     Raises:
         AccumbensError: there is no such file, the extra `language` is not installed, or the file cannot be read.
     """
+    require("place", repr(place), f"{SMOLLM2!r} or a path", isinstance(place, str | Path) and str(place))
     path = smollm2_file() if place == SMOLLM2 else Path(place)
     if path.is_dir():
         if quantised:

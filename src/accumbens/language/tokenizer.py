@@ -44,7 +44,7 @@ class Tokenizer(Protocol):
 class TextTokenizer:
     """The words, or the characters, of given texts: a vocabulary for a model that learns from scratch.
 
-    A word keeps the blank before it, so `decode(encode(text)) == text`, but for `<unknown>`.
+    A word keeps the blank before it, so `decode(encode(text)) == text`, but for `<unknown>` and what is escaped.
     """
 
     def __init__(self, pieces: Sequence[str], level: str = "word", spelled: bool = False):
@@ -75,7 +75,12 @@ class TextTokenizer:
         """
         pieces = _PIECES[self.level].findall(text)
         if self.spelled:
-            pieces = [part for piece in pieces for part in ([piece] if piece in self._ids else piece)]
+            # What is no ASCII is spelled by its number, as Python escapes it.
+            pieces = [
+                part
+                for piece in pieces
+                for part in ([piece] if piece in self._ids else piece.encode("unicode_escape").decode())
+            ]
         return [self._id(piece) for piece in pieces]
 
     def decode(self, tokens: Sequence[int]) -> str:

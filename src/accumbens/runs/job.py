@@ -125,5 +125,12 @@ class Job(ABC, Generic[S]):
             AccumbensError: says so.
         """
 
+    def require_begins_from(self, run: RunDirectory) -> None:
+        """Refuse another run's networks that mean something else here, although they are of the same shape.
+
+        Raises:
+            AccumbensError: says so.
+        """
+
     def close(self) -> None:
         """Release what is not memory."""

@@ -76,6 +76,7 @@ def first_networks(kind: Kind[Any], origin: Origin, job: Job[Any]) -> FirstNetwo
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if origin.sha256 not in (None, digest):
         raise AccumbensError(f"{path} is not the file that this run began from: its SHA-256 differs")
+    job.require_begins_from(run)
     there, here = config.seed_list(), job.seeds
     chosen = _chosen(origin, there, here)
     own = _networks_of(job)

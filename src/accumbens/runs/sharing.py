@@ -107,6 +107,10 @@ class Sharing:
         self.kind, self.noun = kind, noun or kind.words.name
         self.file = f"{self.noun}.toml"
 
+    def used(self, learned: Learned) -> str:
+        """Return what is asked of what was exported, as Python has it."""
+        return self.use
+
     # Networks
 
     def open(self, path: Path, seed: int | None = None, step: int | None = None) -> Learned:

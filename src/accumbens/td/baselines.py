@@ -29,7 +29,7 @@ from typing import Literal, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from accumbens.errors import UnknownNameError
+from accumbens.errors import UnknownNameError, require
 
 
 class Baseline(NamedTuple):
@@ -88,7 +88,11 @@ def group_advantages(
         own: whether the episode itself belongs to the mean.
         scaled: divide by the standard deviation of all that is compared, the episode itself among it; of fewer than two
             there is none.
+
+    Raises:
+        AccumbensError: there are not as many numbers of turns as episodes.
     """
+    require("turns", turns.shape, f"({len(rewards)},), a number for every episode", turns.shape == (len(rewards),))
     there = jnp.arange(rewards.shape[1]) < turns[:, None]
     rewards = jnp.where(there, rewards, 0.0)
     compared = rewards if baseline.earned == "turn" else _from_here_on(rewards)

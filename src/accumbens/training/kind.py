@@ -91,6 +91,11 @@ class Agents(Kind[RunConfig]):
     usual_method = "ad_pqn"
     usual_place = "CartPole-v1"
 
+    def place_for(self, method: str) -> str:
+        """Return an environment that an agent can be in: one of texts for those that act in words."""
+        learner = PRESETS[method].learner if method in PRESETS else None
+        return "text/food-preparation" if learner is TokenSettings else self.usual_place
+
     def resolve(self, place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> RunConfig:
         """Return the configuration of a preset in an environment, with some settings changed."""
         return resolve_config(place, method, **numbers, changes=changes)

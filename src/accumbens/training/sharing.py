@@ -32,6 +32,11 @@ class AgentSharing(Sharing):
     curve = ("mean_return",)
     video = "accumbens.cli.watch_view:film"
 
+    def used(self, learned: Learned) -> str:
+        """Return how it acts: on observations, and in words among the admissible actions."""
+        words = isinstance(learned.about, Vocabulary)
+        return "act(observation, admissible_actions)" if words else self.use
+
     @staticmethod
     def to_table(about: facts.Facts | Vocabulary) -> dict[str, Any]:
         """Return the facts of an environment, or its vocabulary, as a table of TOML."""
@@ -58,7 +63,10 @@ class AgentSharing(Sharing):
     def about(self, run: RunDirectory, config: RunConfig) -> facts.Facts | Vocabulary:
         """Return the facts of the environment, or its vocabulary."""
         if isinstance(config.settings, TokenSettings):
-            return text_agent.vocabulary(config, config.settings)
+            recorded = run.read_meta().get("vocabulary")
+            if recorded is None:
+                raise AccumbensError(f"{run.meta} does not say the vocabulary: the run has not begun")
+            return text_agent.from_table(recorded)
         _of_cells(config)
         return facts.facts_of(config)
 

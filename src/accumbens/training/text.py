@@ -10,12 +10,14 @@ import numpy as np
 from accumbens.agents.token_policy import Networks
 from accumbens.agents.token_ppo import TokenMetrics
 from accumbens.agents.token_settings import TokenSettings
+from accumbens.errors import AccumbensError
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import EVALUATION_SEED, LONGEST_EPISODE, Evaluation
 from accumbens.training.job import AgentJob
 from accumbens.training.plan import Plan, chunk_blocks
-from accumbens.training.text_agent import learned_shapes
+from accumbens.training.text_agent import from_table, learned_shapes, to_table, vocabulary_of
 from accumbens.training.text_learner import TextLearner, TextSeed, make_copies
 from accumbens.training.text_model import language_of
 from accumbens.training.text_player import Programs
@@ -50,9 +52,38 @@ class TextTrainer(AgentJob[TextState]):
         self.columns = [*OF_EPISODES, "learning_rate", "updates", *TokenMetrics._fields, "tokens"]
         self._settings = settings
         language = language_of(settings, config.env)
+        self._vocabulary = vocabulary_of(language)
         programs = Programs(language)
         self.learners = [TextLearner(config.env, language, programs, seed) for seed in self.seeds]
         self._evaluation: Any = None
+
+    def recorded(self) -> dict[str, Any]:
+        """Return the vocabulary, which `meta.json` keeps: networks mean nothing without it."""
+        return {"vocabulary": to_table(self._vocabulary)}
+
+    def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> TextState:
+        """Return the state of the newest good checkpoint.
+
+        Raises:
+            AccumbensError: there is none, or the environment tells other words than it did.
+        """
+        self.require_continues(run)
+        return super().restore(run, warn)
+
+    def require_continues(self, run: RunDirectory) -> None:
+        """Refuse an environment that tells other words than it did when the run was started.
+
+        Raises:
+            AccumbensError: says so.
+        """
+        there = run.read_meta().get("vocabulary")
+        if there is not None and from_table(there) != self._vocabulary:
+            raise AccumbensError(
+                f"{self.config.env} tells other words now than those that {run.path} was trained with: what its "
+                "network has learned of them means nothing here"
+            )
+
+    require_begins_from = require_continues
 
     def init(self) -> TextState:
         """Return the run before its first step."""

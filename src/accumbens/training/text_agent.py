@@ -12,12 +12,13 @@ from jaxtyping import Float
 
 from accumbens.agents.token_policy import Networks, act, chances, state_values, what_learns
 from accumbens.agents.token_settings import SMALL, TokenSettings
-from accumbens.errors import AccumbensError
+from accumbens.envs.text.copies import admissible_texts
+from accumbens.errors import AccumbensError, require
 from accumbens.language import Sizes, TextTokenizer, load_language_model, stacked
 from accumbens.language.adapters import write_adapters
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.config import RunConfig
-from accumbens.training.text_model import LanguageOfRun, language_of
+from accumbens.training.text_model import LanguageOfRun
 
 
 class Vocabulary(NamedTuple):
@@ -32,13 +33,8 @@ class Vocabulary(NamedTuple):
     least: Sizes
 
 
-def vocabulary(config: RunConfig, settings: TokenSettings) -> Vocabulary:
-    """Return that of a run.
-
-    Raises:
-        AccumbensError: the environment or the model cannot be made.
-    """
-    language = language_of(settings, config.env)
+def vocabulary_of(language: LanguageOfRun) -> Vocabulary:
+    """Return that of a model."""
     tokenizer = language.tokenizer
     return Vocabulary(tokenizer.pieces if isinstance(tokenizer, TextTokenizer) else (), language.least)
 
@@ -120,18 +116,19 @@ class ActingLanguageAgent:
         self._probabilities = jax.jit(lambda networks, one: jnp.exp(chances(settings, networks.policy, one)))
         self._value = jax.jit(lambda networks, choices: state_values(networks, choices)[0, 0])
 
-    def act(self, observation: str, admissible: Sequence[str] = (), greedy: bool = True) -> str:
+    def act(self, observation: Any, admissible: Any = (), greedy: bool = True) -> str:
         """Return what to do.
 
         Args:
-            observation: as the environment tells it.
-            admissible: actions to choose from; a policy that writes freely does without.
+            observation: a text, as the environment tells it.
+            admissible: texts to choose from; a policy that writes freely does without.
             greedy: take the most likely action, not one that is drawn.
 
         Raises:
             AccumbensError: there is no action to choose from, or they do not fit the model.
         """
         settings: Any = self.config.settings
+        admissible = _texts(observation, admissible)
         if settings.policy != "free" and not admissible:
             raise AccumbensError("no action is admissible: pass info['admissible_actions'] of the environment")
         key = stream_key(self._draws, Stream.EXPLORATION, self._time)
@@ -142,20 +139,21 @@ class ActingLanguageAgent:
             return self.language.text(found.written[: found.length].tolist())
         return admissible[int(found.chosen)]
 
-    def probabilities(self, observation: str, admissible: Sequence[str]) -> Float[np.ndarray, " actions"]:
+    def probabilities(self, observation: Any, admissible: Any) -> Float[np.ndarray, " actions"]:
         """Return how likely the policy does each of some actions.
 
         Raises:
             AccumbensError: there is none, or they do not fit the model, or the policy writes freely.
         """
         settings: Any = self.config.settings
+        admissible = _texts(observation, admissible)
         if settings.policy == "free" or not admissible:
             raise AccumbensError("probabilities are of admissible actions: there are none, or the policy writes freely")
         return np.asarray(self._probabilities(self.networks, self._choices(observation, admissible)))[: len(admissible)]
 
-    def value(self, observation: str) -> float:
+    def value(self, observation: Any) -> float:
         """Return the discounted return that is expected."""
-        return float(self._value(self.networks, self._choices(observation, ())))
+        return float(self._value(self.networks, self._choices(observation, _texts(observation, ()))))
 
     def write_adapters(self, folder: str | Path) -> None:
         """Write the low-rank corrections in the files of PEFT, without the model that they are of.
@@ -173,3 +171,13 @@ class ActingLanguageAgent:
         """Say what it is."""
         config = self.config
         return f"<accumbens language agent: {config.algo} in {config.env}, seed {self.seed}, {self.step:,} steps>"
+
+
+def _texts(observation: object, admissible: object) -> tuple[str, ...]:
+    """The admissible actions.
+
+    Raises:
+        AccumbensError: they are no texts, or a single one, or the observation is none.
+    """
+    require("observation", repr(observation), "a text", isinstance(observation, str))
+    return admissible_texts(admissible)

@@ -1,6 +1,7 @@
 """Several copies of one text environment, stepped together, whose place can be saved."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -10,6 +11,18 @@ from gymnasium.spaces import Text
 from accumbens.envs import registry
 from accumbens.envs.text.game import ADMISSIBLE
 from accumbens.errors import AccumbensError, EnvironmentFailedError, require
+
+
+def admissible_texts(found: Any, what: str = "admissible") -> tuple[str, ...]:
+    """Return admissible actions as a tuple.
+
+    Raises:
+        AccumbensError: they are not a sequence of texts.
+    """
+    texts = () if isinstance(found, str) or not isinstance(found, Iterable) else tuple(found)
+    if isinstance(found, str) or not isinstance(found, Iterable) or not all(isinstance(text, str) for text in texts):
+        raise AccumbensError(f"{what} is {found!r} and cannot be used: it must be a sequence of texts")
+    return tuple(map(str, texts))
 
 
 class TextStep(NamedTuple):
@@ -77,6 +90,14 @@ class TextCopies:
             self._envs = [gymnasium.make(name, disable_env_checker=True, **settings) for _ in self._streams]
         except gymnasium.error.Error as error:
             raise AccumbensError(f"environment {name!r} cannot be made: {error}") from error
+        except TypeError as error:
+            if not settings:
+                raise
+            said = ", ".join(settings)
+            raise AccumbensError(
+                f"environment {name!r} cannot be made with {said}: what is written freely costs a penalty in a "
+                f"TextEnvironment of accumbens.envs.text.game, whose maker takes it ({error})"
+            ) from error
         space = self._envs[0].observation_space
         if not isinstance(space, Text):
             raise AccumbensError(f"environment {name!r} tells no texts but observations of {type(space).__name__}")
@@ -96,6 +117,8 @@ class TextCopies:
         told, rewards, ends = [], np.zeros(len(actions), np.float32), np.zeros((2, len(actions)), bool)
         for copy, (env, action) in enumerate(zip(self._envs, actions, strict=True)):
             observation, reward, terminated, truncated, info = env.step(action)
+            if not math.isfinite(reward):
+                raise EnvironmentFailedError(f"environment {self.name!r} gave the reward {reward} for {action!r}")
             told.append(observation)
             # Gymnasium's time limit sets both where the last allowed step happens to terminate.
             rewards[copy], ends[:, copy] = reward, (terminated, truncated and not terminated)
@@ -139,12 +162,13 @@ class TextCopies:
         self._stand(copy, Place(episode, (), observation), info)
 
     def _stand(self, copy: int, place: Place, info: dict[str, Any]) -> None:
-        if not info.get(ADMISSIBLE):
+        found = admissible_texts(info.get(ADMISSIBLE, ()), f"info[{ADMISSIBLE!r}] of {self.name!r}")
+        if not found:
             raise AccumbensError(
                 f"environment {self.name!r} does not say which actions are admissible: info[{ADMISSIBLE!r}]"
             )
         self._places[copy], self.observations[copy] = place, place.observation
-        self.admissible[copy] = tuple(info[ADMISSIBLE])
+        self.admissible[copy] = found
 
     def _elsewhere(self, place: Place, what: str) -> EnvironmentFailedError:
         return EnvironmentFailedError(

@@ -1,4 +1,4 @@
-"""What a text environment is: a game of two methods, and the Gymnasium environment that is made of it."""
+"""What a text environment is: a game of four methods, and the Gymnasium environment that is made of it."""
 
 import string
 from collections.abc import Sequence
