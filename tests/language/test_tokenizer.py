@@ -5,7 +5,7 @@ from itertools import pairwise
 import jax
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accumbens.errors import AccumbensError
@@ -25,6 +25,7 @@ TEXTS = ["You see a pancake, and a microwave.\nIt is closed.", " walk to the pan
 
 
 @pytest.mark.parametrize("level", ["word", "character"])
+@settings(deadline=None)
 @given(parts=st.lists(st.sampled_from(TEXTS), max_size=4))
 def test_a_text_comes_back(level, parts):
     tokenizer = tokenizer_of(TEXTS, level)
