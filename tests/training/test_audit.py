@@ -270,7 +270,7 @@ def test_what_is_not_made_of_cells_cannot_be_audited():
     plain = agent._replace(network=lambda state: state.stack.cells, act=lambda network, *rest: agent.act(None, *rest))
     with pytest.raises(AccumbensError, match="a network of the kind tuple is not made of cells"):
         audit_agent(plain, facts(), "local", truncates=False, measure=False)
-    with pytest.raises(AccumbensError, match="sac is not made of cells"):
+    with pytest.raises(AccumbensError, match="SAC is not made of cells"):
         audit_config(resolve_config("Pendulum-v1", "sac"))
 
 

@@ -8,11 +8,11 @@ from accumbens.runs.kind import Kind
 from accumbens.runs.settings import format_value
 
 PALETTES = {
-    "first": ("#0072b2", "#00795a", "#3f8fd0", "#141e5c", "#4fae2f"),
-    "twin": ("#d04a00", "#a8437f", "#8a6500", "#e58bb8", "#5a2a00"),
+    "first": ("#0072b2", "#00795a", "#3f8fd0", "#141e5c", "#439f26"),
+    "twin": ("#d04a00", "#a8437f", "#8a6500", "#d66aa2", "#5a2a00"),
     "run": (
         *("#0072b2", "#d04a00", "#00795a", "#a8437f", "#8a6500", "#3f8fd0", "#50565c"),
-        *("#4fae2f", "#e58bb8", "#141e5c"),
+        *("#439f26", "#d66aa2", "#141e5c"),
     ),
 }
 """Colours on white, after Okabe and Ito, that the colour-blind can tell apart: of the first of two twins blue or green,

@@ -108,7 +108,7 @@ def test_every_rule_for_reaches(name):
 
 
 def test_reaching_with_the_exact_gradient_looks_back():
-    audit = found("backprop-through-time", REACH, layers=(64,))
+    audit = found("backprop-through-time", REACH, layers=(64,), units=None)
     assert (audit.time.direction, audit.time.reach) == ("whole", 8)
     assert audit.rows[0].weights == (2,)
 
