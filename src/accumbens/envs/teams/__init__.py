@@ -1,0 +1,1 @@
+"""Environments of several agents: on the device as pure functions, or on the host."""

@@ -1,0 +1,1 @@
+"""The kind "team": several agents that learn from data, or by playing."""
