@@ -140,18 +140,14 @@ class Transformer(eqx.Module):
         """
         start = 0 if past is None else past.length
         x = self.embedding.rows(tokens)
-        turns = _turns(self.settings, start + jnp.arange(len(tokens)), x.dtype)
+        turns = turns_of(self.settings, start + jnp.arange(len(tokens)), x.dtype)
         kept = []
         for i, block in enumerate(self.blocks):
             before = None if past is None else (past.keys[i], past.values[i], past.length)
-            y = _norm(self.settings, x, block.attention_norm)
-            attended, keys, values = _attention(self.settings, block, y, turns, before)
-            x = x + attended
-            y = _norm(self.settings, x, block.inner_norm)
-            x = x + block.down(jax.nn.silu(block.gate(y)) * block.up(y))
+            x, keys, values = through(self.settings, block, x, turns, before)
             kept.append((keys, values))
         keys, values = (jnp.stack(parts) for parts in zip(*kept, strict=True))
-        return Seen(_norm(self.settings, x, self.norm), keys, values)
+        return Seen(normed(self.settings, x, self.norm), keys, values)
 
     def logits(self, hidden: Float[Array, "*any width"]) -> Float[Array, "*any vocabulary"]:
         """Return the logits of the token that comes next."""
@@ -168,13 +164,36 @@ def extended(past: Cache, seen: Seen, count: Int[Array, ""] | int) -> Cache:
     )
 
 
-def _norm(
-    settings: TransformerSettings, x: Float[Array, "tokens width"], gain: Float[Array, " width"]
-) -> Float[Array, "tokens width"]:
+def through(
+    settings: TransformerSettings,
+    block: Block,
+    x: Float[Array, "tokens width"],
+    turns: Turns,
+    past: tuple[Array, Array, Array] | None = None,
+) -> tuple[Float[Array, "tokens width"], Array, Array]:
+    """Return what a block makes of vectors of tokens, and the tokens' own keys and values.
+
+    Args:
+        settings: sizes.
+        block: the block.
+        x: the vectors; each sees itself, those before it, and the past.
+        turns: of the tokens' positions.
+        past: keys, values and length of a cache of this block.
+    """
+    attended, keys, values = _attention(settings, block, normed(settings, x, block.attention_norm), turns, past)
+    x = x + attended
+    y = normed(settings, x, block.inner_norm)
+    return x + block.down(jax.nn.silu(block.gate(y)) * block.up(y)), keys, values
+
+
+def normed(
+    settings: TransformerSettings, x: Float[Array, "*any width"], gain: Float[Array, " width"]
+) -> Float[Array, "*any width"]:
+    """Return vectors of mean square one, times the gain."""
     return gain * x * jax.lax.rsqrt(jnp.mean(x * x, axis=-1, keepdims=True) + settings.epsilon)
 
 
-def _turns(settings: TransformerSettings, positions: Int[Array, " tokens"], dtype: jnp.dtype) -> Turns:
+def turns_of(settings: TransformerSettings, positions: Int[Array, " tokens"], dtype: jnp.dtype) -> Turns:
     """Cosines and sines of the angles by which a position turns."""
     half = settings.head_size // 2
     slowness = settings.rope_base ** (-jnp.arange(half, dtype=dtype) / half)
