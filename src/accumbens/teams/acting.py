@@ -1,0 +1,118 @@
+"""Teams that play: networks, and a memory of the last steps, in; actions out. Greedy."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from accumbens.envs.teams.protocol import Seen, TeamFacts
+from accumbens.teams.model import ILLEGAL, Policy, TeamPolicy, Window
+
+
+class Player(NamedTuple):
+    """How a team plays, as pure functions of one team.
+
+    Attributes:
+        init: `init() -> memory`, at an episode's start.
+        act: `act(params, memory, seen, rewards, key) -> (actions, memory)`, with the rewards of the step before.
+    """
+
+    init: Callable[[], Any]
+    act: Callable[[Any, Any, Seen, Float[Array, " agents"], PRNGKeyArray], tuple[Int[Array, " agents"], Any]]
+
+
+class Asked(NamedTuple):
+    """The networks of a team, and what is asked of it.
+
+    Attributes:
+        networks: of the team.
+        target: the return of each agent, over the scale of the data's.
+        scale: of the data's returns.
+        horizon: steps of the data's longest episode.
+    """
+
+    networks: Policy
+    target: Float[Array, ""]
+    scale: Float[Array, ""]
+    horizon: Float[Array, ""]
+
+
+class Memory(NamedTuple):
+    """The last steps, the oldest first; what is behind the newest means nothing.
+
+    Attributes:
+        window: of them.
+        count: steps since the episode's start.
+        before: what each did last; -1 at the start.
+        returns: what is still asked for, over the scale.
+    """
+
+    window: Window
+    count: Int[Array, ""]
+    before: Int[Array, " agents"]
+    returns: Float[Array, " agents"]
+
+
+def player_of(policy: TeamPolicy, facts: TeamFacts, context: int) -> Player:
+    """Return how policies that read a window play: they take the action that is most likely."""
+    agents = len(facts.agents)
+
+    def init() -> Memory:
+        window = Window(
+            observation=jnp.zeros((context, agents, facts.observation_size)),
+            before=jnp.full((context, agents), -1, jnp.int32),
+            returns=jnp.zeros((context, agents)),
+            time=jnp.zeros(context),
+            legal=jnp.ones((context, agents, facts.num_actions), bool),
+            weight=jnp.zeros((context, agents)),
+        )
+        return Memory(window, jnp.int32(0), jnp.full(agents, -1, jnp.int32), jnp.zeros(agents))
+
+    def act(
+        params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, " agents"], key: PRNGKeyArray
+    ) -> tuple[Int[Array, " agents"], Memory]:
+        del key
+        memory = remembered(params, memory, seen, rewards)
+        reading = policy.read(params.networks, memory.window)
+        newest = jnp.minimum(memory.count, context) - 1
+        actions = jnp.argmax(reading.logits[-1, newest], axis=-1).astype(jnp.int32)
+        return actions, memory._replace(before=actions)
+
+    return Player(init, act)
+
+
+def remembered(params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, " agents"]) -> Memory:
+    """Return the memory with a step more."""
+    count, context = memory.count, len(memory.window.time)
+    returns = jnp.where(count == 0, params.target, memory.returns - rewards / params.scale)
+    step = Window(
+        observation=seen.observation,
+        before=memory.before,
+        returns=returns,
+        time=count / params.horizon,
+        legal=seen.legal,
+        weight=seen.alive.astype(jnp.float32),
+    )
+
+    def put(old: Array, new: Array) -> Array:
+        moved = jnp.where(count < context, old, jnp.roll(old, -1, axis=0))
+        return moved.at[jnp.minimum(count, context - 1)].set(new.astype(old.dtype))
+
+    return Memory(jax.tree.map(put, memory.window, step), count + 1, memory.before, returns)
+
+
+def value_player(values: Callable[[Any, Float[Array, "agents observation"]], Float[Array, "agents actions"]]) -> Player:
+    """Return how action values play: each agent takes the legal action of highest value.
+
+    Args:
+        values: `values(networks, observation)`.
+    """
+
+    def act(params: Any, memory: None, seen: Seen, rewards: Float[Array, " agents"], key: PRNGKeyArray):
+        del rewards, key
+        legal = jnp.where(seen.legal, values(params, seen.observation), ILLEGAL)
+        return jnp.argmax(legal, axis=-1).astype(jnp.int32), memory
+
+    return Player(lambda: None, act)
