@@ -235,7 +235,8 @@ def _play_side_by_side(
         return seen
 
     seen = jax.tree.map(with_last, record.seen, games.seen)
-    return Episodes(*seen, record.actions, record.rewards, lengths, terminated, truncated, seeds)
+    ends = (lengths, terminated, truncated, seeds)
+    return Episodes(seen.observation, seen.legal, seen.alive, record.actions, record.rewards, *ends)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -336,7 +337,7 @@ def _play_one(team: HostTeam, choose: Chooser, seed: int) -> Episodes:
 
 def _copied(seen: Seen) -> Seen:
     """A copy, as an environment may write its next observation into the same memory."""
-    return Seen(*(np.array(array) for array in seen))
+    return jax.tree.map(np.array, seen)
 
 
 def _endless(name: str, limit: int) -> EnvironmentFailedError:
