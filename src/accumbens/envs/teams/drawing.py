@@ -1,0 +1,58 @@
+"""Drawings of teams as plain arrays: `[height, width, 3]` from 0 to 255."""
+
+import numpy as np
+
+_AGENTS = np.array(
+    [
+        (51, 34, 136),
+        (136, 34, 85),
+        (68, 170, 153),
+        (221, 176, 58),
+        (136, 204, 238),
+        (204, 102, 119),
+        (17, 119, 51),
+        (170, 68, 153),
+    ],
+    np.uint8,
+)
+"""Paul Tol's muted scheme, which the colour-blind can tell apart, with a darker sand."""
+
+
+def agent_colour(index: int) -> np.ndarray:
+    """Return the colour of an agent; with more than eight agents colours come again."""
+    return _AGENTS[index % len(_AGENTS)]
+
+
+def paler(colour: np.ndarray, share: float = 0.65) -> np.ndarray:
+    """Mix a colour with white, of which there is `share`."""
+    return np.round(colour + share * (255.0 - colour)).astype(np.uint8)
+
+
+def disc(picture: np.ndarray, centre: tuple[float, float], radius: float, colour: np.ndarray) -> None:
+    """Draw a filled circle with a smooth edge into `picture`.
+
+    Args:
+        picture: is changed.
+        centre: x and y in pixels, from the left and from the top.
+        radius: in pixels.
+        colour: red, green, blue.
+    """
+    rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    distance = np.hypot(columns + 0.5 - centre[0], rows + 0.5 - centre[1])
+    cover = np.clip(radius + 0.5 - distance, 0, 1)[..., None]
+    picture[:] = np.round((1 - cover) * picture + cover * colour).astype(np.uint8)
+
+
+def line(picture: np.ndarray, begin: tuple[float, float], end: tuple[float, float], colour: np.ndarray) -> None:
+    """Draw a thin straight line into `picture`, which is changed.
+
+    Args:
+        picture: is changed.
+        begin: x and y in pixels, from the left and from the top.
+        end: the same of the other end.
+        colour: red, green, blue.
+    """
+    steps = int(max(abs(end[0] - begin[0]), abs(end[1] - begin[1]))) + 1
+    columns, rows = np.round(np.linspace(begin, end, steps + 1)).astype(int).T
+    inside = (rows >= 0) & (rows < picture.shape[0]) & (columns >= 0) & (columns < picture.shape[1])
+    picture[rows[inside], columns[inside]] = colour
