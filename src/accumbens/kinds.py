@@ -14,6 +14,7 @@ from accumbens.runs.settings import read_document
 KINDS: dict[str, Kind[Any] | str] = {
     "agent": "accumbens.training.kind:AGENTS",
     "fit": "accumbens.credit.kind:FITS",
+    "team": "accumbens.teams.kind:TEAMS",
 }
 """By the noun for a run: the kind, or where it is, so that whoever needs none imports none."""
 

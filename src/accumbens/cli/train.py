@@ -1,6 +1,6 @@
 """`accumbens train`: train an agent."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -8,12 +8,13 @@ from accumbens.cli.arguments import default, parsed
 from accumbens.cli.start import DEFAULTS, Run, resolve, start
 
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
-ALGO = tyro.conf.arg(metavar="ALGO", help="Preset; 'accumbens algos' lists them.")
+ALGO = tyro.conf.arg(metavar="ALGO", help="Preset; 'accumbens algos' lists them. (default: ad_pqn; idt for teams)")
+EPISODES = default("10; 100 for teams")
 
 
 def train(
     env: Annotated[str, tyro.conf.Positional, ENV],
-    algo: Annotated[str, tyro.conf.Positional, ALGO] = "ad_pqn",
+    algo: Annotated[str | None, tyro.conf.Positional, ALGO] = None,
     /,
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
@@ -23,10 +24,13 @@ def train(
     layers: Annotated[tuple[int, ...] | None, parsed("layers", tuple[int, ...], "N,N,…"), default("--net-arch")] = None,
     credit: Annotated[str | None, parsed("credit", str, "{local,backprop}"), default("the preset's")] = None,
     eval_frequency: Annotated[int | None, parsed("eval_frequency", int, "N"), default("a tenth of the run")] = None,
-    num_eval_episodes: Annotated[int, parsed("num_eval_episodes", int, "N")] = 10,
+    num_eval_episodes: Annotated[int | None, parsed("num_eval_episodes", int, "N"), EPISODES] = None,
+    data: Annotated[str | None, parsed("data", str, "DATA"), default("none")] = None,
+    updates: Annotated[int | None, parsed("updates", int, "N"), default("the method's")] = None,
+    evaluations: Annotated[int | None, parsed("evaluations", int, "N"), default("10")] = None,
     run: Run = DEFAULTS,
 ) -> int:
-    """Train an agent; every layer learns from its own TD error, unless --credit backprop.
+    """Train an agent, of which every layer learns from its own TD error unless --credit backprop; or a team of agents.
 
     Args:
         env: environment.
@@ -37,17 +41,31 @@ def train(
         credit: Where the gradient stops: at every cell (local) or nowhere (backprop).
         eval_frequency: Environment steps between greedy evaluations; 0 for one at the end.
         num_eval_episodes: Episodes of each evaluation, per seed and prefix of cells.
+        data: For teams: what they learn from, a Minari id, the folder of a data set, or random:N.
+        updates: For teams: updates of each seed.
+        evaluations: For teams: number of evaluations, evenly spread, besides the one before the first update.
         run: what every run can be given.
     """
     from accumbens import kinds
+    from accumbens.errors import AccumbensError
     from accumbens.runs.names import given_once
 
-    kind = kinds.kind_named("agent")
-    numbers = {
+    of_agents = {
         "total_timesteps": total_timesteps,
         "net_arch": given_once(net_arch=net_arch, layers=layers),
         "credit": credit,
         "eval_frequency": eval_frequency,
-        "num_eval_episodes": num_eval_episodes,
     }
-    return start(kind, resolve(kind, env, algo, numbers, run), run)
+    of_teams = {"data": data, "updates": updates, "evaluations": evaluations}
+    kind = kinds.kind_named("team" if kinds.kind_named("team").knows(env) else "agent")
+    mine, others = (of_teams, of_agents) if kind.words.name == "team" else (of_agents, of_teams)
+    for name, value in others.items():
+        if value is not None:
+            raise AccumbensError(f"--{name.replace('_', '-')} is not for {env}, {_kind_of_place(kind)}")
+    numbers = mine | ({} if num_eval_episodes is None else {"num_eval_episodes": num_eval_episodes})
+    numbers = {name: value for name, value in numbers.items() if value is not None}
+    return start(kind, resolve(kind, env, algo or kind.usual_method, numbers, run), run)
+
+
+def _kind_of_place(kind: Any) -> str:
+    return f"{'an' if kind.words.place[0] in 'aeiou' else 'a'} {kind.words.place}"

@@ -99,6 +99,16 @@ class Job(ABC, Generic[S]):
     def networks(self, state: S) -> Any:
         """Return what was learned, of all seeds (leading axis), as `checkpoints.save` can write it."""
 
+    def networks_of_origin(self, config: Any) -> Any:
+        """Return the shapes of the networks that a run of another configuration must have for this to begin from them.
+
+        Args:
+            config: of the other run. Shapes have the leading axis of this run's seeds.
+        """
+        import jax
+
+        return jax.eval_shape(self.networks, self.like())
+
     def begin_from(self, state: S, networks: Any) -> S:
         """Return a first state with other networks, which are like its own.
 

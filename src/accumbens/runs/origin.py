@@ -79,7 +79,7 @@ def first_networks(kind: Kind[Any], origin: Origin, job: Job[Any]) -> FirstNetwo
     job.require_begins_from(run)
     there, here = config.seed_list(), job.seeds
     chosen = _chosen(origin, there, here)
-    own = _networks_of(job)
+    own = job.networks_of_origin(config)
     like = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((len(there), *leaf.shape[1:]), leaf.dtype), own)
     try:
         networks, step = checkpoints.restore(path, like)
@@ -104,14 +104,9 @@ def checked_origin(kind: Kind[Any], origin: Origin, job: Job[Any]) -> Origin:
     return found.origin
 
 
-def _networks_of(job: Job[Any]) -> Any:
-    """The shapes of a job's networks."""
-    return jax.eval_shape(job.networks, job.like())
-
-
 def _leaves_of(job: Job[Any]) -> list[tuple[str, Any, Any]]:
     """Path, shape and type of every array of a job's networks."""
-    leaves = jax.tree_util.tree_leaves_with_path(_networks_of(job))
+    leaves = jax.tree_util.tree_leaves_with_path(jax.eval_shape(job.networks, job.like()))
     return [(jax.tree_util.keystr(path), leaf.shape, leaf.dtype) for path, leaf in leaves]
 
 

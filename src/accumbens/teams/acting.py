@@ -8,19 +8,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from accumbens.envs.teams.protocol import Seen, TeamFacts
-from accumbens.teams.model import ILLEGAL, Policy, TeamPolicy, Window
-
-
-class Player(NamedTuple):
-    """How a team plays, as pure functions of one team.
-
-    Attributes:
-        init: `init() -> memory`, at an episode's start.
-        act: `act(params, memory, seen, rewards, key) -> (actions, memory)`, with the rewards of the step before.
-    """
-
-    init: Callable[[], Any]
-    act: Callable[[Any, Any, Seen, Float[Array, " agents"], PRNGKeyArray], tuple[Int[Array, " agents"], Any]]
+from accumbens.teams.model import ILLEGAL, Policies, Policy, Window
+from accumbens.teams.play import TeamPolicy
 
 
 class Asked(NamedTuple):
@@ -55,7 +44,7 @@ class Memory(NamedTuple):
     returns: Float[Array, " agents"]
 
 
-def player_of(policy: TeamPolicy, facts: TeamFacts, context: int) -> Player:
+def policy_of(policies: Policies, facts: TeamFacts, context: int) -> TeamPolicy:
     """Return how policies that read a window play: they take the action that is most likely."""
     agents = len(facts.agents)
 
@@ -75,12 +64,12 @@ def player_of(policy: TeamPolicy, facts: TeamFacts, context: int) -> Player:
     ) -> tuple[Int[Array, " agents"], Memory]:
         del key
         memory = remembered(params, memory, seen, rewards)
-        reading = policy.read(params.networks, memory.window)
+        reading = policies.read(params.networks, memory.window)
         newest = jnp.minimum(memory.count, context) - 1
         actions = jnp.argmax(reading.logits[-1, newest], axis=-1).astype(jnp.int32)
         return actions, memory._replace(before=actions)
 
-    return Player(init, act)
+    return TeamPolicy(init, act)
 
 
 def remembered(params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, " agents"]) -> Memory:
@@ -103,16 +92,16 @@ def remembered(params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, 
     return Memory(jax.tree.map(put, memory.window, step), count + 1, memory.before, returns)
 
 
-def value_player(values: Callable[[Any, Float[Array, "agents observation"]], Float[Array, "agents actions"]]) -> Player:
+def policy_of_values(values: Callable[[Any, Float[Array, "agents observation"]], Float[Array, "agents actions"]]) -> TeamPolicy:
     """Return how action values play: each agent takes the legal action of highest value.
 
     Args:
         values: `values(networks, observation)`.
     """
 
-    def act(params: Any, memory: None, seen: Seen, rewards: Float[Array, " agents"], key: PRNGKeyArray):
+    def act(params: Any, memory: tuple[()], seen: Seen, rewards: Float[Array, " agents"], key: PRNGKeyArray):
         del rewards, key
         legal = jnp.where(seen.legal, values(params, seen.observation), ILLEGAL)
         return jnp.argmax(legal, axis=-1).astype(jnp.int32), memory
 
-    return Player(lambda: None, act)
+    return TeamPolicy(tuple, act)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from accumbens.envs.teams.registry import resolve_team
@@ -68,22 +69,26 @@ def resolve_team_config(
     num_eval_episodes: int = 100,
     changes: Mapping[str, str] | None = None,
 ) -> TeamConfig:
-    """Return the run that these choices stand for: the method's settings, then `changes` (texts), then the others.
+    """Return the run that these choices stand for: the method's settings, then the others, then `changes` (texts).
+
+    Data and updates are among what can be changed, so that an experiment can say them for each of its methods.
 
     Raises:
         UnknownNameError: no such environment, method, setting or value.
         AccumbensError: a value that cannot be used, or data are missing.
     """
-    env, method = resolve_team(env), method_entry(algo)
+    env, method, changes = resolve_team(env), method_entry(algo), dict(changes or {})
+    data = changes.pop("data", data)
+    updates = parse_value("updates", int, changes.pop("updates")) if "updates" in changes else updates
     hints = hints_of(method.settings)
-    for key in changes or {}:
+    for key in changes:
         if key not in hints:
             raise unknown_setting(key, list(hints), [f.name for f in dataclasses.fields(TeamConfig) if f.type is int])
-    parsed = {key: parse_value(key, hints[key], text) for key, text in (changes or {}).items()}
+    parsed = {key: parse_value(key, hints[key], text) for key, text in changes.items()}
     config = TeamConfig(
         env=env,
         algo=algo,
-        data=data,
+        data=named_source(data),
         updates=method.updates if updates is None else updates,
         seed=seed,
         seeds=seeds,
@@ -209,3 +214,9 @@ def from_document(document: Mapping[str, Any], known: bool = True) -> TeamConfig
     config = TeamConfig(**team, settings=dataclasses.replace(method_entry(team["algo"]).settings, **values))
     check(config)
     return config
+
+
+def named_source(data: str) -> str:
+    """Return where data are as configurations keep it: of a folder the whole path."""
+    folder = Path(data).expanduser()
+    return str(folder.absolute()) if data and folder.is_dir() else data

@@ -156,7 +156,7 @@ def make_policy(settings: PolicySettings, inputs: int, agents: int, actions: int
     return Policy(inward, tuple(layer(number) for number in range(settings.blocks)), sizes, settings.credit == "local")
 
 
-class TeamPolicy(NamedTuple):
+class Policies(NamedTuple):
     """The policies of a team, as pure functions.
 
     Attributes:
@@ -168,7 +168,7 @@ class TeamPolicy(NamedTuple):
     read: Callable[[Policy, Window], Reading]
 
 
-def team_policy(settings: PolicySettings, facts: TeamFacts) -> TeamPolicy:
+def policies_of(settings: PolicySettings, facts: TeamFacts) -> Policies:
     """Return the policies that settings stand for, in an environment."""
     agents, actions = len(facts.agents), facts.num_actions
     identity = jnp.eye(agents)
@@ -208,4 +208,4 @@ def team_policy(settings: PolicySettings, facts: TeamFacts) -> TeamPolicy:
             features, logits = (part[:, :, :, 0] for part in call(networks, vectors))
         return Reading(features, jnp.where(window.legal, logits, ILLEGAL))
 
-    return TeamPolicy(init, read)
+    return Policies(init, read)

@@ -71,7 +71,6 @@ class Transitions(NamedTuple):
     next_observation: Float[Array, "batch agents observation"]
     next_legal: Bool[Array, "batch agents actions"]
     legal: Bool[Array, "batch agents actions"]
-    weight: Float[Array, "batch agents"]
 
 
 def scale_of(episodes: Episodes) -> Scale:
@@ -164,5 +163,4 @@ def draw_transitions(data: Data, size: int, key: PRNGKeyArray) -> Transitions:
         next_observation=data.observation[episode, step + 1],
         next_legal=data.legal[episode, step + 1],
         legal=data.legal[episode, step],
-        weight=data.alive[episode, step].astype(jnp.float32),
     )

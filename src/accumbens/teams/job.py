@@ -1,0 +1,309 @@
+"""The compiled pieces of a run of a team: data, learner and program together, and rows of numbers out of them."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int, Integer
+
+from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment, TeamFacts
+from accumbens.envs.teams.registry import make_team
+from accumbens.errors import AccumbensError, require
+from accumbens.runs.directory import RunDirectory
+from accumbens.runs.health import NotFiniteError
+from accumbens.runs.interrupt import wait_for
+from accumbens.runs.job import Job
+from accumbens.teams.conservative import make_conservative
+from accumbens.teams.config import TeamConfig
+from accumbens.teams.episodes import Episodes
+from accumbens.teams.imitation import Networks, make_imitation
+from accumbens.teams.learner import Learner, SeedState, no_losses
+from accumbens.teams.play import play
+from accumbens.teams.playing import make_playing
+from accumbens.teams.settings import ConservativeSettings, DistilledSettings, PlayingSettings, PolicySettings
+from accumbens.teams.sources import data_of
+from accumbens.teams.windows import Data, Scale, prepare, scale_of
+
+CHUNK_SECONDS = 1.0
+"""About how long a chunk takes, which Ctrl-C waits for and after which the bar moves."""
+
+FIRST_EVALUATION_SEED = 2**31
+"""Of the first episode of an evaluation: the seeds of recorded episodes are smaller by default."""
+
+
+class TeamState(NamedTuple):
+    """Where a run stands.
+
+    Attributes:
+        update: updates that each seed has done, a teacher's included.
+        seeds: everything else, with a leading axis of seeds.
+    """
+
+    update: Int[Array, ""]
+    seeds: SeedState
+
+
+def make_learner(config: TeamConfig, environment: TeamEnvironment | HostTeam, scale: Scale | None) -> Learner:
+    """Return what learns.
+
+    Args:
+        config: of the run.
+        environment: that the team plays in.
+        scale: of the data; None where there are none.
+
+    Raises:
+        AccumbensError: the method does not fit the environment.
+    """
+    settings = config.settings
+    if isinstance(settings, PlayingSettings):
+        if not isinstance(environment, TeamEnvironment):
+            raise AccumbensError(
+                f"{config.algo} learns by playing on the device, and {config.env} runs on the host: record its data "
+                f"with 'accumbens record {config.env} --policy random', and learn from them"
+            )
+        return make_playing(settings, environment, config.updates)
+    if isinstance(settings, ConservativeSettings):
+        return make_conservative(settings, environment.facts)
+    assert scale is not None
+    return make_imitation(settings, environment.facts, scale)
+
+
+class Teaming(Job[TeamState]):
+    """The compiled pieces of one run of a team."""
+
+    def __init__(self, config: TeamConfig):
+        """Make the environment, read the data and build the program; nothing is compiled yet.
+
+        Raises:
+            AccumbensError: there are no data, they are not of this environment, or the settings do not fit.
+        """
+        self.config, self.seeds = config, config.seed_list()
+        self.environment = make_team(config.env)
+        self.facts, settings = self.environment.facts, config.settings
+        self.scale: Scale | None = None
+        self._host_data: Data | None = None
+        if not isinstance(settings, PlayingSettings):
+            found = data_of(config.data, self.environment)
+            self.digest = found.digest
+            require_same(found.facts, self.facts, config.data)
+            self.scale = scale_of(found.episodes)
+            context = settings.context if isinstance(settings, PolicySettings) else 1
+            self._host_data = prepare(found.episodes, self.scale, context, settings.held_out)
+            self.notes = _notes(found.episodes, settings)
+        self.learner = make_learner(config, self.environment, self.scale)
+        self.total = self.learner.before + config.updates
+        require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
+        self._evaluations, self._size = min(config.evaluations, config.updates), 1
+        self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
+        self._init = jax.jit(jax.vmap(self.learner.init))
+        self._advance = jax.jit(self._many, donate_argnums=0)
+        self._measure = jax.jit(jax.vmap(self.learner.measure, in_axes=(0, None, 0, None)))
+
+    def _many(self, state: TeamState, data: Any, seeds: Integer[Array, " seeds"], updates: Int[Array, ""]) -> TeamState:
+        update = jax.vmap(self.learner.update, in_axes=(0, None, 0, None))
+
+        def one(state: TeamState) -> TeamState:
+            return TeamState(state.update + 1, update(state.seeds, data, seeds, state.update))
+
+        end = state.update + updates
+        return jax.lax.while_loop(lambda state: state.update < end, one, state)
+
+    @cached_property
+    def _data(self) -> Any:
+        """The data on the device, where they are put when the first update is done."""
+        return jax.tree.map(jnp.asarray, self._host_data)
+
+    @property
+    def _seeds(self) -> Integer[Array, " seeds"]:
+        return jnp.asarray(self.seeds, jnp.uint32)
+
+    def init(self) -> TeamState:
+        """Return the run before its first update."""
+        return TeamState(jnp.int32(0), self._init(self._seeds))
+
+    def like(self) -> Any:
+        """Return the shapes of the state."""
+        return jax.eval_shape(self.init)
+
+    def learn(self, state: TeamState, updates: int) -> TeamState:
+        """Run that many updates and wait for them; the state that goes in is used up."""
+        state = self._advance(state, self._data, self._seeds, jnp.int32(updates))
+        wait_for(state.update)
+        return state
+
+    def prepare(self) -> float:
+        """Compile, choose how many updates make a chunk, and return updates per second of each seed."""
+        state = self.init()._replace(update=jnp.int32(self.learner.before))
+        state = self.learn(state, 1)
+        updates, seconds = 1, 0.0
+        while seconds < CHUNK_SECONDS / 20:
+            updates *= 2
+            begin = time.perf_counter()
+            state = self.learn(state, updates)
+            seconds = time.perf_counter() - begin
+        self._size = max(1, round(updates * CHUNK_SECONDS / seconds))
+        return updates / seconds
+
+    def step_of(self, state: TeamState) -> int:
+        """Return the updates that each seed has done."""
+        return int(state.update)
+
+    def _evaluation_at(self, number: int) -> int:
+        """The update after which evaluation `number` takes place; 0 is before the first."""
+        if not number:
+            return 0
+        return self.learner.before + round(number * self.config.updates / self._evaluations)
+
+    def _next_evaluation(self, update: int) -> int:
+        """The first evaluation after an update."""
+        numbers = range(self._evaluations + 1)
+        return next((at for number in numbers if (at := self._evaluation_at(number)) > update), self.total)
+
+    def advance(
+        self, state: TeamState, evaluated: int, warn: Callable[[str], None]
+    ) -> tuple[TeamState, list[dict[str, Any]], float]:
+        """Run one chunk, to the next evaluation at most; the score is the mean loss since the last."""
+        before = int(state.update)
+        state = self.learn(state, min(self._size, self._next_evaluation(before) - before))
+        sums, update = state.seeds.losses, int(state.update)
+        if self.learner.before > before and "teacher_loss" in sums:
+            return state, [], float(np.mean(sums["teacher_loss"])) / max(1, update - evaluated)
+        loss = np.asarray(sums["learning_loss"])
+        if not np.isfinite(loss).all():
+            self.require_finite_parameters(state)
+            seed = self.seeds[int(np.argmin(np.isfinite(loss)))]
+            raise NotFiniteError(f"the loss of seed {seed} is no longer finite at update {update}")
+        return state, [], float(loss.mean()) / max(1, update - max(evaluated, self.learner.before))
+
+    def is_due(self, before: int, after: int) -> bool:
+        """Return whether an evaluation is due."""
+        return self._next_evaluation(before) <= after
+
+    def evaluate(self, state: TeamState, evaluated: int) -> tuple[TeamState, list[dict[str, Any]]]:
+        """Let every seed play; return a row per seed."""
+        update = int(state.update)
+        found = jax.tree.map(np.asarray, self._measure(state.seeds, self._data, self._seeds, jnp.int32(update)))
+        since = {name: update - max(evaluated, self.learner.before) for name in self.learner.losses}
+        since["teacher_loss"] = min(update, self.learner.before) - evaluated
+        rows = []
+        for index, seed in enumerate(self.seeds):
+            row: dict[str, Any] = {"seed": seed}
+            for name, total in state.seeds.losses.items():
+                row[name] = float(total[index]) / since[name] if since[name] > 0 else float("nan")
+            row |= {name: found[name][index].item() for name in self.learner.measures}
+            rows.append(row | played(self.facts, self.play(state, index, self.config.num_eval_episodes)))
+        sums = no_losses(self.learner.losses)
+        nothing = {name: jnp.broadcast_to(value, (len(self.seeds),)) for name, value in sums.items()}
+        return state._replace(seeds=state.seeds._replace(losses=nothing)), rows
+
+    def play(self, state: TeamState, index: int, episodes: int) -> Episodes:
+        """Let the team of a seed play greedily.
+
+        Args:
+            state: as it is.
+            index: of the seed.
+            episodes: how many; their first states are the same for every seed and method.
+        """
+        networks = jax.tree.map(lambda leaf: leaf[index], state.seeds.networks)
+        seeds = FIRST_EVALUATION_SEED + np.arange(episodes)
+        params = self.learner.params(networks, target_of(self.config, self.scale))
+        return play(self.environment, self.learner.policy, params, seeds)
+
+    def networks(self, state: TeamState) -> Any:
+        """Return the networks of all seeds."""
+        return state.seeds.networks
+
+    def networks_of_origin(self, config: TeamConfig) -> Any:
+        """Return the shapes of the networks that a run can begin from: its own, or those of a teacher's run."""
+        own = jax.eval_shape(self.networks, self.like())
+        if isinstance(self.config.settings, DistilledSettings) and isinstance(config.settings, PolicySettings):
+            if config.settings.centralised:
+                return Networks(own.teacher)
+        return own
+
+    def begin_from(self, state: TeamState, networks: Any) -> TeamState:
+        """Return a first state with other networks; of a distilled team that is given a teacher, without its updates."""
+        old = state.seeds.networks
+        if isinstance(old, Networks) and old.teacher is not None and networks.teacher is None:
+            taught = old._replace(teacher=networks.team)
+            return TeamState(jnp.int32(self.learner.before), state.seeds._replace(networks=taught))
+        return state._replace(seeds=state.seeds._replace(networks=networks))
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what is kept of the environment and of the data."""
+        kept: dict[str, Any] = {"team": self.facts._asdict() | {"agents": list(self.facts.agents)}}
+        if self.scale is not None:
+            kept |= {"data_sha256": self.digest, "scale": self.scale._asdict()}
+        return kept
+
+    def require_continues(self, run: RunDirectory) -> None:
+        """Refuse other data than those that the run was started with."""
+        if self.scale is not None and run.read_meta().get("data_sha256", self.digest) != self.digest:
+            raise AccumbensError(f"the data are not those that {run.path} was started with: their SHA-256 differs")
+
+    def require_finite_parameters(self, state: TeamState) -> None:
+        """Raise if a parameter is not finite.
+
+        Raises:
+            NotFiniteError: names the first and its seed.
+        """
+        for path, leaf in jax.tree_util.tree_leaves_with_path(state.seeds.networks):
+            finite = np.isfinite(np.asarray(leaf)).reshape(len(self.seeds), -1).all(axis=1)
+            if not finite.all():
+                raise NotFiniteError(
+                    f"{jax.tree_util.keystr(path, simple=True, separator='.')} of seed "
+                    f"{self.seeds[int(np.argmin(finite))]} is no longer finite (NaN or Inf) at update "
+                    f"{int(state.update)}; a lower learning_rate often helps"
+                )
+
+    def close(self) -> None:
+        """Close an environment on the host."""
+        if isinstance(self.environment, HostTeam):
+            self.environment.close()
+
+
+PLAYED = ("mean_return", "won", "mean_length")
+"""What is recorded of the episodes of an evaluation."""
+
+
+def played(facts: TeamFacts, episodes: Episodes) -> dict[str, float]:
+    """Return the return of an agent, mean over agents and episodes; the share of episodes won; and their length."""
+    returns = episodes.returns().mean(axis=1)
+    won = float("nan") if facts.won is None else float((returns >= facts.won).mean())
+    return {"mean_return": float(returns.mean()), "won": won, "mean_length": float(episodes.lengths.mean())}
+
+
+def target_of(config: TeamConfig, scale: Scale | None) -> float:
+    """Return the return that a team is asked for: the setting, or the best in the data."""
+    asked = getattr(config.settings, "target_return", None)
+    return asked if asked is not None else 0.0 if scale is None else scale.best
+
+
+def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
+    """Refuse data of agents that see or do something else than those of an environment.
+
+    Raises:
+        AccumbensError: names what differs.
+    """
+    pairs: Mapping[str, tuple[Any, Any]] = {
+        "agents": (len(there.agents), len(here.agents)),
+        "numbers in an observation": (there.observation_size, here.observation_size),
+        "actions": (there.num_actions, here.num_actions),
+    }
+    unlike = [f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours]
+    if unlike:
+        raise AccumbensError(f"{data} is not of {here.name}: " + "; ".join(unlike))
+
+
+def _notes(episodes: Episodes, settings: Any) -> list[str]:
+    """What the user should know of data and settings."""
+    target = getattr(settings, "target_return", None)
+    best = float(episodes.returns().mean(axis=1).max())
+    if target is not None and target > best:
+        return [f"target_return={target:g} is more than any episode of the data has ({best:.4g})"]
+    return []
+
