@@ -13,7 +13,9 @@ from accumbens.runs.streams import Stream, stream_key
 from accumbens.teams import play as module
 from accumbens.teams.episodes import Episodes
 from accumbens.teams.padding import joined
-from accumbens.teams.play import OnHost, TeamPolicy, explored, play, play_on_host, random_policy
+from accumbens.teams.play import play
+from accumbens.teams.play_host import OnHost, play_on_host
+from accumbens.teams.policies import TeamPolicy, explored, random_policy
 
 from .conftest import ACTIONS, AGENTS, SIZE, behind, make_drift
 
@@ -131,7 +133,7 @@ def test_a_block_is_no_bound_of_an_episode():
     environment = make_drift(limit=2 * module._BLOCK, ends=0.0)
     episodes = play(environment, random_policy(), None, [0, 1])
     np.testing.assert_array_equal(episodes.lengths, 2 * module._BLOCK)
-    equal(play(OnHost(environment), module.random_policy(), None, [0, 1]), episodes)
+    equal(play(OnHost(environment), random_policy(), None, [0, 1]), episodes)
 
 
 def test_an_episode_depends_on_its_seed_alone(drift, played):
