@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from accumbens.envs.teams.protocol import Seen, TeamFacts
 from accumbens.teams.model import ILLEGAL, Policies, Policy, Window
-from accumbens.teams.play import TeamPolicy
+from accumbens.teams.policies import TeamPolicy
 
 
 class Asked(NamedTuple):

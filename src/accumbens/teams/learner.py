@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer
 
-from accumbens.teams.play import TeamPolicy
+from accumbens.teams.policies import TeamPolicy
 
 
 class SeedState(NamedTuple):

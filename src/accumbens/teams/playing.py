@@ -22,7 +22,7 @@ from accumbens.teams.acting import policy_of_values
 from accumbens.teams.action_values import values_of
 from accumbens.teams.learner import Learner, SeedState, added, no_losses
 from accumbens.teams.model import ILLEGAL
-from accumbens.teams.play import draw_legal
+from accumbens.teams.policies import draw_legal
 from accumbens.teams.settings import PlayingSettings
 
 LOSSES = ("learning_loss",)

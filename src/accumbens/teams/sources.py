@@ -6,7 +6,8 @@ import numpy as np
 
 from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment
 from accumbens.errors import AccumbensError, require
-from accumbens.teams.minari_data import TeamData, digest_of, read
+from accumbens.teams.minari_data import TeamData, read
+from accumbens.teams.minari_layout import digest_of
 from accumbens.teams.play import play
 from accumbens.teams.policies import random_policy
 
