@@ -112,9 +112,9 @@ def test_part_by_part_as_at_once(tmp_path):
     episodes = made_up([3, 5, 1, 4])
     facts = facts_of(episodes)
     whole = write(episodes, facts, tmp_path / "whole", made=MADE)
-    with new_data_set(facts, tmp_path / "parts", MADE) as add:
+    with new_data_set(facts, tmp_path / "parts", MADE) as data:
         for begin in (0, 3):
-            add(Episodes(*(array[begin : begin + 3] for array in episodes)))
+            data.add(Episodes(*(array[begin : begin + 3] for array in episodes)))
     equal(read(tmp_path / "parts").episodes, episodes)
     cards = [
         json.loads((tmp_path / name / "data/metadata.json").read_text())["accumbens"] for name in ("whole", "parts")
@@ -221,18 +221,20 @@ def test_the_card(written, drift, drifted):
 class Gathering(gymnasium.Env):
     """A parallel environment of PettingZoo's as one of Gymnasium's: Dict spaces, one reward."""
 
-    def __init__(self, inner):
-        self.inner = inner
+    def __init__(self, inner, goal=None):
+        self.inner, self.goal = inner, goal
         self.observation_space = spaces.Dict({agent: inner.observation_space(agent) for agent in inner.possible_agents})
         self.action_space = spaces.Dict({agent: inner.action_space(agent) for agent in inner.possible_agents})
 
-    def reset(self, seed=None, options=None):
+    def reset(self, *, seed=None, options=None):
+        self.time = 0
         return self.inner.reset(seed=seed, options=options)
 
     def step(self, action):
         seen, rewards, terminated, truncated, infos = self.inner.step({k: int(v) for k, v in action.items()})
         reward = float(np.mean(list(rewards.values())))
-        return seen, reward, all(terminated.values()), all(truncated.values()), infos
+        self.time += 1
+        return seen, reward, self.time == self.goal or all(terminated.values()), all(truncated.values()), infos
 
 
 def mpe(name, **options):
@@ -248,9 +250,9 @@ def collected(tmp_path_factory):
     root = tmp_path_factory.mktemp("collected")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(root))
-        collector = minari.DataCollector(Gathering(mpe("simple_speaker_listener_v4")), record_infos=False)
+        collector = minari.DataCollector(Gathering(mpe("simple_speaker_listener_v4"), goal=5), record_infos=False)
         rng = np.random.default_rng(0)
-        plans = [rng.integers(0, [3, 5], size=(steps, 2)) for steps in (6, 6, 4)]
+        plans = [rng.integers(0, [3, 5], size=(steps, 2)) for steps in (5, 5, 4)]
         for seed, plan in enumerate(plans, start=70):
             collector.reset(seed=seed)
             for listener, speaker in plan[:, ::-1]:
@@ -267,7 +269,7 @@ def collected(tmp_path_factory):
         seen, _ = inner.reset(seed=seed)
         observations, rewards = [seen], []
         for speaker, listener in plan:
-            seen, reward, _, truncated, _ = inner.step({"speaker_0": int(speaker), "listener_0": int(listener)})
+            seen, reward, *_ = inner.step({"speaker_0": int(speaker), "listener_0": int(listener)})
             observations.append(seen)
             rewards.append(np.mean(list(reward.values())))
         rows.append((plan, observations, rewards))
@@ -278,12 +280,12 @@ def test_what_minaris_own_collector_wrote(collected):
     folder, rows = collected
     data = read(folder)
     # By name, as Minari's spaces sort the agents.
-    assert data.facts == TeamFacts("mpe/speaker-v0", ("listener_0", "speaker_0"), 11, 5, 6, masks=True, won=None)
+    assert data.facts == TeamFacts("mpe/speaker-v0", ("listener_0", "speaker_0"), 11, 5, 5, masks=True, won=None)
     episodes = data.episodes
-    np.testing.assert_array_equal(episodes.lengths, [6, 6, 4])
+    np.testing.assert_array_equal(episodes.lengths, [5, 5, 4])
     np.testing.assert_array_equal(episodes.seeds, [70, 71, 72])
-    np.testing.assert_array_equal(episodes.truncated, True)  # the last was left by the collector's own user
-    np.testing.assert_array_equal(episodes.terminated, False)
+    np.testing.assert_array_equal(episodes.terminated, [True, True, False])
+    np.testing.assert_array_equal(episodes.truncated, [False, False, True])  # the last was cut, by asking for the data
     for index, (plan, observations, rewards) in enumerate(rows):
         length = len(plan)
         np.testing.assert_array_equal(episodes.actions[index, :length], plan[:, ::-1])
@@ -508,7 +510,7 @@ def lose_an_episode(folder):
 )
 def test_damage(written, damage):
     damage(written[0])
-    with pytest.raises(AccumbensError, match="cannot be read as a Minari data set; is it damaged?"):
+    with pytest.raises(AccumbensError, match=r"cannot be read as a Minari data set; is it damaged\?"):
         read(written[0])
 
 
@@ -603,9 +605,13 @@ def test_what_cannot_be_written_leaves_nothing(case, tmp_path):
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError])
 def test_an_interruption_leaves_nothing(stop, drift, drifted, tmp_path):
-    with pytest.raises(stop), new_data_set(drift.facts, tmp_path / "sets/set", MADE) as add:
-        add(drifted)
-        raise stop
+    def interrupted():
+        with new_data_set(drift.facts, tmp_path / "sets/set", MADE) as data:
+            data.add(drifted)
+            raise stop
+
+    with pytest.raises(stop):
+        interrupted()
     assert list((tmp_path / "sets").iterdir()) == []
 
 

@@ -98,7 +98,7 @@ def read(source: str | Path) -> TeamData:
 
 def _found(source: str | Path) -> tuple[Path, dict[str, Any]]:
     """The folder that Minari reads, and its metadata as they are."""
-    for folder in (Path(source).expanduser() / DATA, Path(source).expanduser(), _places() / str(source) / DATA):
+    for folder in (Path(source).expanduser() / DATA, Path(source).expanduser(), place_of(str(source)) / DATA):
         file = folder / "metadata.json"
         if file.is_file():
             try:
@@ -113,10 +113,16 @@ def _found(source: str | Path) -> tuple[Path, dict[str, Any]]:
     raise UnknownNameError("data set, neither a folder nor an id of Minari's:", str(source), local_ids())
 
 
-def _places() -> Path:
+def place_of(dataset_id: str) -> Path:
+    """Return the folder of a data set that lies, or would lie, where Minari keeps them.
+
+    Raises:
+        AccumbensError: Minari is not installed.
+    """
+    require_minari()
     from minari.storage.datasets_root_dir import get_dataset_path
 
-    return get_dataset_path()
+    return get_dataset_path(dataset_id)
 
 
 def local_ids() -> list[str]:

@@ -1,9 +1,9 @@
 """Episodes of a team, written as a Minari data set by Minari's own storage."""
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +52,74 @@ def write(
         AccumbensError: the target exists, Minari is not installed, or the episodes cannot be written: there are none,
             one has no steps, its numbers are not finite, it ended in two ways or in none, or they do not suit `facts`.
     """
-    with new_data_set(facts, target, made, dataset_id) as add:
-        add(episodes)
-    document = json.loads((Path(target) / DATA / "metadata.json").read_text(encoding="utf-8"))
-    return document[KEY]["card"]
+    with new_data_set(facts, target, made, dataset_id) as data:
+        data.add(episodes)
+    return data.card
+
+
+class NewDataSet:
+    """A data set that is being written.
+
+    Attributes:
+        dataset_id: what Minari calls it.
+        card: what its card says; empty until it is complete.
+    """
+
+    def __init__(self, facts: TeamFacts, folder: Path, dataset_id: str):
+        """Begin in a folder that is empty."""
+        from minari.dataset.minari_storage import MinariStorage
+
+        self.dataset_id, self.card = dataset_id, {}
+        self._facts, self._folder = facts, folder
+        self._statistics, self._digest = Statistics(facts), Digest()
+        (folder / DATA).mkdir()
+        observation_space, action_space = _spaces(facts)
+        self._storage = MinariStorage.new(
+            folder / DATA,
+            observation_space=observation_space,
+            action_space=action_space,
+            data_format="hdf5",
+            jpeg_encoding=False,  # nothing here is a picture, and nothing may change
+        )
+
+    def add(self, episodes: Episodes) -> None:
+        """Write more episodes.
+
+        Raises:
+            AccumbensError: one cannot be written; see `write`.
+        """
+        _require_sound(episodes, self._facts, self._statistics.episodes)
+        self._storage.update_episodes(_buffer(episodes, self._facts, index) for index in range(len(episodes.lengths)))
+        self._statistics.add(episodes)
+        self._digest.add(episodes)
+
+    def complete(self, made: Mapping[str, Any]) -> None:
+        """Write what is known at the end.
+
+        Raises:
+            AccumbensError: there are no episodes.
+        """
+        if not self._statistics.episodes:
+            raise AccumbensError("no episodes: a data set needs at least one")
+        facts = self._facts
+        self.card = {"made": dict(made)} | self._statistics.document() | {"digest": self._digest.hexdigest()}
+        self._storage.update_metadata(
+            {
+                "dataset_id": self.dataset_id,
+                "minari_version": version("minari"),
+                "algorithm_name": str(made["policy"]),
+                "description": f"Episodes of {facts.name}, with {len(facts.agents)} agents, recorded by accumbens.",
+                KEY: {"layout": LAYOUT, "facts": facts_to_document(facts), "card": self.card},
+            }
+        )
+        (self._folder / CARD).write_text(card_text(self.dataset_id, facts, self.card), encoding="utf-8")
 
 
 @contextmanager
 def new_data_set(
     facts: TeamFacts, target: str | Path, made: Mapping[str, Any], dataset_id: str | None = None
-) -> Iterator[Callable[[Episodes], None]]:
-    """Give a function that adds episodes to a new data set, which is there at the end or, if that fails, not at all.
+) -> Iterator[NewDataSet]:
+    """Give a new data set to add episodes to, which is there at the end or, if that fails, not at all.
 
     Args:
         facts: of the team.
@@ -73,44 +130,15 @@ def new_data_set(
     Raises:
         AccumbensError: as of `write`.
     """
-    minari = require_minari()
-    from minari.dataset.minari_storage import MinariStorage
-
+    require_minari()
     _require_names(facts)
     target = Path(target)
     require_new(target)
     dataset_id = checked_id(dataset_id or _id_of(facts.name, target))
-    observation_space, action_space = _spaces(facts)
-    statistics, digest = Statistics(facts), Digest()
     with new_folder(target, CARD) as folder:
-        storage = MinariStorage.new(
-            _made(folder / DATA),
-            observation_space=observation_space,
-            action_space=action_space,
-            data_format="hdf5",
-            jpeg_encoding=False,  # nothing here is a picture, and nothing may change
-        )
-
-        def add(episodes: Episodes) -> None:
-            _require_sound(episodes, facts, statistics.episodes)
-            storage.update_episodes(_buffer(episodes, facts, index) for index in range(len(episodes.lengths)))
-            statistics.add(episodes)
-            digest.add(episodes)
-
-        yield add
-        if not statistics.episodes:
-            raise AccumbensError("no episodes: a data set needs at least one")
-        card = {"made": dict(made)} | statistics.document() | {"digest": digest.hexdigest()}
-        storage.update_metadata(
-            {
-                "dataset_id": dataset_id,
-                "minari_version": minari.__version__,
-                "algorithm_name": str(made["policy"]),
-                "description": f"Episodes of {facts.name}, with {len(facts.agents)} agents, recorded by accumbens.",
-                KEY: {"layout": LAYOUT, "facts": facts_to_document(facts), "card": card},
-            }
-        )
-        (folder / CARD).write_text(card_text(dataset_id, facts, card), encoding="utf-8")
+        data = NewDataSet(facts, folder, dataset_id)
+        yield data
+        data.complete(made)
 
 
 def require_new(target: Path) -> None:
@@ -129,6 +157,7 @@ def checked_id(dataset_id: str) -> str:
     Raises:
         AccumbensError: it can have no such id.
     """
+    require_minari()
     from minari.dataset.minari_dataset import parse_dataset_id
 
     try:
@@ -150,11 +179,6 @@ def _id_of(environment: str, target: Path) -> str:
 
 def _word(text: str) -> str:
     return re.sub(r"[^-\w]+", "-", text)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def _require_names(facts: TeamFacts) -> None:
