@@ -108,10 +108,11 @@ def _player(
 
     from accumbens.errors import AccumbensError
     from accumbens.runs.origin import parse_origin
-    from accumbens.teams.recording import policy_player, random_player, users_player
+    from accumbens.teams.policies import random_policy
+    from accumbens.teams.recording import policy_player, users_player
 
     if policy == "random":
-        return random_player(environment), {}
+        return policy_player(environment, random_policy(), None, epsilon), {}
     if re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", policy):
         return users_player(environment, _users_policy(policy), policy, epsilon), {}
     try:

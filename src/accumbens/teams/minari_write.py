@@ -75,7 +75,7 @@ class NewDataSet:
         (folder / DATA).mkdir()
         observation_space, action_space = _spaces(facts)
         self._storage = MinariStorage.new(
-            folder / DATA,
+            folder.absolute() / DATA,  # of one that is not, it cannot tell the size
             observation_space=observation_space,
             action_space=action_space,
             data_format="hdf5",

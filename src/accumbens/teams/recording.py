@@ -14,7 +14,7 @@ from accumbens.teams.minari_write import new_data_set
 from accumbens.teams.padding import bytes_of_one
 from accumbens.teams.play import play
 from accumbens.teams.play_host import Chooser, OnHost, checked_seeds, play_on_host
-from accumbens.teams.policies import Parameters, TeamPolicy, explored, random_policy
+from accumbens.teams.policies import Parameters, TeamPolicy, explored
 
 Progress = Callable[[int], None]
 Player = Callable[[Int[np.ndarray, " episodes"], Progress], Episodes]
@@ -25,11 +25,6 @@ UsersPolicy = Callable[..., Any]
 
 _PART_BYTES = 128 << 20
 """What the episodes that are in memory at a time may take, before they are written."""
-
-
-def random_player(environment: TeamEnvironment | HostTeam) -> Player:
-    """Return who does random legal actions."""
-    return policy_player(environment, random_policy(), None)
 
 
 def policy_player(
