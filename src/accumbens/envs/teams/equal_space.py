@@ -136,10 +136,10 @@ def equal_space_board(state: EqualSpaceState, side: int = 288) -> np.ndarray:
         picture[edge, margin - 1 : side + margin + 1] = picture[margin - 1 : side + margin + 1, edge] = 190
     centres = [(margin + (x + 1) / 2 * side, margin + (1 - y) / 2 * side) for x, y in positions]
     for first, second in zip(*np.triu_indices(len(positions), k=1), strict=True):
-        error = (np.linalg.norm(positions[first] - positions[second]) - TARGET) / TARGET
+        error = float(np.linalg.norm(positions[first] - positions[second])) / TARGET - 1.0
         line(picture, centres[first], centres[second], _line_colour(error))
     for index, centre in enumerate(centres):
-        disc(picture, centre, 10, agent_colour(index))
+        disc(picture, centre, 10.0, agent_colour(index))
     return picture
 
 

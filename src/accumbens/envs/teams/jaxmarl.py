@@ -96,7 +96,7 @@ def smax(scenario: str) -> TeamEnvironment:
 
     def over(state: State) -> Bool[Array, ""]:
         alive = state.state.unit_alive
-        return ~alive[:allies].any() | ~alive[allies:].any()
+        return ~(alive[:allies].any() & alive[allies:].any())
 
     facts = TeamFacts(
         name=name,
