@@ -111,4 +111,5 @@ def test_it_can_be_drawn(env):
         pytest.skip("has no picture")
     picture = env.board(env.reset(jax.random.key(0))[0])
     assert picture.dtype == np.uint8
-    assert picture.ndim == 3 and picture.shape[2] == 3
+    assert picture.ndim == 3
+    assert picture.shape[2] == 3

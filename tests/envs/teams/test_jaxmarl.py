@@ -157,7 +157,9 @@ def test_without_the_extra(monkeypatch):
             make_team(name)
 
 
-@pytest.mark.parametrize(("make", "name", "nearest"), [(adapter.smax, "2s3x", "2s3z"), (adapter.mpe, "simple_tga", "simple_tag")])
+@pytest.mark.parametrize(
+    ("make", "name", "nearest"), [(adapter.smax, "2s3x", "2s3z"), (adapter.mpe, "simple_tga", "simple_tag")]
+)
 def test_unknown_scenarios(make, name, nearest):
     with pytest.raises(UnknownNameError, match=f"did you mean '{nearest}'"):
         make(name)
