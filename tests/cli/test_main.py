@@ -13,6 +13,7 @@ from accumbens.cli.arguments import parse_pairs
 from accumbens.cli.options import known_options
 from accumbens.cli.top_help import GROUPS
 from accumbens.envs import registry, trainable
+from accumbens.envs.teams.registry import team_environments
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
 from accumbens.runs import compiling
@@ -304,18 +305,22 @@ def test_envs_are_listed(cli):
     assert shown.code == listed.code == 0
     assert listed.json["device"] == registry.device_environments()
     assert "LunarLander-v3" in listed.json["gymnasium"]
-    for name in [*registry.device_environments(), "LunarLander-v3"]:
+    assert listed.json["team"] == team_environments()
+    assert "several agents: for teams, such as distilled" in shown.out
+    for name in [*registry.device_environments(), "LunarLander-v3", *team_environments()]:
         assert name in shown.out
     assert "FrozenLake-v1" not in shown.out, "its observations are numbers of states"
 
 
 def test_envs_that_need_an_extra_are_marked(cli, monkeypatch):
-    monkeypatch.setattr(trainable, "missing_extras", lambda: ["box2d"])
+    monkeypatch.setattr(trainable, "missing_extras", lambda: ["box2d", "jaxmarl"])
     shown, missing = cli("envs").out, cli("envs", "--json").json["missing_extra"]
-    assert missing["LunarLander-v3"] == "box2d"
-    assert set(missing.values()) == {"box2d"}
+    assert (missing["LunarLander-v3"], missing["smax/2s3z"]) == ("box2d", "jaxmarl")
+    assert set(missing.values()) == {"box2d", "jaxmarl"}
     assert "LunarLander-v3 (box2d)" in shown
-    assert 'needs an extra that is not installed: pip install "accumbens[box2d]"' in shown
+    assert "smax/2s3z (jaxmarl)" in shown
+    for extra in ("box2d", "jaxmarl"):
+        assert f'needs an extra that is not installed: pip install "accumbens[{extra}]"' in shown
 
 
 @pytest.mark.parametrize("tracker", ["wandb", "tensorboard"])

@@ -121,7 +121,7 @@ def test_in_chunks_as_at_once(drift, played, monkeypatch):
 def test_bounded_memory(drift, monkeypatch):
     widths = []
     side_by_side = module._play_side_by_side
-    monkeypatch.setattr(module, "_CHUNK_BYTES", 2 * (40 + 32) * AGENTS * (4 * SIZE + ACTIONS + 9))
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 2 * (40 + 1) * AGENTS * (4 * SIZE + ACTIONS + 9))
     monkeypatch.setattr(
         module, "_play_side_by_side", lambda *given: widths.append(len(given[-1])) or side_by_side(*given)
     )

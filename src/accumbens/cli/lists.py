@@ -14,14 +14,20 @@ def envs(*, json: Flag = False) -> int:
     from rich.markup import escape
 
     from accumbens.envs import registry
-    from accumbens.envs.trainable import PACKAGES, host_environments, missing_extras, text_environments
+    from accumbens.envs.trainable import (
+        PACKAGES,
+        host_environments,
+        missing_extras,
+        several_agents_environments,
+        text_environments,
+    )
     from accumbens.runs.tables import to_json
 
     ours, others, missing = registry.device_environments(), host_environments(), missing_extras()
     suite = [name for name in others if name in registry.control_suite_environments()]
     gymnasium = [name for name in others if name not in suite]
-    texts = text_environments()
-    needed = {name: extra for name, extra in (others | texts).items() if extra in missing}
+    texts, teams = text_environments(), several_agents_environments()
+    needed = {name: extra for name, extra in (others | texts | teams).items() if extra in missing}
     if json:
         print(
             to_json(
@@ -30,6 +36,7 @@ def envs(*, json: Flag = False) -> int:
                     "control_suite": suite,
                     "gymnasium": gymnasium,
                     "text": list(texts),
+                    "team": list(teams),
                     "missing_extra": needed,
                 }
             )
@@ -41,11 +48,12 @@ def envs(*, json: Flag = False) -> int:
         ("DeepMind Control Suite, on the host: continuous actions are made bang-bang", suite),
         ("Gymnasium, on the host: Box observations; discrete actions, or continuous ones made bang-bang", gymnasium),
         ("in words, on the host: for language agents, such as poad", list(texts)),
+        ("several agents: for teams, such as distilled", list(teams)),
     ):
         console.print(f"[bold]{title}[/]", soft_wrap=True)
         marked = [f"{name} [yellow]({needed[name]})[/]" if name in needed else name for name in names]
         console.print(Columns(marked, padding=(0, 2), equal=True))
-    console.print("and any environment of your own: module:id", style="dim")
+    console.print("and any environment of your own: module:id; several agents: pettingzoo/MODULE", style="dim")
     for extra in dict.fromkeys(needed.values()):
         install = escape(f'pip install "{PACKAGES[extra]}"')
         console.print(f"[yellow]({extra})[/] needs an extra that is not installed: {install}", soft_wrap=True)

@@ -16,6 +16,7 @@ from accumbens.cli.export import export
 from accumbens.cli.fit import fit
 from accumbens.cli.lists import algos, envs, rules, tasks
 from accumbens.cli.options import check_options
+from accumbens.cli.record import record
 from accumbens.cli.report import report
 from accumbens.cli.resume import resume
 from accumbens.cli.runs import runs
@@ -38,6 +39,7 @@ COMMANDS = {
     "experiment": experiment,
     "audit": audit,
     "export": export,
+    "record": record,
     "envs": envs,
     "algos": algos,
     "tasks": tasks,

@@ -20,6 +20,7 @@ GROUPS = {
     },
     "share": {
         "export": "write a folder that accumbens.load opens anywhere",
+        "record": "write episodes of a team as a data set",
     },
     "list": {
         "envs": "the environments",

@@ -54,7 +54,7 @@ def _environment(
     def reset(key: PRNGKeyArray) -> tuple[State, Observation]:
         game = gymnax()
         observation, state = game.reset_env(key, game.default_params)
-        return _strongly_typed(state), observation.astype(jnp.float32)
+        return strongly_typed(state), observation.astype(jnp.float32)
 
     def step(key: PRNGKeyArray, state: State, action: Int[Array, ""]) -> tuple[State, Step]:
         # `step_env` knows no time limit (`step` has it), so what it calls done is terminated.
@@ -62,7 +62,7 @@ def _environment(
         # Its parameters are made anew: arrays among them have 32 or 64 bits, as is asked for where it plays.
         observation, state, reward, terminated, _ = game.step_env(key, state, action, game.default_params)
         observation, reward = observation.astype(jnp.float32), reward.astype(jnp.float32)
-        return _strongly_typed(state), Step(observation, reward, terminated, jnp.zeros((), bool))
+        return strongly_typed(state), Step(observation, reward, terminated, jnp.zeros((), bool))
 
     env = Environment(name, reset, step, low.shape, np.dtype(np.float32), low, high, num_actions, None)
     return time_limit(env, max_episode_steps)
@@ -92,6 +92,6 @@ def _module_of_gymnax(name: str) -> ModuleType:
             del sys.modules[loaded]
 
 
-def _strongly_typed(state: State) -> State:
+def strongly_typed(state: State) -> State:
     """Fix the types of all leaves: with the weak types of Python numbers, a restored run would compile again."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), state)

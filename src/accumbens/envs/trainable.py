@@ -4,6 +4,7 @@ import importlib.util
 from typing import Any
 
 from accumbens.envs import registry
+from accumbens.envs.teams.registry import jaxmarl_environments, team_environments
 
 _NEEDS = {"gymnasium.envs.box2d": "box2d", "gymnasium.envs.mujoco": "mujoco"}
 """By where Gymnasium's own environments are: the extra that brings what they need."""
@@ -14,6 +15,7 @@ _TEXT_NEEDS = {"text/minigrid": "minigrid", "text/textworld": "textworld"}
 _MODULES = {
     "box2d": ("Box2D",),
     "dmc": ("dm_control",),
+    "jaxmarl": ("jaxmarl",),
     "minigrid": ("minigrid",),
     "mujoco": ("mujoco", "imageio"),
     "textworld": ("textworld",),
@@ -23,6 +25,7 @@ _MODULES = {
 PACKAGES = {
     "box2d": "accumbens[box2d]",
     "dmc": "accumbens[dmc]",
+    "jaxmarl": "accumbens[jaxmarl]",
     "minigrid": "accumbens[minigrid]",
     "mujoco": "gymnasium[mujoco]",
     "textworld": "textworld",
@@ -53,6 +56,11 @@ def host_environments() -> dict[str, str]:
 def text_environments() -> dict[str, str]:
     """Return our environments of texts, each with what it needs; empty for nothing."""
     return {name: _TEXT_NEEDS.get(name, "") for name in registry.text_environments()}
+
+
+def several_agents_environments() -> dict[str, str]:
+    """Return the environments of several agents, each with the extra it needs; empty for none."""
+    return {name: "jaxmarl" if name in jaxmarl_environments() else "" for name in team_environments()}
 
 
 def missing_extras() -> list[str]:

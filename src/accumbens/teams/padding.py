@@ -64,3 +64,9 @@ def joined(facts: TeamFacts, parts: Sequence[Episodes]) -> Episodes:
         truncated=flat("truncated"),
         seeds=flat("seeds"),
     )
+
+
+def bytes_of_one(facts: TeamFacts) -> int:
+    """Return the memory that an episode of a team takes if it is as long as it can be."""
+    of_a_step = len(facts.agents) * (4 * facts.observation_size + facts.num_actions + 9)
+    return (facts.max_episode_steps + 1) * of_a_step

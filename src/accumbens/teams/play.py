@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Integer
 from accumbens.envs.teams.protocol import HostTeam, Seen, State, TeamEnvironment
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.teams.episodes import Episodes
-from accumbens.teams.padding import joined
+from accumbens.teams.padding import bytes_of_one, joined
 from accumbens.teams.play_host import Chooser, checked_seeds, endless, play_on_host
 from accumbens.teams.policies import Memory, Parameters, TeamPolicy
 
@@ -72,7 +72,7 @@ def play(
 
         return play_on_host(environment, begin, seeds, progress=report)
     facts = environment.facts
-    width = max(1, min(len(seeds), _WIDTH, _CHUNK_BYTES // _bytes_of_one(environment)))
+    width = max(1, min(len(seeds), _WIDTH, _CHUNK_BYTES // bytes_of_one(facts)))
     parts: list[Episodes] = []
     for start in range(0, len(seeds), width):
         some = seeds[start : start + width]
@@ -81,12 +81,6 @@ def play(
         parts.append(Episodes(*(array[: len(some)] for array in part)))
         report(start + len(some))
     return joined(facts, parts)
-
-
-def _bytes_of_one(environment: TeamEnvironment) -> int:
-    facts = environment.facts
-    of_a_step = len(facts.agents) * (4 * facts.observation_size + facts.num_actions + 9)
-    return (facts.max_episode_steps + _BLOCK) * of_a_step
 
 
 class _Game(NamedTuple):

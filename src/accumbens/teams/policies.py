@@ -1,13 +1,13 @@
 """How a team acts: a pair of pure functions, random play, and random steps in between."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from accumbens.envs.teams.protocol import Seen
+from accumbens.envs.teams.protocol import Seen, TeamFacts
 from accumbens.errors import require
 
 Parameters = Any
@@ -60,3 +60,22 @@ def explored(policy: TeamPolicy, epsilon: float) -> TeamPolicy:
 def draw_legal(key: PRNGKeyArray, legal: Bool[Array, "agents actions"]) -> Int[Array, " agents"]:
     """Return an action of each agent, drawn uniformly from its legal ones."""
     return jax.random.categorical(key, jnp.where(legal, 0.0, -jnp.inf)).astype(jnp.int32)
+
+
+@runtime_checkable
+class TeamPlayer(Protocol):
+    """What `accumbens.load` makes of a run whose agents can play: how they act, greedily, and in what.
+
+    Attributes:
+        facts: of the team that they learned of.
+        policy: how they act.
+        params: what the policy is given.
+        seed: whose networks these are.
+        step: when they were as they are.
+    """
+
+    facts: TeamFacts
+    policy: TeamPolicy
+    params: Parameters
+    seed: int
+    step: int

@@ -37,22 +37,41 @@ def disc(picture: np.ndarray, centre: tuple[float, float], radius: float, colour
         radius: in pixels.
         colour: red, green, blue.
     """
-    rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
-    distance = np.hypot(columns + 0.5 - centre[0], rows + 0.5 - centre[1])
-    cover = np.clip(radius + 0.5 - distance, 0, 1)[..., None]
-    picture[:] = np.round((1 - cover) * picture + cover * colour).astype(np.uint8)
+    rows, columns = _pixels(picture)
+    _cover(picture, np.hypot(columns - centre[0], rows - centre[1]), radius, colour)
 
 
-def line(picture: np.ndarray, begin: tuple[float, float], end: tuple[float, float], colour: np.ndarray) -> None:
-    """Draw a thin straight line into `picture`, which is changed.
+def line(
+    picture: np.ndarray,
+    begin: tuple[float, float],
+    end: tuple[float, float],
+    colour: np.ndarray,
+    width: float = 3.0,
+) -> None:
+    """Draw a straight line with round ends and a smooth edge into `picture`.
 
     Args:
         picture: is changed.
         begin: x and y in pixels, from the left and from the top.
         end: the same of the other end.
         colour: red, green, blue.
+        width: in pixels.
     """
-    steps = int(max(abs(end[0] - begin[0]), abs(end[1] - begin[1]))) + 1
-    columns, rows = np.round(np.linspace(begin, end, steps + 1)).astype(int).T
-    inside = (rows >= 0) & (rows < picture.shape[0]) & (columns >= 0) & (columns < picture.shape[1])
-    picture[rows[inside], columns[inside]] = colour
+    rows, columns = _pixels(picture)
+    across, down = end[0] - begin[0], end[1] - begin[1]
+    along = ((columns - begin[0]) * across + (rows - begin[1]) * down) / max(across**2 + down**2, 1e-12)
+    along = np.clip(along, 0, 1)
+    distance = np.hypot(columns - begin[0] - along * across, rows - begin[1] - along * down)
+    _cover(picture, distance, width / 2, colour)
+
+
+def _pixels(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pixels' centres."""
+    rows, columns = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    return rows + 0.5, columns + 0.5
+
+
+def _cover(picture: np.ndarray, distance: np.ndarray, radius: float, colour: np.ndarray) -> None:
+    """Colour what is nearer than the radius, with half a pixel's transition on either side."""
+    share = np.clip(radius + 0.5 - distance, 0, 1)[..., None]
+    picture[:] = np.round((1 - share) * picture + share * colour).astype(np.uint8)

@@ -122,9 +122,9 @@ def penalty(distances: Float[Array, " pairs"]) -> Float[Array, ""]:
 
 
 def equal_space_board(state: EqualSpaceState, side: int = 288) -> np.ndarray:
-    """Draw the square with the agents as discs, and a line for every pair: black if its distance is the target.
+    """Draw the square with the agents as discs, and a line for every pair: grey if its distance is the target.
 
-    A line is red if the pair is too close and blue if it is too far apart, paler the smaller the error.
+    A line turns red the closer the pair is than that, and blue the further it is apart; both are whole at 30 %.
 
     Args:
         state: of one copy.
@@ -136,17 +136,16 @@ def equal_space_board(state: EqualSpaceState, side: int = 288) -> np.ndarray:
         picture[edge, margin - 1 : side + margin + 1] = picture[margin - 1 : side + margin + 1, edge] = 190
     centres = [(margin + (x + 1) / 2 * side, margin + (1 - y) / 2 * side) for x, y in positions]
     for first, second in zip(*np.triu_indices(len(positions), k=1), strict=True):
-        error = (np.linalg.norm(positions[first] - positions[second]) - TARGET) / TARGET
+        error = float(np.linalg.norm(positions[first] - positions[second])) / TARGET - 1.0
         line(picture, centres[first], centres[second], _line_colour(error))
     for index, centre in enumerate(centres):
-        disc(picture, centre, 10, agent_colour(index))
+        disc(picture, centre, 10.0, agent_colour(index))
     return picture
 
 
 def _line_colour(error: float) -> np.ndarray:
-    far = np.array((0, 90, 220)) if error > 0 else np.array((214, 40, 40))
-    share = np.clip((abs(error) - 0.05) / 0.25, 0, 1)
-    return np.round(share * far).astype(np.uint8)
+    far, right = np.array((0, 90, 220)) if error > 0 else np.array((214, 40, 40)), np.array((150, 150, 150))
+    return np.round(right + min(abs(error) / 0.3, 1.0) * (far - right)).astype(np.uint8)
 
 
 def equal_space_3() -> TeamEnvironment:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Int8, PRNGKeyArray
+from jaxtyping import Array, Int, Int8, PRNGKeyArray
 
 from accumbens.envs.teams.drawing import agent_colour, disc, paler
 from accumbens.envs.teams.protocol import Seen, TeamEnvironment, TeamFacts, TeamStep
@@ -42,11 +42,11 @@ class FillInState(NamedTuple):
 def fill_in(agents: int, size: int = 5, horizon: int = 20) -> TeamEnvironment:
     """Cover a grid: 0 for an agent that enters an empty cell, -1 for one that does not.
 
-    All agents begin in different cells, drawn at random, which count as filled, and move at the same time: to the north,
-    east, south or west, or not at all. A move off the grid is legal and has no effect. Any number of agents may be in
-    one cell, and two may change places. Of several that enter an empty cell at once, the one with the lowest index gets
-    the 0. So the sum of all agents' returns is the number of cells filled after the start, minus agents × steps.
-    The episode is terminated when no cell is empty, otherwise truncated after `horizon` steps.
+    All agents begin in different cells, drawn at random, which count as filled, and move at the same time: to the
+    north, east, south or west, or not at all. A move off the grid is legal and has no effect. Any number of agents may
+    be in one cell, and two may change places. Of several that enter an empty cell at once, the one with the lowest
+    index gets the 0. So the sum of all agents' returns is the number of cells filled after the start, minus agents ×
+    steps. The episode is terminated when no cell is empty, otherwise truncated after `horizon` steps.
 
     An agent sees its row and column, from 0 to 1; which of the 3 × 3 cells around its own, that one included, are
     filled, row by row; and which of them are outside of the grid. It sees neither the others nor the time.
@@ -137,7 +137,6 @@ def fill_in_board(state: FillInState, cell: int = 48) -> np.ndarray:
         cell: pixels of a cell's side, of which 1 is its border.
     """
     filled_by, positions = np.asarray(state.filled_by), np.asarray(state.positions)
-    size = len(filled_by)
     colours = np.stack([np.full(3, 255, np.uint8), *(paler(agent_colour(index)) for index in range(len(positions)))])
     picture = np.repeat(np.repeat(colours[filled_by], cell, axis=0), cell, axis=1)
     picture[::cell] = picture[:, ::cell] = picture[-1] = picture[:, -1] = 190

@@ -105,5 +105,5 @@ class HostTeam(ABC):
         """Return a drawing of the state, `[height, width, 3]` from 0 to 255; None if there is none."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to release
         """Release what is not memory."""
