@@ -17,14 +17,16 @@ class Asked(NamedTuple):
 
     Attributes:
         networks: of the team.
-        target: the return of each agent, over the scale of the data's.
-        scale: of the data's returns.
+        target: the return of each agent.
+        usual: the data's mean return to go, by the steps done.
+        deviation: what differences from it are divided by.
         horizon: steps of the data's longest episode.
     """
 
     networks: Policy
     target: Float[Array, ""]
-    scale: Float[Array, ""]
+    usual: Float[Array, " steps"]
+    deviation: Float[Array, ""]
     horizon: Float[Array, ""]
 
 
@@ -35,7 +37,7 @@ class Memory(NamedTuple):
         window: of them.
         count: steps since the episode's start.
         before: what each did last; -1 at the start.
-        returns: what is still asked for, over the scale.
+        returns: what is still asked for.
     """
 
     window: Window
@@ -75,11 +77,12 @@ def policy_of(policies: Policies, facts: TeamFacts, context: int) -> TeamPolicy:
 def remembered(params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, " agents"]) -> Memory:
     """Return the memory with a step more."""
     count, context = memory.count, len(memory.window.time)
-    returns = jnp.where(count == 0, params.target, memory.returns - rewards / params.scale)
+    returns = jnp.where(count == 0, params.target, memory.returns - rewards)
+    usual = params.usual[jnp.minimum(count, len(params.usual) - 1)]
     step = Window(
         observation=seen.observation,
         before=memory.before,
-        returns=returns,
+        returns=(returns - usual) / params.deviation,
         time=count / params.horizon,
         legal=seen.legal,
         weight=seen.alive.astype(jnp.float32),
@@ -92,7 +95,9 @@ def remembered(params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, 
     return Memory(jax.tree.map(put, memory.window, step), count + 1, memory.before, returns)
 
 
-def policy_of_values(values: Callable[[Any, Float[Array, "agents observation"]], Float[Array, "agents actions"]]) -> TeamPolicy:
+def policy_of_values(
+    values: Callable[[Any, Float[Array, "agents observation"]], Float[Array, "agents actions"]],
+) -> TeamPolicy:
     """Return how action values play: each agent takes the legal action of highest value.
 
     Args:

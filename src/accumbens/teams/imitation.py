@@ -142,8 +142,8 @@ def make_imitation(settings: PolicySettings, facts: TeamFacts, scale: Scale) -> 
         return found | {name: degrees[i] for i, name in enumerate(angle_names)}
 
     def params(networks: Networks, target: float) -> Asked:
-        scaled = jnp.float32(target / scale.returns)
-        return Asked(networks.team, scaled, jnp.float32(scale.returns), jnp.float32(scale.steps))
+        asked, deviation, steps = (jnp.float32(value) for value in (target, scale.deviation, scale.steps))
+        return Asked(networks.team, asked, jnp.array(scale.usual, jnp.float32), deviation, steps)
 
     losses, angle_names = ("learning_loss",), ()
     if distilled is not None:
@@ -251,4 +251,3 @@ def _parts(policy: Policy) -> list[tuple[Any, ...]]:
 def _joined(policy: Policy, parts: list[tuple[Any, ...]]) -> Policy:
     """What `_parts` took apart."""
     return Policy(parts[0][0], tuple(part[-1] for part in parts), policy.sizes, policy.local)
-

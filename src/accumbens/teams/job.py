@@ -294,7 +294,9 @@ def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
         "numbers in an observation": (there.observation_size, here.observation_size),
         "actions": (there.num_actions, here.num_actions),
     }
-    unlike = [f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours]
+    unlike = [
+        f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours
+    ]
     if unlike:
         raise AccumbensError(f"{data} is not of {here.name}: " + "; ".join(unlike))
 
@@ -306,4 +308,3 @@ def _notes(episodes: Episodes, settings: Any) -> list[str]:
     if target is not None and target > best:
         return [f"target_return={target:g} is more than any episode of the data has ({best:.4g})"]
     return []
-

@@ -25,7 +25,7 @@ class Method:
 
     summary: str
     settings: TeamSettings
-    updates: int = 2000
+    updates: int = 1000
     source: str = ""
 
     @property

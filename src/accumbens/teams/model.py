@@ -27,6 +27,9 @@ from accumbens.teams.settings import PolicySettings
 ILLEGAL = -1e9
 """The logit of what is illegal: no probability in float32, and no infinity that would make a NaN of a gradient."""
 
+SMALL = 0.01
+"""What the logits of new networks are scaled by: they begin with all actions nearly alike, and have nothing to unlearn."""
+
 
 class Window(NamedTuple):
     """Consecutive steps of a team.
@@ -34,7 +37,7 @@ class Window(NamedTuple):
     Attributes:
         observation: of each agent.
         before: what each did in the step before; -1 in an episode's first.
-        returns: the sum of rewards that are still to come, over the scale of the data's.
+        returns: the sum of rewards that are still to come, as it is told; see `Scale`.
         time: steps since the episode's start, over the longest episode's.
         legal: what each may do.
         weight: 1 where a step is one of the episode and the agent alive, else 0.
@@ -149,7 +152,7 @@ def make_policy(settings: PolicySettings, inputs: int, agents: int, actions: int
             body=body(),
             gain=jnp.ones(settings.width),
             maps=drawn((agents, settings.width, settings.width)) if settings.centralised and is_read else None,
-            head=drawn((agents, actions, settings.width)) if is_read else None,
+            head=drawn((agents, actions, settings.width), 1 / SMALL) if is_read else None,
         )
 
     inward = Dense(drawn((settings.width, inputs)))

@@ -85,7 +85,11 @@ def make_playing(settings: PlayingSettings, env: TeamEnvironment, updates: int) 
         return jnp.where(seen.legal, read(networks, seen.observation), ILLEGAL)
 
     def step(
-        networks: Any, epsilon: Float[Array, ""], seed: Integer[Array, ""], carry: tuple[Any, Seen], time: Int[Array, ""]
+        networks: Any,
+        epsilon: Float[Array, ""],
+        seed: Integer[Array, ""],
+        carry: tuple[Any, Seen],
+        time: Int[Array, ""],
     ) -> tuple[tuple[Any, Seen], Row]:
         states, seen = carry
         coin, wander = jax.random.split(stream_key(seed, Stream.EXPLORATION, time))
@@ -140,9 +144,7 @@ def make_playing(settings: PlayingSettings, env: TeamEnvironment, updates: int) 
 
         keys = jax.random.split(stream_key(seed, Stream.LEARNING, number), settings.epochs)
         (networks, kept), losses = jax.lax.scan(epoch, (networks, memory.optimiser), keys)
-        return SeedState(
-            networks, Memory(kept, states, seen), added(state.losses, {"learning_loss": losses.mean()})
-        )
+        return SeedState(networks, Memory(kept, states, seen), added(state.losses, {"learning_loss": losses.mean()}))
 
     def measure(
         state: SeedState, data: None, seed: Integer[Array, ""], number: Int[Array, ""]

@@ -66,7 +66,7 @@ class DistilledSettings(PolicySettings):
     """Units and outputs of the mapping nets."""
     relation_gradient: Literal["both", "own"] = "both"
     """Whose features an angle moves: those of both students, or of each loss only its own student's."""
-    teacher_updates: int = 2000
+    teacher_updates: int = 1000
     """Updates of the teacher before the students begin; with --from a teacher's run there are none."""
 
 

@@ -15,13 +15,18 @@ from accumbens.teams.model import Window
 class Scale(NamedTuple):
     """What of the data those must know who play.
 
+    Returns to go are told as (R - μ_t) / σ: in most data they differ much more from one step to the next than from
+    episode to episode, and what matters is whether one is better than is usual then.
+
     Attributes:
-        returns: what returns are divided by: the largest in the data, whatever its sign, or 1.
+        usual: μ_t, the mean return to go after t steps; of an agent, over episodes that last so long.
+        deviation: σ, of the difference; 1 if there is none.
         best: the best return of an episode, mean over agents.
         steps: of the longest episode.
     """
 
-    returns: float
+    usual: tuple[float, ...]
+    deviation: float
     best: float
     steps: int
 
@@ -31,7 +36,7 @@ class Data(NamedTuple):
 
     Attributes:
         observation, legal, alive, actions, rewards, lengths, terminated: as in `Episodes`.
-        returns: the sum of rewards from each step on, over the scale.
+        returns: the sum of rewards from each step on, as they are told; see `Scale`.
         learned, held_out: episode and first step of every window; those of episodes held out teach nothing.
         horizon: steps of the longest episode, which times are divided by.
     """
@@ -75,14 +80,21 @@ class Transitions(NamedTuple):
 
 def scale_of(episodes: Episodes) -> Scale:
     """Return what must be known of the data beside them."""
-    to_go = _returns_to_go(episodes)
-    largest = float(np.abs(to_go).max()) if to_go.size else 0.0
-    return Scale(largest or 1.0, float(episodes.returns().mean(axis=1).max()), int(episodes.lengths.max()))
+    to_go, inside = _returns_to_go(episodes), _inside(episodes)
+    count = np.maximum(inside.sum(axis=0), 1)
+    usual = (to_go.mean(axis=2) * inside).sum(axis=0) / count
+    apart = (to_go - usual[:, None])[inside]
+    deviation = float(np.sqrt(np.square(apart).mean())) if apart.size else 0.0
+    best = float(episodes.returns().mean(axis=1).max())
+    return Scale(tuple(usual.tolist()), deviation or 1.0, best, int(episodes.lengths.max()))
+
+
+def _inside(episodes: Episodes) -> Bool[np.ndarray, "episodes steps"]:
+    return np.arange(episodes.actions.shape[1]) < episodes.lengths[:, None]
 
 
 def _returns_to_go(episodes: Episodes) -> Float[np.ndarray, "episodes steps agents"]:
-    inside = np.arange(episodes.actions.shape[1]) < episodes.lengths[:, None]
-    rewards = episodes.rewards * inside[:, :, None]
+    rewards = episodes.rewards * _inside(episodes)[:, :, None]
     return np.flip(np.cumsum(np.flip(rewards, axis=1), axis=1, dtype=np.float64), axis=1)
 
 
@@ -119,7 +131,7 @@ def prepare(episodes: Episodes, scale: Scale, context: int, held_out: float) -> 
         alive=episodes.alive,
         actions=episodes.actions.astype(np.int32),
         rewards=episodes.rewards.astype(np.float32),
-        returns=(_returns_to_go(episodes) / scale.returns).astype(np.float32),
+        returns=((_returns_to_go(episodes) - np.array(scale.usual)[:, None]) / scale.deviation).astype(np.float32),
         lengths=episodes.lengths.astype(np.int32),
         terminated=episodes.terminated,
         learned=windows(~apart),
