@@ -121,7 +121,7 @@ def resolve(name: str, document: Mapping[str, Any], budget: str) -> Experiment:
                         continue
                     changes = _changes(kind, method, (*layers, settings), methods)
                     config = kind.resolve(place, method, numbers, changes)
-                    runs.append(PlannedRun(kind, config, variant, _origin(begins, name, budget)))
+                    runs.append(PlannedRun(kind, config, variant, _origin(begins, name, budget, place)))
                 except AccumbensError as error:
                     raise AccumbensError(f"{place}/{method}/{variant}: {error}") from error
     _refuse_repetitions(runs)
@@ -144,9 +144,13 @@ def _known_places(key: str, only: Any, parts: Sequence[Mapping[str, Any]]) -> li
     return only
 
 
-def _origin(begins: str, name: str, budget: str) -> str:
-    """Where the run lies that another begins from: `label`, of this file, or `experiment:label`."""
+def _origin(begins: str, name: str, budget: str, place: str) -> str:
+    """Where the run lies that another begins from: `label`, of this file, or `experiment:label`.
+
+    A label that begins with `./` is of a run in the same place.
+    """
     experiment, colon, label = begins.rpartition(":")
+    label = f"{place}/{label.removeprefix('./')}" if label.startswith("./") else label
     return f"{experiment if colon else name}-{budget}/{label}" if begins else ""
 
 
