@@ -27,7 +27,10 @@ def test_imports_go_down():
 @pytest.mark.parametrize(
     ("change", "broken"),
     [
-        (('"training | credit | teams",\n    "runs",', '"runs",\n    "training | credit | teams",'), "accumbens.runs.job"),
+        (
+            ('"training | credit | teams",\n    "runs",', '"runs",\n    "training | credit | teams",'),
+            "accumbens.runs.job",
+        ),
         (('    "errors",\n', ""), "errors"),
     ],
     ids=["upwards", "a module in no layer"],

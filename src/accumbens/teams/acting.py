@@ -35,13 +35,13 @@ class Memory(NamedTuple):
 
     Attributes:
         window: of them.
-        count: steps since the episode's start.
+        steps: since the episode's start.
         before: what each did last; -1 at the start.
         returns: what is still asked for.
     """
 
     window: Window
-    count: Int[Array, ""]
+    steps: Int[Array, ""]
     before: Int[Array, " agents"]
     returns: Float[Array, " agents"]
 
@@ -67,7 +67,7 @@ def policy_of(policies: Policies, facts: TeamFacts, context: int) -> TeamPolicy:
         del key
         memory = remembered(params, memory, seen, rewards)
         reading = policies.read(params.networks, memory.window)
-        newest = jnp.minimum(memory.count, context) - 1
+        newest = jnp.minimum(memory.steps, context) - 1
         actions = jnp.argmax(reading.logits[-1, newest], axis=-1).astype(jnp.int32)
         return actions, memory._replace(before=actions)
 
@@ -76,7 +76,7 @@ def policy_of(policies: Policies, facts: TeamFacts, context: int) -> TeamPolicy:
 
 def remembered(params: Asked, memory: Memory, seen: Seen, rewards: Float[Array, " agents"]) -> Memory:
     """Return the memory with a step more."""
-    count, context = memory.count, len(memory.window.time)
+    count, context = memory.steps, len(memory.window.time)
     returns = jnp.where(count == 0, params.target, memory.returns - rewards)
     usual = params.usual[jnp.minimum(count, len(params.usual) - 1)]
     step = Window(

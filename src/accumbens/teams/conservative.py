@@ -65,7 +65,7 @@ def make_conservative(settings: ConservativeSettings, facts: TeamFacts) -> Learn
         above = jax.nn.logsumexp(jnp.where(batch.legal, online, ILLEGAL), axis=-1) - taken
         conservative = above.mean()
         total = td + settings.conservative * conservative
-        parts = dict(zip(LOSSES, (total, td, conservative), strict=True))
+        parts: dict[str, Float[Array, ""]] = dict(zip(LOSSES, (total, td, conservative), strict=True))
         return total * (1 if settings.shared else agents), parts
 
     def update(state: SeedState, data: Data, seed: Integer[Array, ""], number: Int[Array, ""]) -> SeedState:

@@ -18,7 +18,7 @@ from accumbens.runs.streams import Stream, stream_key
 from accumbens.teams.acting import Asked, policy_of
 from accumbens.teams.learner import Learner, SeedState, added, no_losses
 from accumbens.teams.losses import action_loss, divergence, feature_distance, relation, weighted
-from accumbens.teams.mapping import MappingNet, make_mapping
+from accumbens.teams.mapping import make_mapping
 from accumbens.teams.model import Policies, Policy, Reading, policies_of
 from accumbens.teams.settings import DistilledSettings, PolicySettings
 from accumbens.teams.windows import Batch, Data, Scale, draw
@@ -33,14 +33,14 @@ class Networks(NamedTuple):
     Attributes:
         team: the policies; without an axis of agents where they share one.
         teacher: of a distilled team.
-        teacher_map: M, which the teacher's features go through; None without, or if it is N.
+        teacher_map: a `MappingNet`, M, which the teacher's features go through; None without, or if it is N.
         team_map: N, which the students' go through.
     """
 
     team: Any
     teacher: Any = None
-    teacher_map: MappingNet | None = None
-    team_map: MappingNet | None = None
+    teacher_map: Any = None
+    team_map: Any = None
 
 
 def make_imitation(settings: PolicySettings, facts: TeamFacts, scale: Scale) -> Learner:
@@ -223,7 +223,7 @@ class _LayerOptimiser:
     def __init__(self, settings: PolicySettings, stacked: bool):
         """Prepare; `stacked` networks have a leading axis of agents."""
         rate, norm = settings.learning_rate, settings.max_grad_norm
-        self.one: optax.GradientTransformation = cell_optimiser("adam", lambda count: rate, norm, 0.9, 0.999)
+        self.one = cell_optimiser("adam", lambda count: rate, norm, 0.9, 0.999)
         self._init = jax.vmap(self.one.init) if stacked else self.one.init
         self._apply = jax.vmap(self.apply) if stacked else self.apply
 

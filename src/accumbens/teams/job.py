@@ -17,8 +17,8 @@ from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
-from accumbens.teams.conservative import make_conservative
 from accumbens.teams.config import TeamConfig
+from accumbens.teams.conservative import make_conservative
 from accumbens.teams.episodes import Episodes
 from accumbens.teams.imitation import Networks, make_imitation
 from accumbens.teams.learner import Learner, SeedState, no_losses
@@ -220,13 +220,11 @@ class Teaming(Job[TeamState]):
     def networks_of_origin(self, config: TeamConfig) -> Any:
         """Return the shapes of the networks that a run can begin from: its own, or those of a teacher's run."""
         own = jax.eval_shape(self.networks, self.like())
-        if isinstance(self.config.settings, DistilledSettings) and isinstance(config.settings, PolicySettings):
-            if config.settings.centralised:
-                return Networks(own.teacher)
-        return own
+        distils = isinstance(self.config.settings, DistilledSettings)
+        return Networks(own.teacher) if distils and getattr(config.settings, "centralised", False) else own
 
     def begin_from(self, state: TeamState, networks: Any) -> TeamState:
-        """Return a first state with other networks; of a distilled team that is given a teacher, without its updates."""
+        """Return a first state with other networks; of students that are given a teacher, without its updates."""
         old = state.seeds.networks
         if isinstance(old, Networks) and old.teacher is not None and networks.teacher is None:
             taught = old._replace(teacher=networks.team)

@@ -28,7 +28,7 @@ ILLEGAL = -1e9
 """The logit of what is illegal: no probability in float32, and no infinity that would make a NaN of a gradient."""
 
 SMALL = 0.01
-"""What the logits of new networks are scaled by: they begin with all actions nearly alike, and have nothing to unlearn."""
+"""What logits of new networks are scaled by: all actions are nearly alike then, and there is nothing to unlearn."""
 
 
 class Window(NamedTuple):

@@ -1,6 +1,6 @@
 """Data of a team on the device, and windows of consecutive steps out of them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -125,19 +125,20 @@ def prepare(episodes: Episodes, scale: Scale, context: int, held_out: float) -> 
         ]
         return np.array(pairs, np.int32).reshape(-1, 2)
 
-    return Data(
-        observation=episodes.observation.astype(np.float32),
-        legal=episodes.legal,
-        alive=episodes.alive,
-        actions=episodes.actions.astype(np.int32),
-        rewards=episodes.rewards.astype(np.float32),
-        returns=((_returns_to_go(episodes) - np.array(scale.usual)[:, None]) / scale.deviation).astype(np.float32),
-        lengths=episodes.lengths.astype(np.int32),
-        terminated=episodes.terminated,
-        learned=windows(~apart),
-        held_out=windows(apart),
-        horizon=np.float32(scale.steps),
-    )  # pyright: ignore[reportArgumentType]
+    arrays: dict[str, Any] = {
+        "observation": episodes.observation.astype(np.float32),
+        "legal": episodes.legal,
+        "alive": episodes.alive,
+        "actions": episodes.actions.astype(np.int32),
+        "rewards": episodes.rewards.astype(np.float32),
+        "returns": ((_returns_to_go(episodes) - np.array(scale.usual)[:, None]) / scale.deviation).astype(np.float32),
+        "lengths": episodes.lengths.astype(np.int32),
+        "terminated": episodes.terminated,
+        "learned": windows(~apart),
+        "held_out": windows(apart),
+        "horizon": np.float32(scale.steps),
+    }
+    return Data(**arrays)
 
 
 def draw(windows: Int[Array, "windows 2"], data: Data, context: int, size: int, key: PRNGKeyArray) -> Batch:
