@@ -97,6 +97,7 @@ class Teaming(Job[TeamState]):
         self.learner = make_learner(config, self.environment, self.scale)
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
+        self.keeps_every_network = isinstance(settings, PlayingSettings)  # for data of every quality
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
         self._init = jax.jit(jax.vmap(self.learner.init))
