@@ -5,6 +5,7 @@ from numpy_transformer import norm, turned
 
 EPSILON = 1e-5
 BASE = 10_000.0
+SMALLEST, EDGE = 1e-8, 1e-6  # what is added to squared lengths, and how near to 1 cosines come
 
 
 def softmax(values):
@@ -120,19 +121,21 @@ def feature_distance(teacher, student, weight):
 
 
 def angle(one, other):
-    """Between two vectors, in radians."""
-    return np.arccos(np.clip(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)), -1, 1))
+    """Between two vectors, in radians; to a vector of zeros a right angle."""
+    lengths = [np.sqrt(vector @ vector + SMALLEST) for vector in (one, other)]
+    return np.arccos(np.clip(one @ other / np.prod(lengths), -1 + EDGE, 1 - EDGE))
 
 
-def relation(teacher, student, weight):
+def relation(teacher, student, weight, others=None):
     """Of every agent the sum over others of Huber(angle of the teacher's features, angle of the students')."""
     agents, total = weight.shape[-1], 0.0
+    others = student if others is None else others
     for place in np.ndindex(weight.shape[:-1]):
         for i in range(agents):
             for j in range(agents):
                 if i == j:
                     continue
-                apart = angle(student[place][i], student[place][j]) - angle(teacher[place][i], teacher[place][j])
+                apart = angle(student[place][i], others[place][j]) - angle(teacher[place][i], teacher[place][j])
                 huber = apart**2 / 2 if abs(apart) <= 1 else abs(apart) - 0.5
                 total += weight[place][i] * weight[place][j] * huber
     return total / max(weight.sum(), 1.0)
@@ -140,4 +143,4 @@ def relation(teacher, student, weight):
 
 def mapped(net, features):
     """What a mapping net makes of features."""
-    return np.maximum(0.0, features @ net.inner.T) @ net.outer.T
+    return np.maximum(0.0, features @ np.asarray(net.inner).T) @ np.asarray(net.outer).T
