@@ -193,7 +193,8 @@ class Teaming(Job[TeamState]):
         for index, seed in enumerate(self.seeds):
             row: dict[str, Any] = {"seed": seed}
             for name, total in state.seeds.losses.items():
-                row[name] = float(total[index]) / since[name] if since[name] > 0 else float("nan")
+                given = name == "teacher_loss" and not total[index]  # a teacher of another run learned nothing here
+                row[name] = float(total[index]) / since[name] if since[name] > 0 and not given else float("nan")
             row |= {name: found[name][index].item() for name in self.learner.measures}
             rows.append(row | played(self.facts, self.play(state, index, self.config.num_eval_episodes)))
         sums = no_losses(self.learner.losses)
