@@ -65,7 +65,11 @@ class Teams(Kind[TeamConfig]):
     result = TeamResult
     curve_column = "mean_return"
     says: ClassVar[Mapping[str, str]] = {
+        "comparing": "accumbens.teams.comparing:COMPARING",
+        "chapter": "accumbens.teams.chapter:CHAPTER",
         "experimenting": "accumbens.teams.experimenting:EXPERIMENTING",
+        "evaluating": "accumbens.cli.evaluate_teams:EVALUATING",
+        "watching": "accumbens.cli.watch_team:watch_team",
     }
     not_compared = ("seed", "seeds", "evaluations", "num_eval_episodes")
     options = ("updates", "evaluations", "num_eval_episodes", "data")
