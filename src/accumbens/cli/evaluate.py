@@ -51,8 +51,8 @@ def evaluate(
         runs: directories of runs.
         num_episodes: Episodes per seed, ε and prefix of cells, or target.
         epsilon: Of agents: probabilities of a random action, such as 0,0.05; 0 plays greedily.
-        target_return: Of teams that are told what to return: what is asked of each agent, such as 0,-5; of several
-            each has a row of its own. Before a negative number write =, as in --target-return=-5,0.
+        target_return: Of teams that are told what to return: what is asked of each agent, such as -5,0. Each has a row
+            of its own.
         json: Print the result as one line of JSON on standard output; everything else goes to standard error.
         quiet: Print only warnings, on standard error.
     """

@@ -168,7 +168,7 @@ class Teams(Kind[TeamConfig]):
         """Draw returns and losses."""
         from accumbens.teams.curves import draw_team
 
-        draw_team(metrics, picture, f"{config.env}: {config.algo}")
+        draw_team(metrics, picture, f"{config.env}: {config.algo}", config.teacher_updates)
 
     def evaluated(self, rows: Sequence[Mapping[str, Any]]) -> str:
         """Return the return and, where something is won, how often; mean over seeds."""
