@@ -59,8 +59,9 @@ class TeamChapter(Chapter):
         source, scale = run.config.data, run.meta.get("scale")
         if not source or scale is None:
             return []
-        digest = run.meta.get("data_sha256", "")
+        digest, count = run.meta.get("data_sha256", ""), run.meta.get("data_episodes")
         told = f"data {source}" + (f", SHA-256 {digest[:12]}…" if digest else "")
+        told += "" if count is None else f", {count:,} episodes"
         best, steps = float(scale["best"]), int(scale["steps"])
         return [f"{told}: the best episode returns {best:.4g}, mean over agents; the longest has {steps:,} steps"]
 

@@ -9,9 +9,10 @@ from accumbens.runs.tables import Rows
 
 
 def _won(files: Files) -> Rows:
-    """The rows of a run in which something can be won."""
+    """The rows of a run, without `won` where nothing can be won."""
     rows = complete_rows(files.metrics)
-    return [] if any(row["won"] == "nan" for row in rows) else rows
+    wins = not any(row["won"] == "nan" for row in rows)
+    return [{name: text for name, text in row.items() if wins or name != "won"} for row in rows]
 
 
 def _digest(files: Files) -> str:
@@ -20,10 +21,14 @@ def _digest(files: Files) -> str:
 
 
 def _notes(env: str, runs: Sequence[RunScores]) -> list[str]:
-    """Say if teams did not learn from the same data."""
+    """Say if teams did not learn from the same data, and what steps are counted from."""
+    notes = []
     if len({run.beginning for run in runs if run.beginning}) > 1:
-        return [f"teams in {env} did not have the same data: their SHA-256 differs"]
-    return []
+        notes.append(f"teams in {env} did not have the same data: their SHA-256 differs")
+    taught = {run.config.teacher_updates for run in runs}
+    if len(taught) > 1:
+        notes.append(f"steps in {env} begin with a teacher's updates where there is one, up to {max(taught):,}")
+    return notes
 
 
 COMPARING = Comparing(

@@ -88,7 +88,7 @@ class Teaming(Job[TeamState]):
         self._host_data: Data | None = None
         if not isinstance(settings, PlayingSettings):
             found = data_of(config.data, self.environment)
-            self.digest = found.digest
+            self.digest, self.data_episodes = found.digest, len(found.episodes.lengths)
             require_same(found.facts, self.facts, config.data)
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
@@ -235,7 +235,7 @@ class Teaming(Job[TeamState]):
         """Return what is kept of the environment and of the data."""
         kept: dict[str, Any] = {"team": self.facts._asdict() | {"agents": list(self.facts.agents)}}
         if self.scale is not None:
-            kept |= {"data_sha256": self.digest, "scale": self.scale._asdict()}
+            kept |= {"data_sha256": self.digest, "data_episodes": self.data_episodes, "scale": self.scale._asdict()}
         return kept
 
     def require_continues(self, run: RunDirectory) -> None:

@@ -55,7 +55,7 @@ class Teams(Kind[TeamConfig]):
         at="in",
         method="method",
         method_key="algo",
-        part="layer",
+        part="agent",
         step="update",
         length="updates",
         unit="updates",

@@ -93,8 +93,7 @@ class TeamStrip:
         self._told, mind = first.asked is not None, first.mind
         self._attends = mind is not None and mind.attention.size > 0
         self._relates = mind is not None and mind.teacher is not None
-        minds = [instant.mind for instant in film.instants if instant.mind is not None]
-        self._largest = max((float(np.nanmax(each.attention)) for each in minds if self._attends), default=1.0)
+        self._largest = _largest(film.instants) if self._attends else 1.0
         numbers = np.array([instant.returns for instant in film.instants])
         self._returns, self._asked = (
             _range(numbers),
@@ -103,7 +102,7 @@ class TeamStrip:
         self._charts = _HEADER + max(self._scene[1], 78 + _ROW * agents) + 14 + _TITLE
         self._mind_top = self._charts + _CHART + 26 + _TITLE
         count = len(mind.attention) if mind is not None else 0
-        self._lane = max(14, min(30, 180 // max(count, 1)))
+        self._lane = max(14, min(38, 200 // max(count, 1)))
         self._cell = max(6, min(32, _MATRIX // agents))
         height = self._charts + _CHART + 22
         if self._attends:
@@ -172,9 +171,11 @@ class TeamStrip:
             pen.line((0, y, width * factor, y), GRID, factor)
         x = np.arange(len(numbers)) / max(len(self) - 1, 1) * (width - 1) * factor
         for agent in range(numbers.shape[1]):
+            # Those drawn later are thinner, so that of lines in one place all are seen.
+            thick = 2 * (numbers.shape[1] - agent) / numbers.shape[1]
             points = list(zip(x.tolist(), (span.height(numbers[:, agent], _CHART) * factor).tolist(), strict=True))
             if len(points) > 1:
-                pen.line(points, colour_of(agent), 2 * factor, joint="curve")
+                pen.line(points, colour_of(agent), round((1.5 + thick) * factor), joint="curve")
             px, py = points[-1]
             pen.ellipse((px - 3 * factor, py - 3 * factor, px + 3 * factor, py + 3 * factor), colour_of(agent))
 
@@ -185,7 +186,7 @@ class TeamStrip:
             if np.isnan(attention[mind, ago]):
                 continue
             bottom = self._mind_top + self._lane * (mind + 1) - 2
-            high = round(float(attention[mind, ago]) / self._largest * (self._lane - 4))
+            high = round(min(float(attention[mind, ago]) / self._largest, 1.0) * (self._lane - 4))
             x = _LEFT + ago * pitch
             colour = colour_of(mind) if minds > 1 else INK
             pen.rectangle((round(x + 1), bottom - max(high, 1), round(x + pitch - 2), bottom), colour)
@@ -253,6 +254,10 @@ class TeamStrip:
             for tick in span.ticks():
                 y = self._charts + float(span.height(tick, _CHART))
                 pen.text((x - 6, y), f"{tick:g}", SOFT, font(10), anchor="rm")
+        for x, width, _, _ in self._panels():
+            bottom, last = self._charts + _CHART + 4, f"step {len(self) - 1:,}"
+            pen.text((x, bottom), "0", SOFT, font(10))
+            pen.text((x + width, bottom), last, SOFT, font(10), anchor="ra")
         if self._attends:
             self._draw_attention_base(base)
         if self._relates:
@@ -300,6 +305,13 @@ class TeamStrip:
                 middle = agent * cell + cell // 2 - 1
                 for x, y in ((left - 8, top + middle), (left + middle, top + wide + 7)):
                     pen.ellipse((x - 3, y - 3, x + 3, y + 3), colour_of(agent))
+
+
+def _largest(instants: Sequence[TeamInstant]) -> float:
+    """The largest attention of a step that has at least half a memory: the first has only itself to attend to."""
+    attention = [instant.mind.attention for instant in instants if instant.mind is not None]
+    later = [each for each in attention if 2 * np.isnan(each[0]).sum() <= each.shape[1]]
+    return max(float(np.nanmax(each)) for each in later or attention)
 
 
 def _range(numbers: Float[np.ndarray, "times agents"]) -> Range:
