@@ -535,7 +535,7 @@ def test_no_environment_is_made_because_a_file_says_so(written):
 
 
 def test_not_found(drift, drifted, places, tmp_path):
-    with pytest.raises(AccumbensError, match="team/drift is no folder, and where Minari keeps data sets, .*, there are none"):
+    with pytest.raises(AccumbensError, match=r"team/drift is no folder, and .* there are none"):
         read("team/drift")
     write(drifted, drift.facts, places / "team/drift/random-v0", made=MADE, dataset_id="team/drift/random-v0")
     with pytest.raises(AccumbensError, match=r"unknown data set.*; did you mean 'team/drift/random-v0'\?"):

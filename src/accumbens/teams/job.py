@@ -88,7 +88,7 @@ class Teaming(Job[TeamState]):
         self._host_data: Data | None = None
         if not isinstance(settings, PlayingSettings):
             found = data_of(config.data, self.environment)
-            self.digest = found.digest
+            self.digest, self.data_episodes = found.digest, len(found.episodes.lengths)
             require_same(found.facts, self.facts, config.data)
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
@@ -194,7 +194,8 @@ class Teaming(Job[TeamState]):
         for index, seed in enumerate(self.seeds):
             row: dict[str, Any] = {"seed": seed}
             for name, total in state.seeds.losses.items():
-                row[name] = float(total[index]) / since[name] if since[name] > 0 else float("nan")
+                given = name == "teacher_loss" and not total[index]  # a teacher of another run learned nothing here
+                row[name] = float(total[index]) / since[name] if since[name] > 0 and not given else float("nan")
             row |= {name: found[name][index].item() for name in self.learner.measures}
             rows.append(row | played(self.facts, self.play(state, index, self.config.num_eval_episodes)))
         sums = no_losses(self.learner.losses)
@@ -236,7 +237,7 @@ class Teaming(Job[TeamState]):
         """Return what is kept of the environment and of the data."""
         kept: dict[str, Any] = {"team": self.facts._asdict() | {"agents": list(self.facts.agents)}}
         if self.scale is not None:
-            kept |= {"data_sha256": self.digest, "scale": self.scale._asdict()}
+            kept |= {"data_sha256": self.digest, "data_episodes": self.data_episodes, "scale": self.scale._asdict()}
         return kept
 
     def require_continues(self, run: RunDirectory) -> None:

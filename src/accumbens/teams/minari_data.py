@@ -112,9 +112,7 @@ def _found(source: str | Path) -> tuple[Path, dict[str, Any]]:
         raise AccumbensError(f"{source} is no data set: expected a folder with {DATA}/metadata.json")
     known = local_ids()
     if not known:
-        raise AccumbensError(
-            f"{source} is no folder, and where Minari keeps data sets, {place_of('')}, there are none"
-        )
+        raise AccumbensError(f"{source} is no folder, and where Minari keeps data sets, {place_of('')}, there are none")
     raise UnknownNameError("data set, neither a folder nor an id of Minari's:", str(source), known)
 
 
