@@ -24,8 +24,7 @@ import numpy as np
 
 from accumbens.envs.teams.fill_in import fill_in
 from accumbens.runs.streams import Stream, stream_key
-from accumbens.teams.imitation import LayerOptimiser, make_imitation, team_loss, teacher_settings
-from accumbens.teams.methods import METHODS
+from accumbens.teams.imitation import LayerOptimiser, make_imitation, teacher_settings, team_loss
 from accumbens.teams.model import policies_of
 from accumbens.teams.play import play
 from accumbens.teams.policies import random_policy
@@ -112,8 +111,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path)
     asked, rows = parser.parse_args(words), []
-    distilled = replace(METHODS["distilled"].settings, mapping="none", relation_gradient="own", teacher_updates=1)
-    for method, settings in {"distilled": distilled, "idt": METHODS["idt"].settings}.items():
+    distilled = DistilledSettings(mapping="none", relation_gradient="own", teacher_updates=1)
+    for method, settings in {"distilled": distilled, "idt": PolicySettings()}.items():
         for agents in AGENTS:
             rows.append(row_of(method, replace(settings, batch_size=32), agents, asked.repeats))
             print(rows[-1], flush=True)

@@ -1,7 +1,7 @@
 """The compiled pieces of a run of a team: data, learner and program together, and rows of numbers out of them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -89,7 +89,6 @@ class Teaming(Job[TeamState]):
         if not isinstance(settings, PlayingSettings):
             found = data_of(config.data, self.environment)
             self.digest, self.data_episodes = found.digest, len(found.episodes.lengths)
-            require_same(found.facts, self.facts, config.data)
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
             self._host_data = prepare(found.episodes, self.scale, context, settings.held_out)
@@ -281,24 +280,6 @@ def target_of(config: TeamConfig, scale: Scale | None) -> float:
     """Return the return that a team is asked for: the setting, or the best in the data."""
     asked = getattr(config.settings, "target_return", None)
     return asked if asked is not None else 0.0 if scale is None else scale.best
-
-
-def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
-    """Refuse data of agents that see or do something else than those of an environment.
-
-    Raises:
-        AccumbensError: names what differs.
-    """
-    pairs: Mapping[str, tuple[Any, Any]] = {
-        "agents": (len(there.agents), len(here.agents)),
-        "numbers in an observation": (there.observation_size, here.observation_size),
-        "actions": (there.num_actions, here.num_actions),
-    }
-    unlike = [
-        f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours
-    ]
-    if unlike:
-        raise AccumbensError(f"{data} is not of {here.name}: " + "; ".join(unlike))
 
 
 def _notes(episodes: Episodes, settings: Any) -> list[str]:
