@@ -102,24 +102,25 @@ def audit_team(settings: Any, facts: TeamFacts, measured: bool = True, policies:
     if not isinstance(settings, PolicySettings):
         shared = isinstance(settings, PlayingSettings) or settings.shared
         values = values_of(shared, settings.layers, facts)
-        networks = values.init(jax.random.key(0))
+        networks = quick_jit(values.init)(jax.random.key(0))
         acting = acts_on(policy_of_values(values.read), networks, facts)
         return Found(settings, facts.agents, acting, None, None, None, {})
     policies = policies or policies_of(settings, facts)
-    networks = _moved(policies.init(jax.random.key(0)))
+    everything = _networks(settings, facts, policies)
+    networks = everything.team
     asked = Asked(networks, jnp.zeros(()), jnp.zeros(STEPS), jnp.ones(()), jnp.ones(()))
     acting = acts_on(policy_of(policies, facts, CONTEXT), asked, facts)
     batch, jacobian, future = _draw(facts), None, None
     if measured:
         jacobian, future = _read(policies, networks, batch, facts.agents)
-    learning = _learning(settings, facts, policies, batch) if measured else {}
+    learning = _learning(settings, facts, policies, everything, batch) if measured else {}
     return Found(
         settings,
         facts.agents,
         acting,
         jacobian,
         future,
-        _layers(settings, facts, policies, networks, batch, measured),
+        _layers(settings, facts, policies, everything, batch, measured),
         learning,
     )
 
@@ -176,9 +177,8 @@ def _one_each(shape: tuple[int, ...], axis: int) -> Mask:
 
 def _moved(networks: Any) -> Any:
     """Networks that are not as they were drawn: new ones are nearly indifferent."""
-    leaves, structure = jax.tree.flatten(networks)
     rng = np.random.default_rng(0)
-    return structure.unflatten([leaf + jnp.asarray(0.5 * rng.normal(size=leaf.shape), leaf.dtype) for leaf in leaves])
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf + 0.5 * rng.normal(size=leaf.shape), leaf.dtype), networks)
 
 
 def _draw(facts: TeamFacts) -> Batch:
@@ -223,9 +223,10 @@ def _read(
 
 
 def _layers(
-    settings: PolicySettings, facts: TeamFacts, policies: Policies, networks: Any, batch: Batch, measured: bool
+    settings: PolicySettings, facts: TeamFacts, policies: Policies, everything: Networks, batch: Batch, measured: bool
 ) -> Layers:
     """Whose loss reaches whose parameters: of readouts and layers, and of agents."""
+    networks = everything.team
     stacked = not (settings.shared or settings.centralised)
     readouts = tuple(range(settings.blocks)) if settings.readouts == "every" else (settings.blocks - 1,)
     window = jax.tree.map(lambda leaf: leaf[0], batch.window)
@@ -250,7 +251,7 @@ def _layers(
     if stacked:
         leaves = jax.tree.leaves(walked(2, list(facts.agents)))
         across = np.logical_or.reduce([leaf.reshape(len(leaf), -1, leaf.shape[-1]).any(axis=1) for leaf in leaves]).T
-    jacobian = _losses(settings, facts, policies, readouts, batch) if measured else None
+    jacobian = _losses(settings, facts, policies, everything, batch, len(readouts)) if measured else None
     return Layers(proven, jacobian, readouts, across, _steps(settings, networks, stacked))
 
 
@@ -265,11 +266,11 @@ def _joined(masks: Any) -> Bool[np.ndarray, " labels"]:
 
 
 def _losses(
-    settings: PolicySettings, facts: TeamFacts, policies: Policies, readouts: tuple[int, ...], batch: Batch
+    settings: PolicySettings, facts: TeamFacts, policies: Policies, networks: Networks, batch: Batch, readouts: int
 ) -> Float[np.ndarray, "readouts layers"]:
     """Norms of the exact derivatives of the loss of each readout by the parameters of every layer."""
 
-    def of(readout: int) -> Any:
+    def norms(networks: Networks, batch: Batch, readout: Array) -> Float[Array, " layers"]:
         def read(networks: Any, window: Window) -> Any:
             def only(part: Array) -> Array:
                 kept = jnp.arange(len(part)).reshape(-1, *[1] * (part.ndim - 1)) == readout
@@ -277,14 +278,12 @@ def _losses(
 
             return jax.tree.map(only, policies.read(networks, window))
 
-        gradient = _gradient(settings, facts, policies._replace(read=read))
-        return quick_jit(gradient)(_networks(settings, facts, policies), batch)
+        found = _gradient(settings, facts, policies._replace(read=read))(networks, batch)
+        squares = [[jnp.square(leaf).sum() for leaf in jax.tree.leaves(part)] for part in parts_of(found)]
+        return jnp.sqrt(jnp.stack([sum(part, start=jnp.zeros(())) for part in squares]))
 
-    norms = [
-        [np.sqrt(sum(float(jnp.square(leaf).sum()) for leaf in jax.tree.leaves(part))) for part in parts_of(found)]
-        for found in map(of, range(len(readouts)))
-    ]
-    return np.array(norms)
+    program = quick_jit(norms)
+    return np.stack([np.asarray(program(networks, batch, jnp.int32(readout))) for readout in range(readouts)])
 
 
 def _gradient(settings: PolicySettings, facts: TeamFacts, policies: Policies) -> Callable[[Networks, Batch], Any]:
@@ -302,9 +301,12 @@ def _gradient(settings: PolicySettings, facts: TeamFacts, policies: Policies) ->
 
 def _networks(settings: PolicySettings, facts: TeamFacts, policies: Policies) -> Networks:
     """All that a run has, not as it was drawn."""
-    scale = Scale((0.0,), 1.0, 0.0, 1)
-    networks = make_imitation(settings, facts, scale).init(jnp.uint32(0)).networks
-    return _moved(networks._replace(team=policies.init(jax.random.key(0))))
+    learner = make_imitation(settings, facts, Scale((0.0,), 1.0, 0.0, 1))
+
+    def init() -> Networks:
+        return learner.init(jnp.uint32(0)).networks._replace(team=policies.init(jax.random.key(0)))
+
+    return _moved(quick_jit(init)())
 
 
 def _steps(settings: PolicySettings, networks: Any, stacked: bool) -> Matrix:
@@ -352,7 +354,7 @@ def _policy_of(like: Policy, parts: list[Any]) -> Policy:
 
 
 def _learning(
-    settings: PolicySettings, facts: TeamFacts, policies: Policies, batch: Batch
+    settings: PolicySettings, facts: TeamFacts, policies: Policies, networks: Networks, batch: Batch
 ) -> dict[str, Learning]:
     """What every agent's update reads of every agent, by part of the loss: the gradient changes to the bit, or not."""
     if settings.shared or settings.centralised:
@@ -361,7 +363,7 @@ def _learning(
     if isinstance(settings, DistilledSettings):
         weights = {"beta": "actions of the teacher", "alpha": "relation of features", "feature": "features of the teacher"}
         terms |= {text: {name: getattr(settings, name)} for name, text in weights.items() if getattr(settings, name)}
-    networks, agents = _networks(settings, facts, policies), len(facts.agents)
+    agents = len(facts.agents)
 
     def other_data(agent: int) -> Batch:
         window, last = batch.window, facts.num_actions

@@ -66,6 +66,7 @@ class Teams(Kind[TeamConfig]):
     curve_column = "mean_return"
     says: ClassVar[Mapping[str, str]] = {
         "experimenting": "accumbens.teams.experimenting:EXPERIMENTING",
+        "sharing": "accumbens.teams.sharing:SHARING",
         "audit": "accumbens.teams.audit_words:audit",
     }
     not_compared = ("seed", "seeds", "evaluations", "num_eval_episodes")
