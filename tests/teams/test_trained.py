@@ -1,5 +1,6 @@
 """What a run had learned plays, is evaluated and can be watched, without its data; and it is the same that plays."""
 
+import itertools
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -153,8 +154,9 @@ def test_angles_are_those_of_the_mapped_features(trained):
     params, networks = trained.params(0), trained.network(0)
     memory = trained.learner.policy.init()
     rewards = np.zeros(2, np.float32)
-    for instant, following in zip(instants[:7], instants[1:8], strict=True):
-        memory = remembered(params, memory, instant.seen, jnp.asarray(rewards))
+    for instant, following in itertools.pairwise(instants[:8]):
+        seen = jax.tree.map(jnp.asarray, instant.seen)
+        memory = remembered(params, memory, seen, jnp.asarray(rewards))
         memory = memory._replace(before=jnp.asarray(instant.actions))
         rewards = (following.returns - instant.returns).astype(np.float32)
 
