@@ -19,8 +19,8 @@ class QNetwork(eqx.Module):
     place of a target network.
     """
 
-    weights: tuple[Float[Array, "outputs inputs"], ...]
-    biases: tuple[Float[Array, " outputs"], ...]
+    weights: tuple[Float[Array, "_ _"], ...]  # (outputs, inputs), of every layer its own
+    biases: tuple[Float[Array, " _"], ...]
 
     def __call__(self, x: Float[Array, " inputs"]) -> Float[Array, " actions"]:
         """Return the value of each action."""

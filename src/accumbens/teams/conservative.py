@@ -59,7 +59,7 @@ def make_conservative(settings: ConservativeSettings, facts: TeamFacts) -> Learn
         following, of_target = (
             jnp.where(batch.next_legal, read(net, batch.next_observation), ILLEGAL) for net in (networks, target)
         )
-        terminated = batch.terminated[:, None]
+        terminated = jnp.broadcast_to(batch.terminated[:, None], batch.reward.shape)
         goal = jax.lax.stop_gradient(double_q(batch.reward, terminated, following, of_target, settings.discount))
         td = 0.5 * jnp.square(goal - taken).mean()
         above = jax.nn.logsumexp(jnp.where(batch.legal, online, ILLEGAL), axis=-1) - taken

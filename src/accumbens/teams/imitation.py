@@ -55,7 +55,7 @@ def make_imitation(settings: PolicySettings, facts: TeamFacts, scale: Scale) -> 
     policies, context, batch_size = policies_of(settings, facts), settings.context, settings.batch_size
     taught = policies_of(teacher_settings(settings), facts)
     stacked = not (settings.shared or settings.centralised)
-    of_team, of_teacher, plain = (_LayerOptimiser(settings, axis) for axis in (stacked, False, False))
+    of_team, of_teacher, plain = (LayerOptimiser(settings, axis) for axis in (stacked, False, False))
     agents = len(facts.agents)
 
     def init(seed: Integer[Array, ""]) -> SeedState:
@@ -71,12 +71,7 @@ def make_imitation(settings: PolicySettings, facts: TeamFacts, scale: Scale) -> 
         return SeedState(networks, memory, no_losses(losses))
 
     def told(networks: Networks, teacher: Any, batch: Batch) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-        """The loss of a team, and its parts at the last readout."""
-        reading = _read(policies, networks.team, batch)
-        total, parts = _actions_of_data(reading, batch)
-        if distilled is not None:
-            more, of_teacher = _of_teacher(distilled, networks, reading, _read(taught, teacher, batch), batch)
-            total, parts = total + more, parts | of_teacher
+        total, parts = team_loss(settings, policies, taught, networks._replace(teacher=teacher), batch)
         # Of networks of their own each is told what is its own: a mean over agents would make it smaller.
         return total * (agents if stacked else 1), parts
 
@@ -161,6 +156,26 @@ def make_imitation(settings: PolicySettings, facts: TeamFacts, scale: Scale) -> 
     )
 
 
+def team_loss(
+    settings: PolicySettings, policies: Policies, taught: Policies, networks: Networks, batch: Batch
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """Return the loss of a team, mean over agents, and its parts at the last readout.
+
+    Args:
+        settings: of the method.
+        policies: of the team.
+        taught: of its teacher, which is a constant here.
+        networks: of both.
+        batch: windows.
+    """
+    reading = _read(policies, networks.team, batch)
+    total, parts = _actions_of_data(reading, batch)
+    if isinstance(settings, DistilledSettings):
+        more, of_teacher = _of_teacher(settings, networks, reading, _read(taught, networks.teacher, batch), batch)
+        total, parts = total + more, parts | of_teacher
+    return total, parts
+
+
 def teacher_settings(settings: PolicySettings) -> PolicySettings:
     """Return the settings of a team's teacher: what is common, and one network that sees all."""
     names = ("returns", "network", "context", "width", "blocks", "heads", "learning_rate", "batch_size")
@@ -222,7 +237,7 @@ def _angles(one: Policy, other: Policy, stacked: bool) -> Float[Array, " agents"
     return jnp.rad2deg(jnp.arccos(jnp.clip((a * b).sum(axis=1) / lengths, -1.0, 1.0)))
 
 
-class _LayerOptimiser:
+class LayerOptimiser:
     """Adam with a clip, for every layer of every network by itself."""
 
     def __init__(self, settings: PolicySettings, stacked: bool):

@@ -1,7 +1,7 @@
 """The compiled pieces of a run of a team: data, learner and program together, and rows of numbers out of them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -89,7 +89,6 @@ class Teaming(Job[TeamState]):
         if not isinstance(settings, PlayingSettings):
             found = data_of(config.data, self.environment)
             self.digest, self.data_episodes = found.digest, len(found.episodes.lengths)
-            require_same(found.facts, self.facts, config.data)
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
             self._host_data = prepare(found.episodes, self.scale, context, settings.held_out)
@@ -97,6 +96,7 @@ class Teaming(Job[TeamState]):
         self.learner = make_learner(config, self.environment, self.scale)
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
+        self.keeps_every_network = isinstance(settings, PlayingSettings)  # for data of every quality
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
         self._init = jax.jit(jax.vmap(self.learner.init))
@@ -193,7 +193,8 @@ class Teaming(Job[TeamState]):
         for index, seed in enumerate(self.seeds):
             row: dict[str, Any] = {"seed": seed}
             for name, total in state.seeds.losses.items():
-                row[name] = float(total[index]) / since[name] if since[name] > 0 else float("nan")
+                given = name == "teacher_loss" and not total[index]  # a teacher of another run learned nothing here
+                row[name] = float(total[index]) / since[name] if since[name] > 0 and not given else float("nan")
             row |= {name: found[name][index].item() for name in self.learner.measures}
             rows.append(row | played(self.facts, self.play(state, index, self.config.num_eval_episodes)))
         sums = no_losses(self.learner.losses)
@@ -279,24 +280,6 @@ def target_of(config: TeamConfig, scale: Scale | None) -> float:
     """Return the return that a team is asked for: the setting, or the best in the data."""
     asked = getattr(config.settings, "target_return", None)
     return asked if asked is not None else 0.0 if scale is None else scale.best
-
-
-def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
-    """Refuse data of agents that see or do something else than those of an environment.
-
-    Raises:
-        AccumbensError: names what differs.
-    """
-    pairs: Mapping[str, tuple[Any, Any]] = {
-        "agents": (len(there.agents), len(here.agents)),
-        "numbers in an observation": (there.observation_size, here.observation_size),
-        "actions": (there.num_actions, here.num_actions),
-    }
-    unlike = [
-        f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours
-    ]
-    if unlike:
-        raise AccumbensError(f"{data} is not of {here.name}: " + "; ".join(unlike))
 
 
 def _notes(episodes: Episodes, settings: Any) -> list[str]:
