@@ -41,7 +41,7 @@ def trained(distilled):
 def test_what_is_opened(trained, distilled):
     assert (trained.step, trained.target, trained.is_told_returns) == (16, SCALE.best, True)
     assert open_trained_team(distilled, 16).scale == SCALE
-    with pytest.raises(AccumbensError, match="step=3 cannot be used: .* has snapshots at 16"):
+    with pytest.raises(AccumbensError, match=r"step=3 cannot be used: .* has snapshots at 16"):
         open_trained_team(distilled, 3)
     with pytest.raises(AccumbensError, match="seed=4 cannot be used: the run has 0, 1"):
         trained.network(4)
@@ -101,7 +101,7 @@ def test_each_seed_plays_by_its_own_networks_and_targets_matter_to_those_who_are
 
 @pytest.mark.parametrize("targets", [(), (1.0, 1.0), (float("nan"),), (float("inf"),)])
 def test_targets_that_nobody_can_be_asked_for(targets, trained):
-    with pytest.raises(AccumbensError, match="target_return=.* cannot be used: it must be different finite numbers"):
+    with pytest.raises(AccumbensError, match=r"target_return=.* cannot be used: it must be different finite numbers"):
         require_targets(targets)
     with pytest.raises(AccumbensError, match="num_episodes=0 cannot be used"):
         evaluate_team(trained, 0, None)

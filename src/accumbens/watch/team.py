@@ -202,8 +202,8 @@ class TeamStrip:
             shade = mixed(_NEAR, _FAR, min(angle / 120, 1.0))
             pen.rectangle((x, y, x + cell - 2, y + cell - 2), shade)
             if cell >= 20:
-                pen.text((x + cell / 2 - 1, y + cell / 2 - 1), f"{angle:.0f}", PAPER if angle > 60 else INK, font(9 if cell < 26 else 10),
-                         anchor="mm")  # fmt: skip
+                middle, letters = (x + cell / 2 - 1, y + cell / 2 - 1), font(9 if cell < 26 else 10)
+                pen.text(middle, f"{angle:.0f}", PAPER if angle > 60 else INK, letters, anchor="mm")
 
     # Places
 
