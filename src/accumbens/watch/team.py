@@ -19,7 +19,7 @@ BOX = (300, 300)
 """What a board is made to fit into."""
 
 _MARGIN, _HEADER, _LEFT, _CHART, _TITLE = 16, 54, 96, 70, 22
-_MATRIX, _GAP = 96, 26
+_MATRIX, _GAP = 112, 26
 _ROW = 18
 _FAR, _NEAR = "#2f5d94", "#fbfcfd"
 
@@ -51,8 +51,9 @@ def scene_of(instant: TeamInstant) -> Image.Image:
         return _draw_actions(instant)
     picture = Image.fromarray(np.ascontiguousarray(instant.picture, np.uint8)).convert("RGB")
     share = min(BOX[0] / picture.width, BOX[1] / picture.height)
+    share = float(int(share)) if share >= 1 else share  # whole pixels of what is small
     size = (max(round(picture.width * share), 1), max(round(picture.height * share), 1))
-    return picture if share >= 1 else picture.resize(size, Image.Resampling.LANCZOS)
+    return picture.resize(size, Image.Resampling.NEAREST if share >= 1 else Image.Resampling.LANCZOS)
 
 
 def _draw_actions(instant: TeamInstant) -> Image.Image:
@@ -200,9 +201,9 @@ class TeamStrip:
                 continue
             shade = mixed(_NEAR, _FAR, min(angle / 120, 1.0))
             pen.rectangle((x, y, x + cell - 2, y + cell - 2), shade)
-            if cell >= 24:
-                pen.text((x + cell / 2 - 1, y + cell / 2 - 1), f"{angle:.0f}", PAPER if angle > 60 else INK, font(10),
-                         anchor="mm")  # fmt: skip
+            if cell >= 20:
+                middle, letters = (x + cell / 2 - 1, y + cell / 2 - 1), font(9 if cell < 26 else 10)
+                pen.text(middle, f"{angle:.0f}", PAPER if angle > 60 else INK, letters, anchor="mm")
 
     # Places
 
