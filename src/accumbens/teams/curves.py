@@ -59,13 +59,15 @@ def draw_team(metrics: Path, picture: Path, title: str, before: int = 0) -> None
         for name, (label, colour) in _OF_TEACHER.items():
             _draw(told, steps, values(name), colour, label)
         told.set(title="Loss towards the teacher", yscale="log")
+        for place in (told.yaxis.set_major_formatter, told.yaxis.set_minor_formatter):
+            place(lambda value, _: f"{value:g}")
         _angles(next(panels), steps, values, angles)
-    taught = before and "teacher_loss" in columns and not np.isnan(values("teacher_loss")).all()
     for axes in figure.axes:
         axes.set_xlabel("updates")
         axes.grid(alpha=0.25)
-        if taught:
-            axes.axvspan(0, before, color="0.5", alpha=0.12, linewidth=0, label="the teacher learns")
+        if steps[0] < before:  # otherwise the run began from a teacher's
+            label = "the teacher learns" if axes is first else None
+            axes.axvspan(0, before, color="0.5", alpha=0.12, linewidth=0, label=label)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
     spread = f"{len(seeds)} seeds, mean and range" if len(seeds) > 1 else "1 seed"
