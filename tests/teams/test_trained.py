@@ -18,6 +18,7 @@ from accumbens.teams.evaluation import evaluate_team, require_targets, write_tea
 from accumbens.teams.imitation import teacher_settings
 from accumbens.teams.model import policies_of
 from accumbens.teams.play import play
+from accumbens.teams.play_host import OnHost
 from accumbens.teams.trained import open_trained_team
 from accumbens.watch.team_episode import watched_team
 
@@ -134,6 +135,15 @@ def test_what_is_watched_is_what_plays(trained):
     boards = [instant.picture for instant in instants]
     assert boards[0].shape == boards[-1].shape
     assert (boards[0] != boards[-1]).any()
+
+
+def test_a_team_on_the_host_is_evaluated_and_watched_alike(trained):
+    on_host = trained._replace(environment=OnHost(trained.environment))
+    ((there,), (here,)) = (evaluate_team(each, 2, [-3.0]) for each in (on_host, trained))
+    np.testing.assert_array_equal(there.returns, here.returns)
+    for one, other in zip(watched_team(on_host, 0, 3), watched_team(trained, 0, 3), strict=True):
+        np.testing.assert_array_equal(one.picture, other.picture)
+        np.testing.assert_array_equal(one.returns, other.returns)
 
 
 def test_attention_is_of_the_steps_there_were_and_adds_up(trained):

@@ -59,8 +59,8 @@ def draw_team(metrics: Path, picture: Path, title: str, before: int = 0) -> None
         for name, (label, colour) in _OF_TEACHER.items():
             _draw(told, steps, values(name), colour, label)
         told.set(title="Loss towards the teacher", yscale="log")
-        for place in (told.yaxis.set_major_formatter, told.yaxis.set_minor_formatter):
-            place(lambda value, _: f"{value:g}")
+        told.yaxis.set_major_formatter(_round)
+        told.yaxis.set_minor_formatter(_round)
         _angles(next(panels), steps, values, angles)
     for axes in figure.axes:
         axes.set_xlabel("updates")
@@ -73,6 +73,11 @@ def draw_team(metrics: Path, picture: Path, title: str, before: int = 0) -> None
     spread = f"{len(seeds)} seeds, mean and range" if len(seeds) > 1 else "1 seed"
     figure.suptitle(f"{title}, {spread}", fontsize=12)
     save_figure(figure, picture, dpi=110)
+
+
+def _round(value: float, _: object) -> str:
+    """Numbers of a logarithmic axis, only those that begin with 1, 2 or 5: others would lie on one another."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
 
 
 def _won(axes: Axes, steps: list[int], values: Values) -> None:
