@@ -14,7 +14,7 @@ from accumbens.runs import checkpoints, launch
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.origin import parse_origin
-from accumbens.runs.snapshots import snapshot_steps
+from accumbens.runs.snapshots import snapshot_path
 from accumbens.teams.config import resolve_team_config
 from accumbens.teams.job import Teaming
 from accumbens.teams.kind import TEAMS
@@ -83,7 +83,7 @@ def test_the_same_run_again_is_the_same_to_the_bit(whole, tmp_path):
     assert_same(started(tmp_path), whole)
 
 
-@pytest.mark.parametrize("at", [1, 2, 3])
+@pytest.mark.parametrize("at", [2, 3])
 def test_stopped_and_resumed_it_is_the_same_to_the_bit(at, whole, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         started(tmp_path, reporter=Quiet(at + 1), checkpoint_seconds=0.0)
@@ -134,9 +134,8 @@ def test_seeds_side_by_side_are_seeds_alone(whole, tmp_path):
 
 
 def _snapshot(run, config):
-    step = snapshot_steps(run)[-1]
     job = Teaming(config)
-    return run.snapshots / f"{step:012d}.npz", jax.eval_shape(job.networks, job.like())
+    return snapshot_path(run, None), jax.eval_shape(job.networks, job.like())
 
 
 def test_an_evaluation_is_of_the_networks_as_they_are(whole):

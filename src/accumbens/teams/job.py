@@ -97,6 +97,7 @@ class Teaming(Job[TeamState]):
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
         self.keeps_every_network = isinstance(settings, PlayingSettings)  # for data of every quality
+        self._taught = False
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
         self._init = jax.jit(jax.vmap(self.learner.init))
@@ -188,7 +189,7 @@ class Teaming(Job[TeamState]):
         update = int(state.update)
         found = jax.tree.map(np.asarray, self._measure(state.seeds, self._data, self._seeds, jnp.int32(update)))
         since = {name: update - max(evaluated, self.learner.before) for name in self.learner.losses}
-        since["teacher_loss"] = min(update, self.learner.before) - evaluated
+        since["teacher_loss"] = 0 if self._taught else min(update, self.learner.before) - evaluated
         rows = []
         for index, seed in enumerate(self.seeds):
             row: dict[str, Any] = {"seed": seed}
@@ -228,6 +229,7 @@ class Teaming(Job[TeamState]):
         """Return a first state with other networks; of students that are given a teacher, without its updates."""
         old = state.seeds.networks
         if isinstance(old, Networks) and old.teacher is not None and networks.teacher is None:
+            self._taught = True
             taught = old._replace(teacher=networks.team)
             return TeamState(jnp.int32(self.learner.before), state.seeds._replace(networks=taught))
         return state._replace(seeds=state.seeds._replace(networks=networks))
@@ -277,9 +279,11 @@ def played(facts: TeamFacts, episodes: Episodes) -> dict[str, float]:
 
 
 def target_of(config: TeamConfig, scale: Scale | None) -> float:
-    """Return the return that a team is asked for: the setting, or the best in the data."""
-    asked = getattr(config.settings, "target_return", None)
-    return asked if asked is not None else 0.0 if scale is None else scale.best
+    """Return the return that a team is asked for: the setting, or a quantile of the data; 0 if it is told none."""
+    settings = config.settings
+    if scale is None or not isinstance(settings, PolicySettings):
+        return 0.0
+    return scale.quantile(settings.target_quantile) if settings.target_return is None else settings.target_return
 
 
 def _notes(episodes: Episodes, settings: Any) -> list[str]:

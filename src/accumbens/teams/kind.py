@@ -70,6 +70,8 @@ class Teams(Kind[TeamConfig]):
         "experimenting": "accumbens.teams.experimenting:EXPERIMENTING",
         "evaluating": "accumbens.cli.evaluate_teams:EVALUATING",
         "watching": "accumbens.cli.watch_team:watch_team",
+        "sharing": "accumbens.teams.sharing:SHARING",
+        "audit": "accumbens.teams.audit_words:audit",
     }
     not_compared = ("seed", "seeds", "evaluations", "num_eval_episodes")
     options = ("updates", "evaluations", "num_eval_episodes", "data")

@@ -136,7 +136,7 @@ def make_playing(settings: PlayingSettings, env: TeamEnvironment, updates: int) 
             changes, memory = optimiser.update(gradient, memory, networks)
             return (optax.apply_updates(networks, changes), memory), value
 
-        def epoch(carry: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], Float[Array, ""]]:
+        def epoch(carry: tuple[Any, Any], key: Array) -> tuple[tuple[Any, Any], Float[Array, " minibatches"]]:
             order = jax.random.permutation(key, len(flat[1])).reshape(settings.num_minibatches, -1)
             return jax.lax.scan(minibatch, carry, jax.tree.map(lambda part: part[order], flat))
 

@@ -17,7 +17,7 @@ from accumbens.teams.job import make_learner, target_of
 from accumbens.teams.kind import TEAMS
 from accumbens.teams.learner import Learner
 from accumbens.teams.settings import PolicySettings
-from accumbens.teams.windows import Scale
+from accumbens.teams.windows import Scale, scale_from
 
 
 class TrainedTeam(NamedTuple):
@@ -111,7 +111,6 @@ def scale_in(run: RunDirectory) -> Scale | None:
     if found is None:
         return None
     try:
-        usual = tuple(float(value) for value in found["usual"])
-        return Scale(usual, float(found["deviation"]), float(found["best"]), int(found["steps"]))
+        return scale_from(found)
     except (KeyError, TypeError, ValueError) as error:
         raise AccumbensError(f"{run.meta} cannot be read: its scale of the data is damaged ({error!r})") from error
