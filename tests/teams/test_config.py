@@ -101,8 +101,10 @@ def test_what_does_not_go_together(algo, changes, message):
 
 @pytest.mark.parametrize("algo", LEARN_FROM_DATA)
 def test_data_are_asked_for(algo):
-    with pytest.raises(AccumbensError, match=rf"{algo} learns from data: give --data, such as what 'accumbens record"):
-        config_of(algo, data="")
+    config = config_of(algo, data="")
+    for work in (TEAMS.make_job, TEAMS.plan, lambda config: TEAMS.require_usable([config])):
+        with pytest.raises(AccumbensError, match=rf"{algo} learns from data: give --data, such as what 'accumbens record"):
+            work(config)
 
 
 def test_who_plays_reads_no_data():

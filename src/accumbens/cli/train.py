@@ -1,6 +1,6 @@
 """`accumbens train`: train an agent."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -47,25 +47,18 @@ def train(
         run: what every run can be given.
     """
     from accumbens import kinds
-    from accumbens.errors import AccumbensError
     from accumbens.runs.names import given_once
 
-    of_agents = {
+    options = {
         "total_timesteps": total_timesteps,
         "net_arch": given_once(net_arch=net_arch, layers=layers),
         "credit": credit,
         "eval_frequency": eval_frequency,
+        "num_eval_episodes": num_eval_episodes,
+        "data": data,
+        "updates": updates,
+        "evaluations": evaluations,
     }
-    of_teams = {"data": data, "updates": updates, "evaluations": evaluations}
-    kind = kinds.kind_named("team" if kinds.kind_named("team").knows(env) else "agent")
-    mine, others = (of_teams, of_agents) if kind.words.name == "team" else (of_agents, of_teams)
-    for name, value in others.items():
-        if value is not None:
-            raise AccumbensError(f"--{name.replace('_', '-')} is not for {env}, {_kind_of_place(kind)}")
-    numbers = mine | ({} if num_eval_episodes is None else {"num_eval_episodes": num_eval_episodes})
-    numbers = {name: value for name, value in numbers.items() if value is not None}
-    return start(kind, resolve(kind, env, algo or kind.usual_method, numbers, run), run)
-
-
-def _kind_of_place(kind: Any) -> str:
-    return f"{'an' if kind.words.place[0] in 'aeiou' else 'a'} {kind.words.place}"
+    given = {name: value for name, value in options.items() if value is not None}
+    kind = kinds.kind_for("train", env, given, lambda name: f"--{name.replace('_', '-')}")
+    return start(kind, resolve(kind, env, algo or kind.usual_method, given, run), run)

@@ -40,7 +40,8 @@ def draw_team(metrics: Path, picture: Path, title: str) -> None:
         if name in columns:
             _draw(panels[1], steps, values(name), colour, label)
     panels[1].set(title="Losses", xlabel="updates")
-    panels[1].legend(fontsize="small")
+    if panels[1].lines:  # before the first update there are none
+        panels[1].legend(fontsize="small")
     for number, name in enumerate(angles, start=1):
         shade = 0.15 + 0.6 * number / len(angles)
         _draw(panels[2], steps, values(name), (0.1, shade, 0.75), f"agent {number}")

@@ -17,7 +17,7 @@ from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
-from accumbens.teams.config import TeamConfig
+from accumbens.teams.config import TeamConfig, require_data
 from accumbens.teams.conservative import make_conservative
 from accumbens.teams.episodes import Episodes
 from accumbens.teams.imitation import Networks, make_imitation
@@ -81,6 +81,7 @@ class Teaming(Job[TeamState]):
         Raises:
             AccumbensError: there are no data, they are not of this environment, or the settings do not fit.
         """
+        require_data(config)
         self.config, self.seeds = config, config.seed_list()
         self.environment = make_team(config.env)
         self.facts, settings = self.environment.facts, config.settings

@@ -24,7 +24,6 @@ class TeamSharing(Sharing):
     """Teams that act."""
 
     use = "act(observations)"
-    curve = ("mean_return",)
 
     def ready(self, learned: Learned, exploration_seed: int = 0) -> ActingTeam:
         """Return a team that acts, without random numbers."""
