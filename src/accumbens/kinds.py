@@ -137,7 +137,9 @@ def unknown_place(place: str) -> AccumbensError:
     if (nearest := _nearest(kinds, place)) is not None:
         return UnknownNameError(nearest.words.place, place, *nearest.places())
     commands = _either([repr(command) for kind in kinds if (command := kind.places().command)])
-    return AccumbensError(f"unknown {_either([kind.words.place for kind in kinds])} {place!r}. Run {commands} to see all.")
+    return AccumbensError(
+        f"unknown {_either([kind.words.place for kind in kinds])} {place!r}. Run {commands} to see all."
+    )
 
 
 def unknown_method(kind: Kind[Any], place: str, error: UnknownNameError) -> AccumbensError:

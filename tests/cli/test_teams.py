@@ -26,7 +26,7 @@ def test_a_team_from_end_to_end(cli):
     path = Path("runs/team/fill-in-2/bc/a")
     assert json.loads(out)["run"] == str(path)
     code, out, _ = cli("runs", "--json")
-    (listed,) = (json.loads(line) for line in out.splitlines())
+    (listed,) = json.loads(out)
     assert (code, listed["kind"], listed["state"]) == (0, "team", "finished")
     code, _, err = cli("resume", path, "--length", 6)
     assert code == 0, err
@@ -57,9 +57,9 @@ def test_a_team_from_end_to_end(cli):
 
 
 def test_python_says_which_options_are_for_what():
-    with pytest.raises(AccumbensError, match="^total_timesteps is not for team/fill-in-2, a team environment$"):
+    with pytest.raises(AccumbensError, match=r"^total_timesteps is not for team/fill-in-2, a team environment$"):
         accumbens.train("team/fill-in-2", total_timesteps=100)
-    with pytest.raises(AccumbensError, match="^data is not for CartPole-v1, an environment$"):
+    with pytest.raises(AccumbensError, match=r"^data is not for CartPole-v1, an environment$"):
         accumbens.train("CartPole-v1", data="random:5")
     with pytest.raises(AccumbensError, match="idt learns from data: give --data"):
         accumbens.train("team/fill-in-2")
@@ -70,10 +70,13 @@ def test_python_says_which_options_are_for_what():
     [
         (("train", "team/fill-in-2", "--credit", "local"), "--credit is not for team/fill-in-2, a team environment"),
         (("train", "CartPole-v1", "--updates", "5"), "--updates is not for CartPole-v1, an environment"),
-        (("train", "team/fil-in-2", "idt"), "unknown team environment 'team/fil-in-2'; did you mean 'team/fill-in-2'?"),
+        (
+            ("train", "team/fil-in-2", "idt"),
+            "unknown environment of several agents 'team/fil-in-2'; did you mean 'team/fill-in-2'?",
+        ),
         (("train", "CartPole-v2"), "unknown environment 'CartPole-v2'"),
         (("train", "CartPole-v1", "idt"), "idt is a method, for team environments, and CartPole-v1 is an environment"),
-        (("train", "team/fill-in-2", "ad_pqn"), "ad_pqn is a preset, for environments, and team/fill-in-2 is a team"),
+        (("train", "team/fill-in-2", "ad_pqn"), "ad_pqn is an agent, for environments, and team/fill-in-2 is a team"),
         (("fit", "team/fill-in-2"), "team/fill-in-2 is a team environment: 'accumbens train team/fill-in-2'"),
         (("train", "team/fill-in-2", "idt", "--mapping", "none"), "it is a setting, given as --set mapping=none"),
         (("audit", "team/fill-in-2", "idt", "--credit", "local"), "--credit cannot be used with the team environment"),

@@ -17,7 +17,11 @@ LEARN_FROM_DATA = [name for name, method in METHODS.items() if method.learns_fro
 
 
 def config_of(algo="distilled", **changes):
-    numbers = {key: changes.pop(key) for key in ("updates", "seed", "seeds", "evaluations", "num_eval_episodes") if key in changes}
+    numbers = {
+        key: changes.pop(key)
+        for key in ("updates", "seed", "seeds", "evaluations", "num_eval_episodes")
+        if key in changes
+    }
     data = changes.pop("data", DATA if METHODS[algo].learns_from_data else "")
     return resolve_team_config(PLACE, algo, data=data, changes={k: str(v) for k, v in changes.items()}, **numbers)
 
@@ -103,7 +107,9 @@ def test_what_does_not_go_together(algo, changes, message):
 def test_data_are_asked_for(algo):
     config = config_of(algo, data="")
     for work in (TEAMS.make_job, TEAMS.plan, lambda config: TEAMS.require_usable([config])):
-        with pytest.raises(AccumbensError, match=rf"{algo} learns from data: give --data, such as what 'accumbens record"):
+        with pytest.raises(
+            AccumbensError, match=rf"{algo} learns from data: give --data, such as what 'accumbens record"
+        ):
             work(config)
 
 

@@ -121,7 +121,7 @@ def test_what_it_refuses(team):
             team.act(observations, legal)
     with pytest.raises(UnknownNameError, match="unknown agent 'd'"):
         team.act({"d": np.zeros(4)}, legal)
-    with pytest.raises(AccumbensError, match="legal is missing: in .* some actions are illegal"):
+    with pytest.raises(AccumbensError, match=r"legal is missing: in .* some actions are illegal"):
         team.act(good)
     with pytest.raises(AccumbensError, match="legal cannot be used: b may do nothing at all"):
         team.act(good, legal & (np.arange(3) != 1)[:, None])

@@ -63,7 +63,9 @@ def test_rewards_behind_the_end_do_not_count(episodes, scale):
 
 def test_which_windows_there_are(data):
     """Every window that an episode has room for; of shorter ones the one that begins with it; some held out."""
-    found = {name: [tuple(pair) for pair in np.asarray(getattr(data, name)).tolist()] for name in ("learned", "held_out")}
+    found = {
+        name: [tuple(pair) for pair in np.asarray(getattr(data, name)).tolist()] for name in ("learned", "held_out")
+    }
     of_each = {0: [0, 1, 2, 3], 1: [0], 2: [0], 3: [0], 4: [0, 1, 2, 3, 4, 5]}
     held_out = {0, 4}  # two of five, evenly spread
     assert found["held_out"] == [(e, start) for e in of_each if e in held_out for start in of_each[e]]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from accumbens.envs.teams.protocol import Seen, TeamFacts
 from accumbens.errors import AccumbensError, UnknownNameError, require
@@ -116,7 +116,9 @@ class ActingTeam:
         if target_return is not None:
             require("target_return", target_return, "a finite number", np.isfinite(target_return))
             if not self._is_told_returns:
-                raise AccumbensError(f"target_return={target_return} cannot be used: {self.config.algo} is told no return")
+                raise AccumbensError(
+                    f"target_return={target_return} cannot be used: {self.config.algo} is told no return"
+                )
         target = target_of(self.config, self.scale) if target_return is None else float(target_return)
         self._asked = self._params_of(self.networks, target)
         self._memory, self._is_first = self.policy.init(), True
@@ -200,7 +202,9 @@ class ActingTeam:
     def _numbers(self, what: str, values: Any, shape: tuple[int, ...]) -> Float[np.ndarray, "..."]:
         found = self._as_array(what, values)
         if found.shape != shape:
-            raise AccumbensError(f"{what} of the shape {found.shape} cannot be used: those of {self.facts.name} have {shape}")
+            raise AccumbensError(
+                f"{what} of the shape {found.shape} cannot be used: those of {self.facts.name} have {shape}"
+            )
         if not (np.abs(found) <= np.finfo(np.float32).max).all():
             raise AccumbensError(f"{what} cannot be used: a number is not finite in 32 bits")
         return found.astype(np.float32)
@@ -215,4 +219,6 @@ class ActingTeam:
     def __repr__(self) -> str:
         """Say what it is."""
         config, count = self.config, len(self.facts.agents)
-        return f"<accumbens team: {config.algo} in {config.env}, {count} agents, seed {self.seed}, {self.step:,} updates>"
+        return (
+            f"<accumbens team: {config.algo} in {config.env}, {count} agents, seed {self.seed}, {self.step:,} updates>"
+        )

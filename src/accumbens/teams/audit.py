@@ -322,7 +322,9 @@ def _steps(settings: PolicySettings, networks: Any, stacked: bool) -> Matrix:
             return np.broadcast_to(own[0], (*leaf.shape, layers * owners))
         return np.broadcast_to(own.reshape(owners, *[1] * (leaf.ndim - 1), -1), (*leaf.shape, layers * owners))
 
-    parts = [jax.tree.map(lambda leaf, n=n: _Masked(labelled(leaf, n)), part) for n, part in enumerate(parts_of(networks))]
+    parts = [
+        jax.tree.map(lambda leaf, n=n: _Masked(labelled(leaf, n)), part) for n, part in enumerate(parts_of(networks))
+    ]
     masks = [leaf.mask for leaf in jax.tree.leaves(_policy_of(networks, parts), is_leaf=_is_masked)]
     masks += [walk.blank(leaf.shape) for leaf in jax.tree.leaves((memory, networks))]
     program = jax.make_jaxpr(optimiser.update)(networks, memory, networks)
@@ -361,7 +363,11 @@ def _learning(
         return {}
     terms: dict[str, dict[str, float]] = {"actions of the data": {}}
     if isinstance(settings, DistilledSettings):
-        weights = {"beta": "actions of the teacher", "alpha": "relation of features", "feature": "features of the teacher"}
+        weights = {
+            "beta": "actions of the teacher",
+            "alpha": "relation of features",
+            "feature": "features of the teacher",
+        }
         terms |= {text: {name: getattr(settings, name)} for name, text in weights.items() if getattr(settings, name)}
     agents = len(facts.agents)
 

@@ -134,7 +134,8 @@ def _scores(
         columns["won"] = "share of episodes won"
     best = "" if scale is None else f" The best episode of the data has {scale.best:.4g}."
     return Scores(
-        f"After {int(rows[-1]['step']):,} updates, greedy, mean over agents and {config.num_eval_episodes} episodes.{best}",
+        f"After {int(rows[-1]['step']):,} updates, greedy, mean over agents and {config.num_eval_episodes} "
+        f"episodes.{best}",
         list(columns.values()),
         {seed: [float(row[column]) for column in columns] for seed, row in last.items()},
         ".3f",
