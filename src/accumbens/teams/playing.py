@@ -120,8 +120,12 @@ def make_playing(settings: PlayingSettings, env: TeamEnvironment, updates: int) 
         times = number * settings.rollout_length + jnp.arange(settings.rollout_length)
         play = functools.partial(step, networks, exploration(number), seed)
         (states, seen), rows = jax.lax.scan(play, (memory.states, memory.seen), times)
-        ends = [jnp.broadcast_to(end[..., None], rows.reward.shape) for end in (rows.terminated, rows.truncated)]
-        targets = q_lambda(rows.reward, *ends, rows.next_values, settings.discount, settings.trace_decay)
+        terminated, truncated = (
+            jnp.broadcast_to(end[..., None], rows.reward.shape) for end in (rows.terminated, rows.truncated)
+        )
+        targets = q_lambda(
+            rows.reward, terminated, truncated, rows.next_values, settings.discount, settings.trace_decay
+        )
         flat = jax.tree.map(
             lambda part: part.reshape(-1, *part.shape[2:]), (rows.seen.observation, rows.action, targets)
         )

@@ -53,8 +53,9 @@ class TeamSharing(Sharing):
         Raises:
             KeyError, TypeError, ValueError: it is damaged.
         """
-        team, scale = dict(table["team"]), table.get("scale")
-        facts = TeamFacts(**team | {"agents": tuple(map(str, team["agents"]))})
+        scale = table.get("scale")
+        team: dict[str, Any] = {**table["team"], "agents": tuple(map(str, table["team"]["agents"]))}
+        facts = TeamFacts(**team)
         numbers = (facts.observation_size, facts.num_actions, facts.max_episode_steps)
         if not facts.agents or not all(isinstance(number, int) and number >= 1 for number in numbers):
             raise ValueError(f"agents, numbers or actions are missing: {team}")
