@@ -154,6 +154,15 @@ def test_a_pair_counts_where_both_do(numbers):
     assert in_double(relation, teacher, student, weight) == pytest.approx(huber, rel=1e-6)
 
 
+def test_nobody_is_a_pair_with_itself(numbers):
+    """The angle of features of zero to themselves is none."""
+    _, _, teacher, student, _, weight = numbers
+    student = student.copy()
+    student[:, 0] = 0
+    expected = plain.relation(teacher, student, weight)
+    assert in_double(relation, teacher, student, weight) == pytest.approx(expected, rel=1e-6)
+
+
 def test_of_nothing_the_mean_is_nothing():
     assert in_double(weighted, np.ones(3), np.zeros(3)) == 0
     assert in_double(weighted, np.array([1.0, 5.0, 9.0]), np.array([1.0, 0.0, 1.0])) == 5

@@ -8,13 +8,13 @@ from accumbens.cli.arguments import default, parsed
 from accumbens.cli.start import DEFAULTS, Run, resolve, start
 
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
-ALGO = tyro.conf.arg(metavar="ALGO", help="Preset; 'accumbens algos' lists them. (default: ad_pqn; idt for teams)")
+ALGO = tyro.conf.arg(metavar="ALGO", help="Preset, or method of a team; 'accumbens algos' lists them.")
 EPISODES = default("10; 100 for teams")
 
 
 def train(
     env: Annotated[str, tyro.conf.Positional, ENV],
-    algo: Annotated[str | None, tyro.conf.Positional, ALGO] = None,
+    algo: Annotated[str | None, tyro.conf.Positional, ALGO, default("ad_pqn; idt for teams")] = None,
     /,
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
