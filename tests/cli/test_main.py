@@ -16,8 +16,8 @@ from accumbens.envs import registry, trainable
 from accumbens.envs.teams.registry import team_environments
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
-from accumbens.teams.methods import METHODS
 from accumbens.runs import compiling
+from accumbens.teams.methods import METHODS
 
 HEAVY = ["jax", "gymnasium", "matplotlib", "numpy", "equinox", "optax", "gymnax", "rich.progress"]
 

@@ -14,7 +14,9 @@ LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset or method for an envir
 
 def audit(
     target: Annotated[str, tyro.conf.Positional, TARGET],
-    algo: Annotated[str | None, tyro.conf.Positional, LEARNER, default("ad_pqn; idt for a team, backprop for a task")] = None,
+    algo: Annotated[
+        str | None, tyro.conf.Positional, LEARNER, default("ad_pqn; idt for a team, backprop for a task")
+    ] = None,
     /,
     *,
     net_arch: Annotated[

@@ -6,7 +6,9 @@ import tyro
 
 from accumbens.cli.arguments import Flag, default
 
-NAME = tyro.conf.arg(metavar="ALGO|RULE", help="Preset, method of a team, or rule; 'accumbens algos' and 'accumbens rules' list them.")
+NAME = tyro.conf.arg(
+    metavar="ALGO|RULE", help="Preset, method of a team, or rule; 'accumbens algos' and 'accumbens rules' list them."
+)
 PLACE = tyro.conf.arg(metavar="ENV|TASK", help="Environment or task: some values depend on it.")
 
 
@@ -55,7 +57,7 @@ def settings(
 
 
 def _found(name: str, place: str | None) -> tuple[Any, Any]:
-    """The kind whose preset or rule that is, and what it is set to.
+    """The kind whose preset, method or rule that is, and what it is set to.
 
     Raises:
         UnknownNameError: there is no such name.
