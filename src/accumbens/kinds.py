@@ -68,6 +68,15 @@ def open_run(path: Path, known: bool = True) -> tuple[Kind[Any], RunDirectory, A
     return kind, run, config
 
 
+def kind_at(path: Path) -> Kind[Any]:
+    """Return the kind of what is at a path; what is no run, such as an agent on the Hub, is an agent's.
+
+    Raises:
+        AccumbensError: there is a run at `path` that cannot be read.
+    """
+    return open_run(path)[0] if (path / "config.toml").is_file() else kind_named("agent")
+
+
 def kind_of_place(place: str) -> Kind[Any] | None:
     """Return the kind whose runs can be in this environment, or on this task; None if no kind knows it.
 

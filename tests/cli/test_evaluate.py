@@ -121,6 +121,10 @@ def test_files_are_found_by_what_they_hold(runs, cli):
         (["RUN", "--epsilon", "0,0"], "epsilon=0.0,0.0 cannot be used: expected different numbers"),
         (["RUN", "--epsilon", "0,2"], "epsilon=2.0 cannot be used: it must be from 0 to 1"),
         (["RUN", "--epsilon", "0,"], "epsilon='' cannot be used: expected a number"),
+        (
+            ["RUN", "--target-return", "3"],
+            "--target-return cannot be used: it is not for agents, and RUN is one of theirs",
+        ),
         (["RUN", "--epsilon", "nan"], "epsilon=nan cannot be used: it must be from 0 to 1"),
     ],
 )

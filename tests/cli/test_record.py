@@ -326,3 +326,16 @@ def test_metadata_are_json(cli):
     assert document["accumbens"]["layout"] == 1
     assert document["accumbens"]["facts"]["agents"] == ["left", "right"]
     assert document["total_episodes"] == 2
+
+
+def test_progress_counts_over_parts(monkeypatch, tmp_path):
+    monkeypatch.setattr(recording, "_PART_BYTES", 3 * recording.bytes_of_one(FACTS))
+    environment, told = Closing(count()), []
+    player = recording.policy_player(environment, always_one(), None)
+    options = {"num_episodes": 7, "seed": 0, "made": {"policy": "one"}, "progress": told.append}
+    recording.record(FACTS, player, tmp_path / "a", **options)
+    assert told == [1, 2, 3, 4, 5, 6, 7]
+
+
+def always_one():
+    return TeamPolicy(tuple, lambda params, memory, seen, rewards, key: (jnp.ones(2, jnp.int32), memory))

@@ -1,118 +1,139 @@
-"""Teams by the command line and in Python: trained, listed, resumed, audited; and what is said of names and options."""
+"""`accumbens evaluate` and `accumbens watch` of teams, whose networks are as they were drawn."""
 
-import json
+import shutil
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-import accumbens
-from accumbens import kinds
-from accumbens.errors import AccumbensError, UnknownNameError
-from accumbens.presets import PRESETS
-from accumbens.teams.methods import METHODS
+from accumbens.runs.tables import read_table
+from accumbens.stats import estimate
 
-TINY = ["--set", "network=mlp", "--set", "width=4", "--set", "blocks=1", "--set", "context=2"]
-FEW = ["--updates", 4, "--evaluations", 2, "--num-eval-episodes", 2, "--data", "random:5"]
+sys.path.append(str(Path(__file__).parent.parent / "teams"))
+from made_teams import SCALE, make_team_run
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Runs of students with a teacher, and of action values."""
+    out = tmp_path_factory.mktemp("runs")
+    return {algo: make_team_run(out, algo) for algo in ("distilled", "iql-cql")}
 
 
-def test_a_team_from_end_to_end(cli):
-    code, out, err = cli("train", "team/fill-in-2", "bc", *FEW, *TINY, "--name", "a", "--json")
-    assert code == 0, err
-    path = Path("runs/team/fill-in-2/bc/a")
-    assert json.loads(out)["run"] == str(path)
-    code, out, _ = cli("runs", "--json")
-    (listed,) = json.loads(out)
-    assert (code, listed["kind"], listed["state"]) == (0, "team", "finished")
-    code, _, err = cli("resume", path, "--length", 6)
-    assert code == 0, err
-    assert accumbens.open_run(path).result.updates == 6
-    code, out, err = cli("audit", path, "--fast", "--json")
-    assert (code, json.loads(out)["holds"]) == (0, True), err
-    code, out, err = cli("export", path, "-o", "out", "--json")
-    assert code == 0, err
-    assert accumbens.load("out").facts.agents == accumbens.open_run(path).load().facts.agents
-
-    run = accumbens.train(
-        "team/fill-in-2",
-        "bc",
-        data="random:5",
-        updates=6,
-        evaluations=3,
-        num_eval_episodes=2,
-        name="b",
-        progress=False,
-        network="mlp",
-        width=4,
-        blocks=1,
-        context=2,
-    )
-    assert run.kind.words.name == "team"
-    assert run.config.settings.width == 4
-    assert run.result.mean_return == accumbens.open_run(path).result.mean_return
+@pytest.fixture
+def run(made, tmp_path):
+    return Path(shutil.copytree(made["distilled"], tmp_path / "distilled"))
 
 
-def test_python_says_which_options_are_for_what():
-    with pytest.raises(AccumbensError, match=r"^total_timesteps is not for team/fill-in-2, a team environment$"):
-        accumbens.train("team/fill-in-2", total_timesteps=100)
-    with pytest.raises(AccumbensError, match=r"^data is not for CartPole-v1, an environment$"):
-        accumbens.train("CartPole-v1", data="random:5")
-    with pytest.raises(AccumbensError, match="idt learns from data: give --data"):
-        accumbens.train("team/fill-in-2")
+def test_returns_of_every_agent_and_seed_and_their_interval(run, cli):
+    outcome = cli("evaluate", run, "--num-episodes", 3, "--json")
+    assert outcome.code == 0, outcome.err
+    document = outcome.json
+    assert document["evaluations"] == [{key: value for key, value in document.items() if key != "evaluations"}]
+    assert (document["algo"], document["step"], document["target_return"]) == ("distilled", 16, SCALE.best)
+    assert (document["best_of_data"], document["beyond_data"], document["won"]) == (SCALE.best, False, None)
+    episodes = read_table(Path(document["file"]))
+    assert Path(document["file"]).parent == run / "episodes"
+    means = []
+    for row in document["evaluation"]:
+        mine = [line for line in episodes if int(line["seed"]) == row["seed"]]
+        assert [int(line["episode"]) for line in mine] == [0, 1, 2]
+        means.append(np.mean([float(line["return"]) for line in mine]))
+        assert row["mean_return"] == pytest.approx(means[-1])
+        for agent in (0, 1):
+            of_one = [float(line[f"return_{agent + 1}"]) for line in mine]
+            assert row["agents"][agent] == pytest.approx(np.mean(of_one))
+    assert [document["mean_return"], document["mean_return_interval"]] == pytest.approx(estimate(means))
+    lines = outcome.err.splitlines()
+    assert lines[0].endswith("update 16, 3 episodes × 2 seed(s), ± 95 % t-interval over seeds")
+    assert lines[1].split() == ["asked", "for", "seed", "return", "length", "of", "each", "agent"]
+    assert [line.split()[:3] for line in lines[2:5]] == [["-6", "*", seed] for seed in ("0", "1", "all")]
+    assert f"{estimate(means):.2f}" in lines[4]
+    assert lines[5] == "note: * is the best return of an episode of the data, mean over agents"
+    assert lines[6] == f"episodes: {document['file']}"
+    again = cli("evaluate", run, "--num-episodes", 3, "--json", "--quiet")
+    assert again.out == outcome.out
+    assert len(list((run / "episodes").iterdir())) == 1
+
+
+def test_each_target_has_a_row_and_one_beyond_the_data_is_told(run, cli):
+    outcome = cli("evaluate", run, "--num-episodes", 2, "--target-return", "-12,-6,5.5", "--json")
+    assert outcome.code == 0, outcome.err
+    documents = outcome.json["evaluations"]
+    assert [document["target_return"] for document in documents] == [-12, -6, 5.5]
+    assert [document["beyond_data"] for document in documents] == [False, False, True]
+    assert [Path(document["file"]).name for document in documents] == [
+        f"000000000016_target{target}_2.csv" for target in ("-12", "-6", "5.5")
+    ]
+    assert [line.split()[0] for line in outcome.err.splitlines()[2:5]] == ["-12", "-6", "5.5"]
+    assert "note: target_return=5.5 is more than any episode of the data has (-6)" in outcome.err
+    assert "beyond" not in cli("evaluate", run, "--num-episodes", 2, "--target-return=-12").err
+
+
+def test_teams_and_what_is_told_no_return_side_by_side(made, run, cli):
+    outcome = cli("evaluate", run, made["iql-cql"], "--num-episodes", 2, "--json")
+    assert outcome.code == 0, outcome.err
+    assert [(one["algo"], one["target_return"]) for one in outcome.json["evaluations"]] == [
+        ("distilled", -6.0),
+        ("iql-cql", None),
+    ]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("train", "team/fill-in-2", "--credit", "local"), "--credit is not for team/fill-in-2, a team environment"),
-        (("train", "CartPole-v1", "--updates", "5"), "--updates is not for CartPole-v1, an environment"),
-        (
-            ("train", "team/fil-in-2", "idt"),
-            "unknown environment of several agents 'team/fil-in-2'; did you mean 'team/fill-in-2'?",
-        ),
-        (("train", "CartPole-v2"), "unknown environment 'CartPole-v2'"),
-        (("train", "CartPole-v1", "idt"), "idt is a method, for team environments, and CartPole-v1 is an environment"),
-        (("train", "team/fill-in-2", "ad_pqn"), "ad_pqn is an agent, for environments, and team/fill-in-2 is a team"),
-        (("fit", "team/fill-in-2"), "team/fill-in-2 is a team environment: 'accumbens train team/fill-in-2'"),
-        (("train", "team/fill-in-2", "idt", "--mapping", "none"), "it is a setting, given as --set mapping=none"),
-        (("audit", "team/fill-in-2", "idt", "--credit", "local"), "--credit cannot be used with the team environment"),
-        (("audit", "zzz"), "unknown environment, task or team environment 'zzz'. Run 'accumbens envs' or 'accumbens"),
+        (["--epsilon", "0"], "--epsilon cannot be used: it is not for teams, and RUN is one of theirs"),
+        (["--num-episodes", "0"], "num_episodes=0 cannot be used: it must be >= 1"),
+        (["--target-return", "1,1"], "target_return=1,1 cannot be used: it must be different finite numbers"),
+        (["--target-return", "inf"], "target_return=inf cannot be used: it must be different finite numbers"),
+        (["--target-return", "1,"], "target_return='' cannot be used: expected a number"),
+        (["VALUES", "--target-return", "1"], "--target-return cannot be used: iql-cql in VALUES is told no return"),
     ],
 )
-def test_what_is_said(words, message, cli):
-    code, _, err = cli(*words)
-    assert code == 2
-    assert message in " ".join(err.split())
+def test_what_cannot_be_evaluated(words, message, made, run, cli):
+    outcome = cli("evaluate", run, *(made["iql-cql"] if word == "VALUES" else word for word in words))
+    message = message.replace("RUN", str(run)).replace("VALUES", str(made["iql-cql"]))
+    assert (outcome.code, outcome.err) == (2, f"error: {message}\n")
+    assert not (run / "episodes").exists()
 
 
-def test_lists(cli):
-    code, out, _ = cli("algos", "--json")
-    assert (code, list(json.loads(out))) == (0, [*PRESETS, *METHODS])
-    out = cli("algos")[1]
-    assert "of teams" in out
-    assert "distilled" in out
-    assert not set(PRESETS) & set(METHODS), "one name, one meaning"
+def test_a_video_is_made(run, cli):
+    outcome = cli("watch", run, "--seed", 1, "--episode-seed", 7, "--max-steps", 4, "--json")
+    assert outcome.code == 0, outcome.err
+    document = outcome.json
+    assert document["video"] == str(run / "watch_16_seed1_episode7.gif")
+    assert (document["frames"], document["episode_length"], document["ended"]) == (5, 4, None)
+    assert (document["target_return"], document["fps"]) == (-6, 4)
+    with Image.open(document["video"]) as gif:
+        assert gif.n_frames == 5
+    assert "not played to its end" in outcome.err
+    again = cli("watch", run, "--seed", 1, "--episode-seed", 7, "--max-steps", 4)
+    assert (again.code, "exists already" in again.err) == (2, True)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_settings(name, cli):
-    code, out, err = cli("settings", name, "--json")
-    assert code == 0, err
-    said = json.loads(out)
-    assert said["algo"] == name
-    assert set(said["settings"]) == set(vars(METHODS[name].settings))
-    assert all(about["meaning"] for about in said["settings"].values())
+def test_the_terminal_shows_the_end(made, cli):
+    outcome = cli("watch", made["iql-cql"], "--terminal", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["ended"] in ("terminated", "truncated")
+    assert f"step {outcome.json['episode_length']}" in outcome.err
+    assert "agent_1" in outcome.err
 
 
-def test_kinds_for_a_command():
-    assert kinds.kind_for("train", "CartPole-v1").words.name == "agent"
-    assert kinds.kind_for("train", "team/fill-in-4").words.name == "team"
-    assert kinds.kind_for("fit", "digits").words.name == "fit"
-    assert kinds.kind_for("train", "no such thing").words.name == "agent"
-    error = kinds.unknown_place("team/fil-in-2")
-    assert isinstance(error, UnknownNameError)
-    assert "team environment" in str(error)
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--epsilon", "0.1"], "--epsilon cannot be used: it is for agents, and this is a team, which plays greedily"),
+        (["--terminal", "-o", "team.gif"], "--terminal writes no file: leave out either --terminal or -o"),
+        (["-o", "team.png"], "unknown video format '.png'"),
+        (["--seed", "9"], "seed=9 cannot be used: the run has 0, 1"),
+        (["--step", "3"], "step=3 cannot be used"),
+        (["--fps", "0"], "fps=0 cannot be used"),
+    ],
+)
+def test_what_cannot_be_watched(words, message, made, cli):
+    outcome = cli("watch", made["iql-cql"], *words)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert not list(made["iql-cql"].glob("*.gif"))

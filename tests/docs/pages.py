@@ -13,6 +13,7 @@ _BLOCK = re.compile(r"^( *)```(console|python)\n(.*?)^\1```", re.MULTILINE | re.
 _SHORT = {
     "train": {"--total-timesteps": "256", "--num-eval-episodes": "1"},
     "fit": {"--epochs": "1", "--evaluations": "1"},
+    "record": {"--episodes": "8"},
     "resume": {"--epochs": "2"},
     "analyze": {"--steps": "64", "--states": "40", "--transitions": "64"},
 }

@@ -170,6 +170,8 @@ def test_students_that_are_given_a_teacher_do_not_train_it(teacher, tmp_path):
     fresh = job.init()
     begun = job.begin_from(job.init(), given)
     assert int(begun.update) == 6
+    following = job.learn(job.begin_from(job.init(), given), 1)
+    assert math.isnan(Teaming(config).evaluate(following, 0)[1][0]["teacher_loss"]), "of a run that was resumed, too"
     for one, two in zip(
         jax.tree.leaves(fresh.seeds.networks.team), jax.tree.leaves(begun.seeds.networks.team), strict=True
     ):

@@ -535,6 +535,8 @@ def test_no_environment_is_made_because_a_file_says_so(written):
 
 
 def test_not_found(drift, drifted, places, tmp_path):
+    with pytest.raises(AccumbensError, match=r"team/drift is no folder, and .* there are none"):
+        read("team/drift")
     write(drifted, drift.facts, places / "team/drift/random-v0", made=MADE, dataset_id="team/drift/random-v0")
     with pytest.raises(AccumbensError, match=r"unknown data set.*; did you mean 'team/drift/random-v0'\?"):
         read("team/drift/randm-v0")

@@ -183,6 +183,9 @@ def test_epsilon(drift):
     other = episodes.actions[~undone] != legal.argmax(-1)
     expected = (0.3 * (1 - 1 / legal.sum(-1)))[alive]
     assert abs(other[alive].mean() - expected.mean()) < 4 * np.sqrt(0.25 / alive.sum())
+    both = alive[:, :2].all(1)
+    each = other[both][:, :2]
+    assert abs(each.all(1).mean() - each.mean(0).prod()) < 4 * np.sqrt(0.25 / both.sum())  # every agent by itself
     assert np.take_along_axis(legal, episodes.actions[~undone][..., None], 2).all()
     with pytest.raises(AccumbensError, match=r"epsilon=1.5 cannot be used: it must be from 0 to 1"):
         explored(greedy, 1.5)

@@ -43,7 +43,10 @@ def test_scale(episodes, scale):
         assert scale.usual[step] == pytest.approx(np.mean(there), rel=1e-9)
         apart += list(np.concatenate(there) - np.mean(there))
     assert scale.deviation == pytest.approx(np.sqrt(np.mean(np.square(apart))), rel=1e-9)
-    assert scale.best == pytest.approx(max(to_go(episodes, episode, 0).mean() for episode in range(len(LENGTHS))))
+    returns = [to_go(episodes, episode, 0).mean() for episode in range(len(LENGTHS))]
+    assert scale.best == pytest.approx(max(returns))
+    for share in (0.0, 0.25, 0.5, 0.9, 1.0):
+        assert scale.quantile(share) == pytest.approx(np.quantile(returns, share), rel=1e-5)
     assert scale.steps == 9
 
 

@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from accumbens.cli.run_view import heading
-from accumbens.training.config import RunConfig
-from accumbens.training.evaluate import LONGEST_EPISODE, Evaluation
-from accumbens.training.kind import AGENTS
+_NAMES = ("acting cells", "seed")
+"""Columns of words, or of names: their rows begin at the same place."""
 
 
 class EvaluationView:
-    """Shows evaluations on a console, within `with`.
+    """Shows evaluations on a console, within `with`; an `EvaluationReporter`.
 
     Everything goes to standard output; to standard error if that is kept for JSON, or if only warnings are left.
     """
@@ -49,53 +46,22 @@ class EvaluationView:
         """Print something the user should know, even when quiet."""
         self._console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
-    def ended(
-        self,
-        config: RunConfig,
-        run: Path,
-        step: int,
-        epsilons: Sequence[float],
-        evaluations: Sequence[Evaluation],
-        files: Sequence[Path],
-    ) -> None:
-        """Print a table: one row per ε and prefix of cells, over the episodes of all seeds."""
+    def table(self, heading: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print what a run came to."""
         if self._quiet:
             return
-        num_seeds, _, num_episodes = np.asarray(evaluations[0].returns).shape
-        self._console.print(
-            f"{heading(AGENTS, config)}  step {step:,}, {num_episodes} episodes × {num_seeds} seed(s)", soft_wrap=True
-        )
+        self._console.print(heading, soft_wrap=True)
         table = Table(box=None, pad_edge=False)
-        unfinished = sum(int(np.sum(evaluation.cut)) for evaluation in evaluations)
-        columns = [
-            "ε",
-            "acting cells",
-            "mean return",
-            "std",
-            "min",
-            "max",
-            "mean length",
-            *(["cut"] * bool(unfinished)),
-        ]
         for column in columns:
-            table.add_column(column, justify="left" if column == "acting cells" else "right")
-        for epsilon, evaluation in zip(epsilons, evaluations, strict=True):
-            returns, lengths, cut = map(np.asarray, evaluation)
-            last = returns.shape[1] - 1
-            for cells in range(last + 1):
-                name = "full network" if cells == last else f"1 to {cells + 1}" if cells else "1"
-                mine = returns[:, cells]
-                row = (mine.mean(), mine.std(), mine.min(), mine.max(), lengths[:, cells].mean())
-                counted = [str(cut[:, cells].sum())] * bool(unfinished)
-                table.add_row(f"{epsilon:g}", name, *(f"{value:.1f}" for value in row), *counted)
+            table.add_column(column, justify="left" if column in _NAMES else "right")
+        for row in rows:
+            table.add_row(*row)
         self._console.print(table)
-        if unfinished:
-            self.message(
-                f"{unfinished} episode(s) had not ended after {LONGEST_EPISODE:,} steps, and {config.env} has no time "
-                "limit: they are cut there, and count with what they had by then"
-            )
+
+    def ended(self, run: Path, files: Sequence[Path]) -> None:
+        """Say where everything is."""
         lines = {"episodes": list(files), "picture of the training": [run / "curve.png"]}
         for name, paths in lines.items():
             for path in paths:
-                if path.exists():
+                if path.exists() and not self._quiet:
                     self._console.print(f"[dim]{name}: {escape(str(path))}[/]", soft_wrap=True)

@@ -27,7 +27,7 @@ def print_card(console: Console, facts: TeamFacts, card: Mapping[str, Any]) -> N
     names = list(card["return"])
     for column in ("", *names):
         table.add_column(column, justify="right" if column else "left")
-    for title, row in (("return, mean over agents", card["return"]), ("length", card["length"])):
+    for title, row in (("return", card["return"]), ("length", card["length"])):
         table.add_row(title, *(f"{row[name]:.4g}" for name in names))
     console.print(table)
     table = Table(box=None, pad_edge=False)

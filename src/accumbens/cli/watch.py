@@ -2,16 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 from accumbens.cli.start import SET
 from accumbens.errors import AccumbensError
-
-if TYPE_CHECKING:
-    from accumbens.runs.kind import Kind
 
 RUN = tyro.conf.arg(metavar="RUN", help="The run's directory; with --probe also the name of a preset.")
 MAX_STEPS = 1000
@@ -96,19 +93,13 @@ def watch(
             print_json(found)
         return 130 if found is None else 0
     from accumbens.cli.watch_view import Request
+    from accumbens.kinds import kind_at
 
     request = Request(run, output, seed, step, episode_seed, epsilon, max_steps, fps, force, json, quiet)
-    document = _kind_of(run).watch(request, terminal)
+    document = kind_at(run).watch(request, terminal)
     if json:
         print_json(document)
     return 0
-
-
-def _kind_of(run: Path) -> "Kind[Any]":
-    """The kind of what is at a path; what is no run, such as an export, is an agent's."""
-    from accumbens.kinds import kind_named, open_run
-
-    return open_run(run)[0] if (run / "config.toml").is_file() else kind_named("agent")
 
 
 def _refuse(given: Mapping[str, object], only_for: str) -> None:

@@ -151,7 +151,7 @@ def show(request: Request) -> dict[str, Any]:
         instants = itertools.islice(itertools.chain([first], played), request.max_steps + 1)
         with Live(console=console, auto_refresh=False) if live else nullcontext() as display:
             with suppress(KeyboardInterrupt):  # which is how one leaves
-                for last in _paced(instants, request.fps or stage.fps, live):
+                for last in paced(instants, request.fps or stage.fps, live):
                     if display:
                         display.update(screen.show(last), refresh=True)
             last = last or first
@@ -206,7 +206,7 @@ def counted(things: Iterable[Any], progress: Progress, task: Any) -> Iterator[An
         progress.advance(task)
 
 
-def _paced(instants: Iterator[Instant], fps: int, live: bool) -> Iterator[Instant]:
+def paced(instants: Iterator[Any], fps: int, live: bool) -> Iterator[Any]:
     """Let time pass between instants, if somebody watches."""
     due = time.monotonic()
     for instant in instants:

@@ -208,6 +208,40 @@ def _turned(x: Float[Array, "tokens heads head_size"], turns: Turns) -> Float[Ar
     return jnp.concatenate([first * cosines - second * sines, second * cosines + first * sines], axis=-1)
 
 
+def attention_weights(
+    settings: TransformerSettings, block: Block, x: Float[Array, "tokens width"], turns: Turns
+) -> Float[Array, "heads tokens tokens"]:
+    """Return how much each token, as a query, attends to each, itself and those before it, in every head of a block.
+
+    Args:
+        settings: sizes.
+        block: the block.
+        x: the vectors that go into the block; they have no past.
+        turns: of the tokens' positions.
+    """
+    _, _, _, scores = _asked(settings, block, normed(settings, x, block.attention_norm), turns)
+    return jax.nn.softmax(scores / math.sqrt(settings.head_size)).reshape(settings.heads, len(x), len(x))
+
+
+def _asked(
+    settings: TransformerSettings, block: Block, x: Float[Array, "tokens width"], turns: Turns
+) -> tuple[
+    Float[Array, "tokens key_value_heads group head_size"],
+    Float[Array, "tokens key_value_heads head_size"],
+    Float[Array, "tokens key_value_heads head_size"],
+    Float[Array, "key_value_heads group tokens tokens"],
+]:
+    """Queries, keys and values of tokens, and what the queries make of the keys that they see."""
+    count, pairs, size = len(x), settings.key_value_heads, settings.head_size
+    queries = _turned(block.q(x).reshape(count, settings.heads, size), turns)
+    queries = queries.reshape(count, pairs, settings.heads // pairs, size)
+    keys = _turned(block.k(x).reshape(count, pairs, size), turns)
+    values = block.v(x).reshape(count, pairs, size)
+    scores = jnp.einsum("nkgd,mkd->kgnm", queries, keys)
+    scores = jnp.where(jnp.tril(jnp.ones((count, count), bool)), scores, -jnp.inf)
+    return queries, keys, values, scores
+
+
 def _attention(
     settings: TransformerSettings,
     block: Block,
@@ -216,13 +250,8 @@ def _attention(
     past: tuple[Array, Array, Array] | None,
 ) -> tuple[Float[Array, "tokens width"], Array, Array]:
     """What a block's attention adds, and the tokens' own keys and values."""
-    count, pairs, size = len(x), settings.key_value_heads, settings.head_size
-    queries = _turned(block.q(x).reshape(count, settings.heads, size), turns)
-    queries = queries.reshape(count, pairs, settings.heads // pairs, size)
-    keys = _turned(block.k(x).reshape(count, pairs, size), turns)
-    values = block.v(x).reshape(count, pairs, size)
-    scores = jnp.einsum("nkgd,mkd->kgnm", queries, keys)
-    scores = jnp.where(jnp.tril(jnp.ones((count, count), bool)), scores, -jnp.inf)
+    count, size = len(x), settings.head_size
+    queries, keys, values, scores = _asked(settings, block, x, turns)
     if past is None:
         mixed = jnp.einsum("kgnm,mkd->nkgd", jax.nn.softmax(scores / math.sqrt(size)), values)
         return block.o(mixed.reshape(count, -1)), keys, values

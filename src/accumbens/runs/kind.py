@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from accumbens.runs.analysis import Analysis
     from accumbens.runs.chapter import Chapter
     from accumbens.runs.comparing import Comparing
+    from accumbens.runs.evaluating import Evaluating
     from accumbens.runs.experimenting import Experimenting
     from accumbens.runs.sharing import Sharing
 
@@ -358,6 +359,15 @@ class Kind(ABC, Generic[C]):
             AccumbensError: it cannot be analysed, or an option is not for such runs.
         """
         return self._asked("analysis", "analysed")(run, step, seed, options)
+
+    @property
+    def evaluating(self) -> "Evaluating":
+        """What `accumbens evaluate` asks.
+
+        Raises:
+            AccumbensError: runs of this kind cannot be evaluated by themselves.
+        """
+        return self._asked("evaluating", "evaluated")
 
     def watch(self, request: Any, terminal: bool) -> dict[str, Any]:
         """Show what a run learned, in a video or the terminal; return what `accumbens watch --json` prints.

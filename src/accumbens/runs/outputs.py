@@ -55,3 +55,23 @@ def new_folder(out: Path, mark: str, force: bool = False) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+
+
+def write_beside(folder: Path, stem: str, text: str) -> tuple[Path, bool]:
+    """Write `stem.csv` in a folder, unless it says the same already; where it says something else, `stem-2.csv`.
+
+    Returns:
+        the file, and whether another text was there before, which is kept.
+    """
+    folder.mkdir(exist_ok=True)
+    number = 1
+    while True:
+        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.csv"
+        try:
+            with path.open("x", newline="", encoding="utf-8") as file:
+                file.write(text)
+            return path, number > 1
+        except FileExistsError:
+            if path.read_text(encoding="utf-8") == text:
+                return path, False
+        number += 1

@@ -1,9 +1,10 @@
 """The picture of one run of a team: how well it plays, and what it learned from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -13,15 +14,27 @@ from accumbens.runs.tables import read_table
 _LOSSES = {
     "learning_loss": ("while learning", "#0072b2"),
     "valid_loss": ("of episodes held out", "#d04a00"),
-    "kl_loss": ("divergence from the teacher", "#439f26"),
-    "relation_loss": ("relation of features", "#d66aa2"),
     "td_loss": ("TD", "#d04a00"),
     "conservative_loss": ("conservative", "#439f26"),
 }
+_OF_TEACHER = {
+    "kl_loss": ("divergence from it (nats)", "#439f26"),
+    "relation_loss": ("relation of features", "#d66aa2"),
+}
+
+Values = Callable[[str], np.ndarray]
+"""A column of the table: `[seeds, steps]`."""
 
 
-def draw_team(metrics: Path, picture: Path, title: str) -> None:
-    """Draw returns, losses and, of students, the angle with the teacher's direction; mean and range over seeds."""
+def draw_team(metrics: Path, picture: Path, title: str, before: int = 0) -> None:
+    """Draw returns, what was won and losses; of students, what a teacher told them. Mean and range over seeds.
+
+    Args:
+        metrics: `metrics.csv` of the run.
+        picture: to write.
+        title: above all.
+        before: updates of a teacher before the team's own; they are shaded if this run did them.
+    """
     rows = read_table(metrics)
     steps = sorted({int(row["step"]) for row in rows})
     seeds = sorted({int(row["seed"]) for row in rows})
@@ -32,31 +45,58 @@ def draw_team(metrics: Path, picture: Path, title: str) -> None:
 
     columns = list(rows[0])
     angles = [name for name in columns if name.startswith("angle_")]
-    figure = Figure(figsize=(10.5 if angles else 7.5, 3.4), layout="constrained")
-    panels: Sequence[Axes] = figure.subplots(1, 3 if angles else 2)
-    _draw(panels[0], steps, values("mean_return"), "#0072b2", "")
-    panels[0].set(title="Return of an agent, greedy", xlabel="updates", ylabel="return")
-    for name, (label, colour) in _LOSSES.items():
-        if name in columns:
-            _draw(panels[1], steps, values(name), colour, label)
-    panels[1].set(title="Losses", xlabel="updates")
-    if panels[1].lines:  # before the first update there are none
-        panels[1].legend(fontsize="small")
-    for number, name in enumerate(angles, start=1):
-        shade = 0.15 + 0.6 * number / len(angles)
-        _draw(panels[2], steps, values(name), (0.1, shade, 0.75), f"agent {number}")
+    wins = not np.isnan(values("won")).all()
+    figure = Figure(figsize=(3.6 * (2 + wins + 2 * bool(angles)), 3.4), layout="constrained")
+    panels = iter(figure.subplots(1, 2 + wins + 2 * bool(angles)))
+    first: Axes = next(panels)
+    _draw(first, steps, values("mean_return"), "#0072b2", "")
+    first.set(title="Return of an agent, greedy", ylabel="return")
+    if wins:
+        _won(next(panels), steps, values)
+    _losses(next(panels), steps, values, {name: look for name, look in _LOSSES.items() if name in columns})
     if angles:
-        panels[2].axhline(90, color="0.6", linewidth=0.8)
-        panels[2].set(title="Angle with what the teacher tells", xlabel="updates", ylabel="angle (°)")
-        panels[2].legend(fontsize="small")
-    figure.suptitle(title)
+        told: Axes = next(panels)
+        for name, (label, colour) in _OF_TEACHER.items():
+            _draw(told, steps, values(name), colour, label)
+        told.set(title="Loss towards the teacher", yscale="log")
+        _angles(next(panels), steps, values, angles)
+    taught = before and "teacher_loss" in columns and not np.isnan(values("teacher_loss")).all()
+    for axes in figure.axes:
+        axes.set_xlabel("updates")
+        axes.grid(alpha=0.25)
+        if taught:
+            axes.axvspan(0, before, color="0.5", alpha=0.12, linewidth=0, label="the teacher learns")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(frameon=False, fontsize=8)
+    spread = f"{len(seeds)} seeds, mean and range" if len(seeds) > 1 else "1 seed"
+    figure.suptitle(f"{title}, {spread}", fontsize=12)
     save_figure(figure, picture, dpi=110)
 
 
-def _draw(axes: Axes, x: Sequence[int], values: np.ndarray, colour: object, label: str) -> None:
+def _won(axes: Axes, steps: list[int], values: Values) -> None:
+    _draw(axes, steps, 100 * values("won"), "#0072b2", "")
+    axes.set(title="Episodes won", ylabel="%", ylim=(-3, 103))
+
+
+def _losses(axes: Axes, steps: list[int], values: Values, looks: Mapping[str, tuple[str, str]]) -> None:
+    for name, (label, colour) in looks.items():
+        _draw(axes, steps, values(name), colour, label)
+    axes.set(title="Loss of actions (nats)" if "valid_loss" in looks else "Losses")
+
+
+def _angles(axes: Axes, steps: list[int], values: Values, names: list[str]) -> None:
+    colours = colormaps["viridis"](np.linspace(0.1, 0.9, len(names)))
+    for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1):
+        _draw(axes, steps, values(name), colour, f"agent {number}" if len(names) > 1 else "")
+    axes.axhline(90, color="0.6", linewidth=0.8)
+    axes.set(title="Angle with the teacher's direction", ylabel="angle (°)")
+
+
+def _draw(axes: Axes, steps: list[int], values: np.ndarray, colour: object, label: str) -> None:
     known = ~np.isnan(values).any(axis=0)
     if not known.any():
         return
-    at, some = np.array(x)[known], values[:, known]
-    axes.plot(at, some.mean(axis=0), color=colour, label=label or None)
-    axes.fill_between(at, some.min(axis=0), some.max(axis=0), color=colour, alpha=0.2, linewidth=0)
+    at, some = np.array(steps)[known], values[:, known]
+    axes.plot(at, some.mean(axis=0), color=colour, lw=1.4, label=label or None)
+    if len(values) > 1:
+        axes.fill_between(at, some.min(axis=0), some.max(axis=0), color=colour, alpha=0.18, linewidth=0)

@@ -210,14 +210,19 @@ def _of_teacher(
     logits, features = jax.lax.stop_gradient((teacher.logits[:, -1], teacher.features[:, -1]))
     own, weight = reading.features[:, -1], batch.window.weight
     each = jax.vmap(divergence, in_axes=(None, 1, None))(logits, reading.logits, weight)
-    n = networks.team_map
-    m = n if networks.teacher_map is None else networks.teacher_map
-    mapped, mapped_own = (features, own) if m is None or n is None else (m(features), n(own))
+    mapped, mapped_own = mapped_features(networks, features, own)
     others = jax.lax.stop_gradient(mapped_own) if settings.relation_gradient == "own" else None
     related = relation(mapped, mapped_own, weight, others)
     distance = feature_distance(features, own, weight)
     total = settings.beta * each.sum() + settings.alpha * related + settings.feature * distance
     return total, {"kl_loss": each[-1], "relation_loss": related, "feature_loss": distance}
+
+
+def mapped_features(networks: Networks, teacher: Array, own: Array) -> tuple[Array, Array]:
+    """Return what angles are taken of: the teacher's features behind M and the team's behind N, if there are such."""
+    n = networks.team_map
+    m = n if networks.teacher_map is None else networks.teacher_map
+    return (teacher, own) if m is None or n is None else (m(teacher), n(own))
 
 
 def _angles(one: Policy, other: Policy, stacked: bool) -> Float[Array, " agents"]:

@@ -1,7 +1,7 @@
 """The compiled pieces of a run of a team: data, learner and program together, and rows of numbers out of them."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -89,8 +89,7 @@ class Teaming(Job[TeamState]):
         self._host_data: Data | None = None
         if not isinstance(settings, PlayingSettings):
             found = data_of(config.data, self.environment)
-            self.digest = found.digest
-            require_same(found.facts, self.facts, config.data)
+            self.digest, self.data_episodes = found.digest, len(found.episodes.lengths)
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
             self._host_data = prepare(found.episodes, self.scale, context, settings.held_out)
@@ -98,6 +97,7 @@ class Teaming(Job[TeamState]):
         self.learner = make_learner(config, self.environment, self.scale)
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
+        self.keeps_every_network = isinstance(settings, PlayingSettings)  # for data of every quality
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
         self._init = jax.jit(jax.vmap(self.learner.init))
@@ -237,7 +237,7 @@ class Teaming(Job[TeamState]):
         """Return what is kept of the environment and of the data."""
         kept: dict[str, Any] = {"team": self.facts._asdict() | {"agents": list(self.facts.agents)}}
         if self.scale is not None:
-            kept |= {"data_sha256": self.digest, "scale": self.scale._asdict()}
+            kept |= {"data_sha256": self.digest, "data_episodes": self.data_episodes, "scale": self.scale._asdict()}
         return kept
 
     def require_continues(self, run: RunDirectory) -> None:
@@ -278,27 +278,11 @@ def played(facts: TeamFacts, episodes: Episodes) -> dict[str, float]:
 
 
 def target_of(config: TeamConfig, scale: Scale | None) -> float:
-    """Return the return that a team is asked for: the setting, or the best in the data."""
-    asked = getattr(config.settings, "target_return", None)
-    return asked if asked is not None else 0.0 if scale is None else scale.best
-
-
-def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
-    """Refuse data of agents that see or do something else than those of an environment.
-
-    Raises:
-        AccumbensError: names what differs.
-    """
-    pairs: Mapping[str, tuple[Any, Any]] = {
-        "agents": (len(there.agents), len(here.agents)),
-        "numbers in an observation": (there.observation_size, here.observation_size),
-        "actions": (there.num_actions, here.num_actions),
-    }
-    unlike = [
-        f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours
-    ]
-    if unlike:
-        raise AccumbensError(f"{data} is not of {here.name}: " + "; ".join(unlike))
+    """Return the return that a team is asked for: the setting, or a quantile of the data; 0 if it is told none."""
+    settings = config.settings
+    if scale is None or not isinstance(settings, PolicySettings):
+        return 0.0
+    return scale.quantile(settings.target_quantile) if settings.target_return is None else settings.target_return
 
 
 def _notes(episodes: Episodes, settings: Any) -> list[str]:

@@ -55,7 +55,7 @@ class Teams(Kind[TeamConfig]):
         at="in",
         method="method",
         method_key="algo",
-        part="layer",
+        part="agent",
         step="update",
         length="updates",
         unit="updates",
@@ -65,7 +65,11 @@ class Teams(Kind[TeamConfig]):
     result = TeamResult
     curve_column = "mean_return"
     says: ClassVar[Mapping[str, str]] = {
+        "comparing": "accumbens.teams.comparing:COMPARING",
+        "chapter": "accumbens.teams.chapter:CHAPTER",
         "experimenting": "accumbens.teams.experimenting:EXPERIMENTING",
+        "evaluating": "accumbens.cli.evaluate_teams:EVALUATING",
+        "watching": "accumbens.cli.watch_team:watch_team",
         "sharing": "accumbens.teams.sharing:SHARING",
         "audit": "accumbens.teams.audit_words:audit",
     }
@@ -166,7 +170,7 @@ class Teams(Kind[TeamConfig]):
         """Draw returns and losses."""
         from accumbens.teams.curves import draw_team
 
-        draw_team(metrics, picture, f"{config.env}: {config.algo}")
+        draw_team(metrics, picture, f"{config.env}: {config.algo}", config.teacher_updates)
 
     def evaluated(self, rows: Sequence[Mapping[str, Any]]) -> str:
         """Return the return and, where something is won, how often; mean over seeds."""

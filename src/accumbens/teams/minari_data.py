@@ -110,7 +110,10 @@ def _found(source: str | Path) -> tuple[Path, dict[str, Any]]:
             return folder, document
     if Path(source).expanduser().is_dir():
         raise AccumbensError(f"{source} is no data set: expected a folder with {DATA}/metadata.json")
-    raise UnknownNameError("data set, neither a folder nor an id of Minari's:", str(source), local_ids())
+    known = local_ids()
+    if not known:
+        raise AccumbensError(f"{source} is no folder, and where Minari keeps data sets, {place_of('')}, there are none")
+    raise UnknownNameError("data set, neither a folder nor an id of Minari's:", str(source), known)
 
 
 def place_of(dataset_id: str) -> Path:

@@ -21,7 +21,15 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from accumbens.envs.teams.protocol import TeamFacts
 from accumbens.language.assembly import matrix_shapes
 from accumbens.language.matrices import Dense
-from accumbens.language.transformer import Block, TransformerSettings, normed, through, turns_of
+from accumbens.language.transformer import (
+    Block,
+    TransformerSettings,
+    Turns,
+    attention_weights,
+    normed,
+    through,
+    turns_of,
+)
 from accumbens.teams.settings import PolicySettings
 
 ILLEGAL = -1e9
@@ -97,16 +105,27 @@ class Policy(eqx.Module):
         for number, layer in enumerate(self.layers):
             if self.local and number:
                 x = jax.lax.stop_gradient(x)
-            if isinstance(layer.body, Block):
-                x, _, _ = through(self.sizes, layer.body, x, turns)
-            else:
-                x = jax.nn.relu(layer.body(x))
+            x = self._through(layer, x, turns)
             if layer.head is not None:
                 read = normed(self.sizes, x, layer.gain)
                 maps = read[:, None] if layer.maps is None else jnp.einsum("nvw,tw->tnv", layer.maps, read)
                 features.append(maps)
                 logits.append(jnp.einsum("naw,tnw->tna", layer.head, maps))
         return jnp.stack(features), jnp.stack(logits)
+
+    def _through(self, layer: Layer, x: Float[Array, "steps width"], turns: Turns) -> Float[Array, "steps width"]:
+        if isinstance(layer.body, Block):
+            return through(self.sizes, layer.body, x, turns)[0]
+        return jax.nn.relu(layer.body(x))
+
+    def attention(self, inputs: Float[Array, "steps inputs"]) -> Float[Array, "heads steps steps"]:
+        """Return how much each step attends to each, itself and those before it, in the last block of a transformer."""
+        x, (*others, last) = self.inward(inputs), self.layers
+        turns = turns_of(self.sizes, jnp.arange(len(inputs)), x.dtype)
+        for layer in others:
+            x = self._through(layer, x, turns)
+        assert isinstance(last.body, Block)
+        return attention_weights(self.sizes, last.body, x, turns)
 
 
 def make_policy(settings: PolicySettings, inputs: int, agents: int, actions: int, *, key: PRNGKeyArray) -> Policy:
@@ -165,10 +184,14 @@ class Policies(NamedTuple):
     Attributes:
         init: draws the networks; of agents that do not share one, with a leading axis of agents.
         read: `read(networks, window) -> Reading`.
+        attend: `attend(networks, window) -> weights [minds, heads, steps, steps]`: how much each step attends to each
+            before it, in the last block; a centralised network is one mind, otherwise every agent is. None without
+            attention.
     """
 
     init: Callable[[PRNGKeyArray], Policy]
     read: Callable[[Policy, Window], Reading]
+    attend: Callable[[Policy, Window], Float[Array, "minds heads steps steps"]] | None = None
 
 
 def policies_of(settings: PolicySettings, facts: TeamFacts) -> Policies:
@@ -200,15 +223,24 @@ def policies_of(settings: PolicySettings, facts: TeamFacts) -> Policies:
             return one(key)
         return eqx.filter_vmap(one)(jax.random.split(key, agents))
 
+    axis = None if settings.shared else eqx.if_array(0)
+
+    def whole(vectors: Float[Array, "steps agents numbers"], window: Window) -> Float[Array, "steps inputs"]:
+        return jnp.concatenate([vectors.reshape(len(vectors), -1), window.time[:, None]], axis=-1)
+
     def read(networks: Policy, window: Window) -> Reading:
         vectors = step_vectors(window)
         if settings.centralised:
-            whole = jnp.concatenate([vectors.reshape(len(vectors), -1), window.time[:, None]], axis=-1)
-            features, logits = networks(whole)
+            features, logits = networks(whole(vectors, window))
         else:
-            axis = None if settings.shared else eqx.if_array(0)
             call = eqx.filter_vmap(lambda network, own: network(own), in_axes=(axis, 1), out_axes=2)
             features, logits = (part[:, :, :, 0] for part in call(networks, vectors))
         return Reading(features, jnp.where(window.legal, logits, ILLEGAL))
 
-    return Policies(init, read)
+    def attend(networks: Policy, window: Window) -> Float[Array, "minds heads steps steps"]:
+        vectors = step_vectors(window)
+        if settings.centralised:
+            return networks.attention(whole(vectors, window))[None]
+        return eqx.filter_vmap(lambda network, own: network.attention(own), in_axes=(axis, 1))(networks, vectors)
+
+    return Policies(init, read, attend if settings.network == "transformer" else None)

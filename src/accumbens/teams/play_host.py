@@ -28,6 +28,7 @@ class OnHost(HostTeam):
         """Prepare; the two functions are compiled when they are first needed."""
         self.facts = environment.facts
         self._seed, self._time, self._state = jnp.uint32(0), 0, None
+        self._board = environment.board
         self._reset = jax.jit(lambda seed: environment.reset(stream_key(seed, Stream.FIRST_STATES, 0)))
         self._step = jax.jit(
             lambda seed, time, state, actions: environment.step(
@@ -47,6 +48,10 @@ class OnHost(HostTeam):
         self._state, outcome = self._step(self._seed, jnp.int32(self._time), self._state, chosen)
         self._time += 1
         return jax.tree.map(np.asarray, outcome)
+
+    def picture(self) -> np.ndarray | None:
+        """Return the environment's drawing of the state; None if it has none."""
+        return self._board(self._state) if self._board else None
 
 
 def play_on_host(

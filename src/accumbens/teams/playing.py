@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int, Integer
 
 from accumbens.agents.optimiser import cell_optimiser
 from accumbens.envs.teams.protocol import Seen, TeamEnvironment
+from accumbens.envs.teams.wrappers import auto_reset_team
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.td.targets import q_lambda
 from accumbens.teams.acting import policy_of_values
@@ -96,8 +97,8 @@ def make_playing(settings: PlayingSettings, env: TeamEnvironment, updates: int) 
         greedy = jnp.argmax(legal_values(networks, seen), axis=-1).astype(jnp.int32)
         drawn = jax.vmap(draw_legal)(jax.random.split(wander, copies), seen.legal)
         action = jnp.where(jax.random.bernoulli(coin, epsilon, greedy.shape), drawn, greedy)
-        moves, begins = jax.random.split(stream_key(seed, Stream.ENVIRONMENT, time))
-        after, outcome = jax.vmap(env.step)(jax.random.split(moves, copies), states, action)
+        keys = jax.random.split(stream_key(seed, Stream.ENVIRONMENT, time), copies)
+        states, following, outcome = jax.vmap(functools.partial(auto_reset_team, env))(keys, states, action)
         row = Row(
             seen,
             action,
@@ -106,13 +107,7 @@ def make_playing(settings: PlayingSettings, env: TeamEnvironment, updates: int) 
             outcome.terminated,
             outcome.truncated,
         )
-        ended = outcome.terminated | outcome.truncated
-        fresh = jax.vmap(env.reset)(jax.random.split(begins, copies))
-
-        def chosen(new: Array, old: Array) -> Array:
-            return jnp.where(ended.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-        return jax.tree.map(chosen, fresh, (after, outcome.seen)), row
+        return (states, following), row
 
     def update(state: SeedState, data: None, seed: Integer[Array, ""], number: Int[Array, ""]) -> SeedState:
         del data

@@ -1,6 +1,5 @@
 """What `accumbens export` and `accumbens.load` ask of teams."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from accumbens.teams.job import target_of
 from accumbens.teams.kind import TEAMS
 from accumbens.teams.methods import method_entry
 from accumbens.teams.settings import DistilledSettings, PlayingSettings, PolicySettings
-from accumbens.teams.windows import Scale
+from accumbens.teams.windows import Scale, scale_from
 
 
 class TeamSharing(Sharing):
@@ -61,11 +60,7 @@ class TeamSharing(Sharing):
             raise ValueError(f"agents, numbers or actions are missing: {team}")
         if scale is None:
             return About(facts, None)
-        usual = tuple(map(float, scale["usual"]))
-        found = Scale(usual, float(scale["deviation"]), float(scale["best"]), int(scale["steps"]))
-        if not usual or not all(map(math.isfinite, (*usual, *found[1:]))) or found.deviation <= 0 or found.steps < 1:
-            raise ValueError("the scale of the data is none")
-        return About(facts, found)
+        return About(facts, scale_from(scale))
 
     def names(self, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
         """Return nothing: the environment need not be there."""

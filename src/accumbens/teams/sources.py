@@ -1,10 +1,12 @@
 """Where the data of a run come from."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment
+from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment, TeamFacts
 from accumbens.errors import AccumbensError, require
 from accumbens.teams.minari_data import TeamData, read
 from accumbens.teams.minari_layout import digest_of
@@ -25,12 +27,32 @@ def data_of(source: str, environment: TeamEnvironment | HostTeam) -> TeamData:
     Raises:
         AccumbensError: there are none, or they cannot be used.
     """
-    found = _RANDOM.fullmatch(source)
-    if not found:
+    drawn = _RANDOM.fullmatch(source)
+    if not drawn:
         if source.startswith("random"):
             raise AccumbensError(f"data={source} cannot be used: expected random:N, such as random:2000")
-        return read(source)
-    count = int(found[1])
+        found = read(source)
+        require_same(found.facts, environment.facts, source)
+        return found.arranged(environment.facts.agents)
+    count = int(drawn[1])
     require("data", source, "random:N with N >= 1", count >= 1)
     episodes = play(environment, random_policy(), (), np.arange(count))
     return TeamData(environment.facts, episodes, digest_of(episodes))
+
+
+def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
+    """Refuse data of agents that see or do something else than those of an environment.
+
+    Raises:
+        AccumbensError: names what differs.
+    """
+    pairs: Mapping[str, tuple[Any, Any]] = {
+        "agents": (len(there.agents), len(here.agents)),
+        "numbers in an observation": (there.observation_size, here.observation_size),
+        "actions": (there.num_actions, here.num_actions),
+    }
+    unlike = [
+        f"{theirs} {name} there, {ours} in {here.name}" for name, (theirs, ours) in pairs.items() if theirs != ours
+    ]
+    if unlike:
+        raise AccumbensError(f"{data} is not of {here.name}: " + "; ".join(unlike))

@@ -1,5 +1,7 @@
 """Data of a team on the device, and windows of consecutive steps out of them."""
 
+import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -21,14 +23,23 @@ class Scale(NamedTuple):
     Attributes:
         usual: μ_t, the mean return to go after t steps; of an agent, over episodes that last so long.
         deviation: σ, of the difference; 1 if there is none.
-        best: the best return of an episode, mean over agents.
+        quantiles: of the return of an episode, mean over agents: of 0, 1 / 200, … and 1.
         steps: of the longest episode.
     """
 
     usual: tuple[float, ...]
     deviation: float
-    best: float
+    quantiles: tuple[float, ...]
     steps: int
+
+    @property
+    def best(self) -> float:
+        """The best return of an episode, mean over agents."""
+        return self.quantiles[-1]
+
+    def quantile(self, share: float) -> float:
+        """Return what so many of the episodes do not exceed."""
+        return float(np.interp(share, np.linspace(0, 1, len(self.quantiles)), self.quantiles))
 
 
 class Data(NamedTuple):
@@ -85,8 +96,22 @@ def scale_of(episodes: Episodes) -> Scale:
     usual = (to_go.mean(axis=2) * inside).sum(axis=0) / count
     apart = (to_go - usual[:, None])[inside]
     deviation = float(np.sqrt(np.square(apart).mean())) if apart.size else 0.0
-    best = float(episodes.returns().mean(axis=1).max())
-    return Scale(tuple(usual.tolist()), deviation or 1.0, best, int(episodes.lengths.max()))
+    quantiles = np.quantile(episodes.returns().mean(axis=1), np.linspace(0, 1, 201))
+    return Scale(tuple(usual.tolist()), deviation or 1.0, tuple(quantiles.tolist()), int(episodes.lengths.max()))
+
+
+def scale_from(table: Mapping[str, Any]) -> Scale:
+    """Return what `Scale._asdict` made a table of.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is damaged.
+    """
+    usual, quantiles = (tuple(map(float, table[name])) for name in ("usual", "quantiles"))
+    scale = Scale(usual, float(table["deviation"]), quantiles, int(table["steps"]))
+    finite = all(map(math.isfinite, (*usual, *quantiles, scale.deviation)))
+    if not usual or len(quantiles) < 2 or not finite or scale.deviation <= 0 or scale.steps < 1:
+        raise ValueError("the scale of the data is none")
+    return scale
 
 
 def _inside(episodes: Episodes) -> Bool[np.ndarray, "episodes steps"]:

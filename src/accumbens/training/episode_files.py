@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 
 from accumbens.errors import AccumbensError
 from accumbens.runs.directory import RunDirectory
+from accumbens.runs.outputs import write_beside
 from accumbens.training.evaluate import Evaluation
 
 COLUMNS = ("step", "seed", "epsilon", "cells", "episode", "return", "length", "cut")
@@ -57,20 +58,8 @@ def write_episodes(
         place = index, cells, episode
         row = (step, seeds[index], epsilon, cells + 1, episode, value.item(), lengths[place].item(), int(cut[place]))
         writer.writerow(row)
-    folder = run.path / "episodes"
-    folder.mkdir(exist_ok=True)
     stem = f"{step:012d}_epsilon{epsilon:.12g}_{returns.shape[-1]}"
-    number = 1
-    while True:
-        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.csv"
-        try:
-            with path.open("x", newline="", encoding="utf-8") as file:
-                file.write(text.getvalue())
-            return path, number > 1
-        except FileExistsError:
-            if path.read_text(encoding="utf-8") == text.getvalue():
-                return path, False
-        number += 1
+    return write_beside(run.path / "episodes", stem, text.getvalue())
 
 
 def episode_files(run: RunDirectory) -> list[EpisodeFile]:

@@ -83,6 +83,7 @@ class Agents(Kind[RunConfig]):
         "sharing": "accumbens.training.sharing:SHARING",
         "experimenting": "accumbens.training.experimenting:EXPERIMENTING",
         "audit": "accumbens.training.audit.show:audit",
+        "evaluating": "accumbens.cli.evaluate_agents:EVALUATING",
         "analysis": "accumbens.cli.analyses:of_agent",
         "watching": "accumbens.cli.watch_view:watch_agent",
     }

@@ -176,6 +176,11 @@ def test_masks(write, place):
     )
 
 
+def test_masks_that_allow_all_at_first_are_masks(write):
+    told = "Countdown.masks, Countdown.in_infos = [1, 1], True"
+    assert make_team(f"pettingzoo/{write(changed(told))}").facts.masks
+
+
 def test_another_function_of_the_module(write):
     team = make_team(f"pettingzoo/{write(COUNTDOWN + 'def short(): return Countdown()')}:short")
     assert team.facts.name.endswith(":short")

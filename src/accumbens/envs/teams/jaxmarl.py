@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, PRNGKeyArray
 
 from accumbens.envs.jax import strongly_typed
+from accumbens.envs.teams.drawing import agent_colour, disc, paler
 from accumbens.envs.teams.protocol import Seen, State, TeamEnvironment, TeamFacts, TeamStep
 from accumbens.errors import AccumbensError, UnknownNameError
 
@@ -57,6 +58,7 @@ MPE = {
 
 _SMAX_STEPS, _MPE_STEPS = 100, 25
 _MOVES = 5
+_FIELD = 32.0
 _UNIT, _SELF = 13, 10
 """Numbers by which a unit is seen, by others and by itself."""
 
@@ -107,7 +109,8 @@ def smax(scenario: str) -> TeamEnvironment:
         masks=True,
         won=1.5,
     )
-    return _environment(facts, make, legal_and_alive, over, lambda state: state.state.step)
+    env = _environment(facts, make, legal_and_alive, over, lambda state: state.state.step)
+    return env._replace(board=functools.partial(smax_board, allies))
 
 
 def mpe(world: str) -> TeamEnvironment:
@@ -143,13 +146,51 @@ def mpe(world: str) -> TeamEnvironment:
         max_episode_steps=_MPE_STEPS,
         masks=bool(~legal.all()),
     )
-    return _environment(
+    env = _environment(
         facts,
         make,
         lambda game, state: (jnp.asarray(legal), jnp.asarray(alive)),
         lambda state: jnp.zeros((), bool),
         lambda state: state.step,
     )
+    return env._replace(board=functools.partial(mpe_board, len(agents)))
+
+
+def smax_board(allies: int, state: State, side: int = 320) -> np.ndarray:
+    """Draw the field: allies as discs in their colours, enemies in black, both the paler the less health they have.
+
+    The dead are not drawn. A unit's health is seen relative to the healthiest unit of its type.
+
+    Args:
+        allies: how many of the units are.
+        state: of one copy.
+        side: pixels of the field's side, which is 32 long.
+    """
+    units = state.state
+    picture = np.full((side, side, 3), 255, np.uint8)
+    health, types, alive = np.asarray(units.unit_health), np.asarray(units.unit_types), np.asarray(units.unit_alive)
+    for index, (x, y) in enumerate(np.asarray(units.unit_positions, np.float64) / _FIELD):
+        if alive[index]:
+            colour = agent_colour(index) if index < allies else np.array((30, 30, 30))
+            share = 0.7 * (1 - float(health[index] / health[types == types[index]].max()))
+            disc(picture, (x * side, (1 - y) * side), side / 50, paler(colour, share))
+    return picture
+
+
+def mpe_board(agents: int, state: State, side: int = 320) -> np.ndarray:
+    """Draw the plane from -1.5 to 1.5: agents as discs in their colours, landmarks as smaller grey ones.
+
+    Args:
+        agents: how many of the entities are; the others are landmarks.
+        state: of one copy.
+        side: pixels of the picture's side.
+    """
+    picture = np.full((side, side, 3), 255, np.uint8)
+    places = (np.asarray(state.p_pos, np.float64) + 1.5) / 3.0
+    for index in reversed(range(len(places))):  # landmarks first, behind the agents
+        colour, size = (agent_colour(index), 26) if index < agents else (np.array((138, 143, 153)), 40)
+        disc(picture, (places[index, 0] * side, (1 - places[index, 1]) * side), side / size, colour)
+    return picture
 
 
 def _environment(
