@@ -102,6 +102,9 @@ def test_what_is_recorded(whole):
         assert 0 < float(row["learning_loss"]) < 3
         assert math.isfinite(float(row["relation_loss"]))
         assert math.isnan(float(row["teacher_loss"])) == (int(row["step"]) > 9)
+    for row, first in zip(rows[2:4], rows[:2], strict=True):  # means over 3 and 6 updates, of which none helps yet
+        for name in ("learning_loss", "teacher_loss"):
+            assert float(row[name]) == pytest.approx(float(first["valid_loss"]), rel=0.25)
     for row in rows:
         assert 0 <= float(row["valid_accuracy"]) <= 1
         assert all(0 <= float(row[f"angle_{i}"]) <= 180 for i in (1, 2, 3))
