@@ -69,7 +69,7 @@ def rows_of(path: Path, episodes: int) -> list[dict[str, Any]]:
 def draw(rows: Sequence[dict[str, Any]], picture: Path) -> None:
     """Draw what was returned against what was asked, a panel for every environment."""
     places = list(dict.fromkeys(row["env"] for row in rows))
-    figure = Figure(figsize=(4.2 * len(places), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(6.0, 4.2 * len(places)), 4.4), layout="constrained")
     for axes, place in zip(np.atleast_1d(figure.subplots(1, len(places))), places, strict=True):
         here = [row for row in rows if row["env"] == place]
         asked = [float(row["asked"]) for row in here if row["asked"] != "nan"]
@@ -83,7 +83,9 @@ def draw(rows: Sequence[dict[str, Any]], picture: Path) -> None:
             for row in mine[: 0 if told else 1]:
                 axes.axhline(float(row["mean_return"]), color=colour, linestyle="--", label=label)
             if told:
-                x, y, width = (np.array([float(row[key]) for row in told]) for key in ("asked", "mean_return", "interval"))
+                x, y, width = (
+                    np.array([float(row[key]) for row in told]) for key in ("asked", "mean_return", "interval")
+                )
                 axes.plot(x, y, color=colour, marker=".", label=label)
                 axes.fill_between(x, y - width, y + width, color=colour, alpha=0.2, linewidth=0)
         axes.set(title=place, xlabel="return that is asked for")
@@ -91,7 +93,7 @@ def draw(rows: Sequence[dict[str, Any]], picture: Path) -> None:
         axes.set_ylim(min(values) - 1, max(values) + 1)
     figure.axes[0].set_ylabel("return of an agent, greedy")
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     seeds = len(str(rows[0]["per_seed"]).split())
     figure.suptitle(f"What is returned against what is asked for; {seeds} seeds, mean and 95 % t-interval")
     save_figure(figure, picture, dpi=110)

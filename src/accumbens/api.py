@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from accumbens import kinds
 from accumbens.credit.config import resolve_fit
 from accumbens.credit.kind import FITS
 from accumbens.envs.factory import register_factory
@@ -12,8 +13,6 @@ from accumbens.runs import launch
 from accumbens.runs.kind import Kind
 from accumbens.runs.names import given_once
 from accumbens.runs.origin import parse_origin
-from accumbens.training.config import resolve_config
-from accumbens.training.kind import AGENTS
 from accumbens.typed import TRACKERS, as_text, as_texts, checked, checked_or_none
 
 
@@ -28,7 +27,7 @@ def open_run(path: str | Path) -> Run:
 
 def train(
     env: str | Callable[[], Any],
-    algo: str = "ad_pqn",
+    algo: str | None = None,
     *,
     total_timesteps: int | float | None = None,
     seed: int = 0,
@@ -37,7 +36,10 @@ def train(
     layers: Sequence[int] | None = None,
     credit: str | None = None,
     eval_frequency: int | float | None = None,
-    num_eval_episodes: int = 10,
+    num_eval_episodes: int | None = None,
+    data: str | Path | None = None,
+    updates: int | float | None = None,
+    evaluations: int | None = None,
     begin_from: str | Path | None = None,
     out: str | Path = "runs",
     name: str | None = None,
@@ -47,12 +49,13 @@ def train(
     checkpoint_seconds: float = 60.0,
     **settings: Any,
 ) -> Run:
-    """Train an agent: `accumbens train` in Python.
+    """Train an agent, or a team of agents: `accumbens train` in Python.
 
     Args:
-        env: environment, such as `CartPole-v1`, `minatar/breakout`, `dmc/walker-walk` or `my_module:my_id`; or a
-            class or a function without arguments that makes a Gymnasium environment, which is registered by its name.
-        algo: preset.
+        env: environment, such as `CartPole-v1`, `minatar/breakout`, `dmc/walker-walk` or `my_module:my_id`, or of
+            several agents, such as `team/fill-in-2`; or a class or a function without arguments that makes a Gymnasium
+            environment, which is registered by its name.
+        algo: preset, or how a team learns; None takes `ad_pqn`, and `idt` for teams.
         total_timesteps: environment steps of each seed; None takes the preset's.
         seed: the first seed.
         seeds: independent seeds, trained side by side.
@@ -60,7 +63,10 @@ def train(
         layers: another name of `net_arch`.
         credit: `local` or `backprop`; None takes the preset's.
         eval_frequency: environment steps between greedy evaluations, 0 for one at the end; None is a tenth of the run.
-        num_eval_episodes: episodes of each evaluation, per seed and prefix of cells.
+        num_eval_episodes: episodes of each evaluation, per seed and prefix of cells; None takes 10, and 100 for teams.
+        data: of teams: what they learn from, a Minari id, the folder of a data set, or `random:N`.
+        updates: of teams: updates of each seed; None takes the method's.
+        evaluations: of teams: how many, evenly spread, after the one before the first update; None takes 10.
         begin_from: `RUN[@STEP][:SEED]`, another run whose network this one begins from; None takes a new one.
         out: folder that runs are kept in.
         name: of the run; None makes one of date and time.
@@ -78,19 +84,23 @@ def train(
         AccumbensError: a value that cannot be used, a run of that name exists, or a number stopped being finite.
         KeyboardInterrupt: Ctrl-C; what was trained is kept, and `open_run(path).resume()` goes on.
     """
-    config = resolve_config(
-        env if isinstance(env, str) else register_factory(env),
-        as_text("algo", algo),
-        total_timesteps=checked_or_none("total_timesteps", int, total_timesteps),
-        seed=checked("seed", int, seed),
-        seeds=checked("seeds", int, seeds),
-        net_arch=_units(net_arch=net_arch, layers=layers),
-        credit=checked_or_none("credit", str, credit),
-        eval_frequency=checked_or_none("eval_frequency", int, eval_frequency),
-        num_eval_episodes=checked("num_eval_episodes", int, num_eval_episodes),
-        changes=as_texts(settings),
-    )
-    return _start(AGENTS, config, begin_from, out, name, progress, callback, track, checkpoint_seconds)
+    place = env if isinstance(env, str) else register_factory(env)
+    options = {
+        "total_timesteps": checked_or_none("total_timesteps", int, total_timesteps),
+        "net_arch": _units(net_arch=net_arch, layers=layers),
+        "credit": checked_or_none("credit", str, credit),
+        "eval_frequency": checked_or_none("eval_frequency", int, eval_frequency),
+        "num_eval_episodes": checked_or_none("num_eval_episodes", int, num_eval_episodes),
+        "data": None if data is None else str(data),
+        "updates": checked_or_none("updates", int, updates),
+        "evaluations": checked_or_none("evaluations", int, evaluations),
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    kind = kinds.kind_for("train", place, given)
+    numbers = given | {"seed": checked("seed", int, seed), "seeds": checked("seeds", int, seeds)}
+    method = kind.usual_method if algo is None else as_text("algo", algo)
+    config = kinds.resolve(kind, place, method, numbers, as_texts(settings))
+    return _start(kind, config, begin_from, out, name, progress, callback, track, checkpoint_seconds)
 
 
 def fit(

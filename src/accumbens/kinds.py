@@ -2,7 +2,7 @@
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,33 @@ def kind_of_place(place: str) -> Kind[Any] | None:
     return next((kind for kind in all_kinds() if kind.knows(place)), None)
 
 
+def kind_for(verb: str, place: str, given: Iterable[str] = (), option: Callable[[str], str] = str) -> Kind[Any]:
+    """Return the kind of the runs that a command makes in a place.
+
+    Args:
+        verb: the command.
+        place: where; of one that no kind knows, the kind with the most similar name is taken, and refuses it.
+        given: names of the options that are given.
+        option: how the name of an option is written.
+
+    Raises:
+        AccumbensError: an option is not for such a place, or the module in `module:id` cannot be imported.
+    """
+    kinds = [kind for kind in all_kinds() if kind.words.verb == verb]
+    found = next((kind for kind in kinds if kind.knows(place)), None) or _nearest(kinds, place) or kinds[0]
+    taken = {name for kind in kinds for name in kind.options}
+    for name in given:
+        if name in taken and name not in found.options:
+            raise AccumbensError(f"{option(name)} is not for {place}, {_a(found.words.place)}")
+    return found
+
+
+def _nearest(kinds: Sequence[Kind[Any]], place: str) -> Kind[Any] | None:
+    """The kind with the name that is most like another."""
+    owners = {name.casefold(): kind for kind in reversed(kinds) for name in kind.places().known}
+    return next((owners[name] for name in difflib.get_close_matches(place.casefold(), owners, n=1)), None)
+
+
 def resolve(kind: Kind[Any], place: str, method: str, numbers: Mapping[str, Any], changes: Mapping[str, str]) -> Any:
     """Return the configuration that `Kind.resolve` does; of a name that is another kind's, the error says so.
 
@@ -116,12 +143,12 @@ def _misplaced(kind: Kind[Any], name: str) -> AccumbensError | None:
 def unknown_place(place: str) -> AccumbensError:
     """Return the error of a place that no kind knows: it offers the nearest name over all kinds."""
     kinds = all_kinds()
-    owners = {name.casefold(): kind for kind in reversed(kinds) for name in kind.places().known}
-    for nearest in difflib.get_close_matches(place.casefold(), owners, n=1):
-        return UnknownNameError(owners[nearest].words.place, place, *owners[nearest].places())
-    commands = [repr(command) for kind in kinds if (command := kind.places().command)]
-    places = " or ".join(kind.words.place for kind in kinds)
-    return AccumbensError(f"unknown {places} {place!r}. Run {' or '.join(commands)} to see all.")
+    if (nearest := _nearest(kinds, place)) is not None:
+        return UnknownNameError(nearest.words.place, place, *nearest.places())
+    commands = _either([repr(command) for kind in kinds if (command := kind.places().command)])
+    return AccumbensError(
+        f"unknown {_either([kind.words.place for kind in kinds])} {place!r}. Run {commands} to see all."
+    )
 
 
 def unknown_method(kind: Kind[Any], place: str, error: UnknownNameError) -> AccumbensError:
@@ -136,6 +163,12 @@ def unknown_method(kind: Kind[Any], place: str, error: UnknownNameError) -> Accu
 
 def _a(noun: str) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _either(names: Sequence[str]) -> str:
+    """Return `a, b or c`, each once."""
+    *before, last = dict.fromkeys(names)
+    return f"{', '.join(before)} or {last}" if before else last
 
 
 def _tables() -> str:

@@ -150,7 +150,11 @@ def test_an_audit_that_contradicts_itself_fails(cli, monkeypatch):
     [
         (["digit", "gevb"], "unknown task 'digit'; did you mean 'digits'?"),
         (["CartPol-v1", "gevb"], "unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'?"),
-        (["qqqq"], "unknown environment or task 'qqqq'. Run 'accumbens envs' or 'accumbens tasks' to see all."),
+        (
+            ["qqqq"],
+            "unknown environment, task or team environment 'qqqq'. "
+            "Run 'accumbens envs' or 'accumbens tasks' to see all.",
+        ),
         (["digits", "gvb"], "unknown rule 'gvb'; did you mean 'gevb'?"),
         (
             ["digits", "ad_pqn"],

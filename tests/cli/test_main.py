@@ -17,6 +17,7 @@ from accumbens.envs.teams.registry import team_environments
 from accumbens.errors import AccumbensError
 from accumbens.presets import PRESETS
 from accumbens.runs import compiling
+from accumbens.teams.methods import METHODS
 
 HEAVY = ["jax", "gymnasium", "matplotlib", "numpy", "equinox", "optax", "gymnax", "rich.progress"]
 
@@ -341,9 +342,9 @@ def test_a_dry_run_compiles_nothing(cli):
 def test_algos_are_listed(cli):
     shown, listed = cli("algos"), cli("algos", "--json")
     assert shown.code == listed.code == 0
-    assert listed.json == {name: preset.summary for name, preset in PRESETS.items()}
+    assert listed.json == {name: entry.summary for name, entry in (PRESETS | METHODS).items()}
     assert json.loads(listed.out) == listed.json
-    for name in PRESETS:
+    for name in [*PRESETS, *METHODS]:
         assert name in shown.out
 
 
@@ -395,7 +396,7 @@ def test_the_words_come_from_the_command_line_by_default(cli, monkeypatch, capsy
     with pytest.raises(SystemExit) as stop:
         entry.main()
     assert stop.value.code == 0
-    assert set(json.loads(capsys.readouterr().out)) == set(PRESETS)
+    assert set(json.loads(capsys.readouterr().out)) == {*PRESETS, *METHODS}
 
 
 def test_an_unwritable_place_is_one_clear_line(cli, tmp_path):

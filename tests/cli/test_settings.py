@@ -98,7 +98,7 @@ def test_settings_of_a_rule_and_its_task(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["ad_pqm"], "unknown preset or rule 'ad_pqm'; did you mean 'ad_pqn'? Known: ad_pqn, "),
+        (["ad_pqm"], "unknown preset, method or rule 'ad_pqm'; did you mean 'ad_pqn'? Known: ad_pqn, "),
         (["ad_pqn", "digits"], "digits is a task: 'accumbens fit digits'"),
         (["gevb", "CartPole-v1"], "CartPole-v1 is an environment: 'accumbens train CartPole-v1'"),
         (["gevb", "digit"], "unknown task 'digit'; did you mean 'digits'? Run 'accumbens tasks' to see all."),

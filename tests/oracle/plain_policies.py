@@ -56,10 +56,8 @@ def policy(network, vectors, heads):
         if layer.head is None:
             continue
         read = np.stack([norm(row, layer.gain, EPSILON) for row in x])
-        if layer.maps is None:
-            mapped = read[:, None]
-        else:
-            mapped = np.stack([[one @ row for one in layer.maps] for row in read])
+        maps = [np.eye(len(layer.gain))] if layer.maps is None else layer.maps
+        mapped = np.stack([[one @ row for one in maps] for row in read])
         features.append(mapped)
         logits.append(np.stack([[head @ f for head, f in zip(layer.head, row, strict=True)] for row in mapped]))
     return np.stack(features), np.stack(logits)

@@ -89,7 +89,7 @@ def test_the_return_that_is_asked_for_matters_where_it_is_told(team, drift):
 
 
 def test_what_is_behind_the_newest_step_means_nothing(team, drift):
-    settings, networks, policy = team
+    _, networks, policy = team
     rng = np.random.default_rng(0)
     memory = policy.init()
     noise = memory.window._replace(
@@ -99,7 +99,9 @@ def test_what_is_behind_the_newest_step_means_nothing(team, drift):
     act = jax.jit(policy.act)
     _, seen = drift.reset(jax.random.key(3))
     nothing, key = jnp.zeros(AGENTS), jax.random.key(0)
-    plainly, noisily = (act(asked(networks, 0.0), m, seen, nothing, key) for m in (memory, memory._replace(window=noise)))
+    plainly, noisily = (
+        act(asked(networks, 0.0), m, seen, nothing, key) for m in (memory, memory._replace(window=noise))
+    )
     np.testing.assert_array_equal(plainly[0], noisily[0])
 
 

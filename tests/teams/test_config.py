@@ -17,7 +17,11 @@ LEARN_FROM_DATA = [name for name, method in METHODS.items() if method.learns_fro
 
 
 def config_of(algo="distilled", **changes):
-    numbers = {key: changes.pop(key) for key in ("updates", "seed", "seeds", "evaluations", "num_eval_episodes") if key in changes}
+    numbers = {
+        key: changes.pop(key)
+        for key in ("updates", "seed", "seeds", "evaluations", "num_eval_episodes")
+        if key in changes
+    }
     data = changes.pop("data", DATA if METHODS[algo].learns_from_data else "")
     return resolve_team_config(PLACE, algo, data=data, changes={k: str(v) for k, v in changes.items()}, **numbers)
 
@@ -43,6 +47,7 @@ BAD = {
     "batch_size": [("idt", "0"), ("iql-cql", "0")],
     "held_out": [("idt", "1"), ("idt", "-0.1"), ("iql-cql", "1")],
     "target_return": [("idt", "inf"), ("idt", "nan")],
+    "target_quantile": [("idt", "1.1"), ("idt", "-0.1")],
     "alpha": [("distilled", "-1"), ("distilled", "inf")],
     "beta": [("distilled", "-0.5")],
     "feature": [("distilled", "nan")],
@@ -101,8 +106,12 @@ def test_what_does_not_go_together(algo, changes, message):
 
 @pytest.mark.parametrize("algo", LEARN_FROM_DATA)
 def test_data_are_asked_for(algo):
-    with pytest.raises(AccumbensError, match=rf"{algo} learns from data: give --data, such as what 'accumbens record"):
-        config_of(algo, data="")
+    config = config_of(algo, data="")
+    for work in (TEAMS.make_job, TEAMS.plan, lambda config: TEAMS.require_usable([config])):
+        with pytest.raises(
+            AccumbensError, match=rf"{algo} learns from data: give --data, such as what 'accumbens record"
+        ):
+            work(config)
 
 
 def test_who_plays_reads_no_data():

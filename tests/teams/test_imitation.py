@@ -1,6 +1,7 @@
 """One update of policies that learn from data, against finite differences of the loss in NumPy; and who learns when."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -61,7 +62,9 @@ def directions(tree, rng, agent=None, count=2):
     for _ in range(count):
         drawn = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), tree)
         if agent is not None:
-            drawn = jax.tree.map(lambda leaf: leaf * (np.arange(len(leaf)) == agent).reshape(-1, *[1] * (leaf.ndim - 1)), drawn)
+            drawn = jax.tree.map(
+                lambda leaf: leaf * (np.arange(len(leaf)) == agent).reshape(-1, *[1] * (leaf.ndim - 1)), drawn
+            )
         yield drawn
 
 
@@ -156,7 +159,7 @@ def test_a_teacher_learns_first_and_m_once_in_a_while(done):
     """Two updates of the teacher; then N with every update, M with every third, and the teacher never."""
     found = states(done, "distilled", 10)
     moved = {
-        name: [changed(getattr(a.networks, name), getattr(b.networks, name)) for a, b in zip(found, found[1:], strict=False)]
+        name: [changed(getattr(a.networks, name), getattr(b.networks, name)) for a, b in itertools.pairwise(found)]
         for name in ("teacher", "team", "team_map", "teacher_map")
     }
     assert moved["teacher"] == [True] * 2 + [False] * 8

@@ -111,7 +111,9 @@ def test_relation_does_not_see_the_length_of_features(numbers, lengths, whose):
     _, _, teacher, student, _, weight = numbers
     scale = np.array(lengths).reshape(6, AGENTS, 1)
     scaled = (teacher * (scale if whose != "student" else 1), student * (scale if whose != "teacher" else 1))
-    assert in_double(relation, *scaled, weight) == pytest.approx(in_double(relation, teacher, student, weight), rel=1e-5)
+    assert in_double(relation, *scaled, weight) == pytest.approx(
+        in_double(relation, teacher, student, weight), rel=1e-5
+    )
 
 
 def test_nor_does_it_behind_mapping_nets(numbers):
@@ -119,7 +121,10 @@ def test_nor_does_it_behind_mapping_nets(numbers):
     with jax.enable_x64(True):
         m, n = (make_mapping(WIDTH, 7, key=jax.random.key(seed)) for seed in (0, 1))
         np.testing.assert_allclose(m(jnp.asarray(teacher)), plain.mapped(m, teacher), rtol=1e-12)
-        found = [relation(m(jnp.asarray(teacher * a)), n(jnp.asarray(student * b)), jnp.asarray(weight)) for a, b in ((1, 1), (9, 4))]
+        found = [
+            relation(m(jnp.asarray(teacher * a)), n(jnp.asarray(student * b)), jnp.asarray(weight))
+            for a, b in ((1, 1), (9, 4))
+        ]
     assert float(found[0]) == pytest.approx(float(found[1]), rel=1e-6)
     assert float(found[0]) == pytest.approx(
         plain.relation(plain.mapped(m, teacher), plain.mapped(n, student), weight), rel=1e-6
@@ -147,6 +152,15 @@ def test_a_pair_counts_where_both_do(numbers):
     apart = plain.angle(student[0, 0], student[0, 1]) - plain.angle(teacher[0, 0], teacher[0, 1])
     huber = apart**2 / 2 if abs(apart) <= 1 else abs(apart) - 0.5
     assert in_double(relation, teacher, student, weight) == pytest.approx(huber, rel=1e-6)
+
+
+def test_nobody_is_a_pair_with_itself(numbers):
+    """The angle of features of zero to themselves is none."""
+    _, _, teacher, student, _, weight = numbers
+    student = student.copy()
+    student[:, 0] = 0
+    expected = plain.relation(teacher, student, weight)
+    assert in_double(relation, teacher, student, weight) == pytest.approx(expected, rel=1e-6)
 
 
 def test_of_nothing_the_mean_is_nothing():

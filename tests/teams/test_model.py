@@ -1,7 +1,6 @@
 """Policies against float64 NumPy; who sees what, when, and whose loss reaches which layer, by exact derivatives."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import plain_policies as plain
 import pytest

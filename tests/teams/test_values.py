@@ -173,7 +173,9 @@ def targets_of(networks, rows):
         for time in reversed(range(STEPS)):
             outcome = rows[time][2][copy]
             legal = np.asarray(outcome.seen.legal)
-            best = np.where(legal, team_values(networks, np.asarray(outcome.seen.observation), True), -np.inf).max(axis=1)
+            best = np.where(legal, team_values(networks, np.asarray(outcome.seen.observation), True), -np.inf).max(
+                axis=1
+            )
             beyond = best if following is None or outcome.truncated else 0.3 * best + 0.7 * following
             following = np.asarray(outcome.rewards) + 0.9 * beyond * (not outcome.terminated)
             found[time, copy] = following

@@ -43,7 +43,10 @@ def test_scale(episodes, scale):
         assert scale.usual[step] == pytest.approx(np.mean(there), rel=1e-9)
         apart += list(np.concatenate(there) - np.mean(there))
     assert scale.deviation == pytest.approx(np.sqrt(np.mean(np.square(apart))), rel=1e-9)
-    assert scale.best == pytest.approx(max(to_go(episodes, episode, 0).mean() for episode in range(len(LENGTHS))))
+    returns = [to_go(episodes, episode, 0).mean() for episode in range(len(LENGTHS))]
+    assert scale.best == pytest.approx(max(returns))
+    for share in (0.0, 0.25, 0.5, 0.9, 1.0):
+        assert scale.quantile(share) == pytest.approx(np.quantile(returns, share), rel=1e-5)
     assert scale.steps == 9
 
 
@@ -63,7 +66,9 @@ def test_rewards_behind_the_end_do_not_count(episodes, scale):
 
 def test_which_windows_there_are(data):
     """Every window that an episode has room for; of shorter ones the one that begins with it; some held out."""
-    found = {name: [tuple(pair) for pair in np.asarray(getattr(data, name)).tolist()] for name in ("learned", "held_out")}
+    found = {
+        name: [tuple(pair) for pair in np.asarray(getattr(data, name)).tolist()] for name in ("learned", "held_out")
+    }
     of_each = {0: [0, 1, 2, 3], 1: [0], 2: [0], 3: [0], 4: [0, 1, 2, 3, 4, 5]}
     held_out = {0, 4}  # two of five, evenly spread
     assert found["held_out"] == [(e, start) for e in of_each if e in held_out for start in of_each[e]]

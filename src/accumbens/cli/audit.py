@@ -1,4 +1,4 @@
-"""`accumbens audit`: what every parameter's update reads, of an agent's cells or a network's layers."""
+"""`accumbens audit`: what every parameter's update reads, of an agent's cells, a team or a network's layers."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +9,14 @@ from accumbens.cli.arguments import Flag, default, parse_pairs, parsed
 from accumbens.cli.start import Changes
 
 TARGET = tyro.conf.arg(metavar="TASK|ENV|RUN", help="Environment or task, or the directory or config.toml of a run.")
-LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset for an environment, or rule for a task.")
+LEARNER = tyro.conf.arg(metavar="RULE|ALGO", help="Preset or method for an environment, or rule for a task.")
 
 
 def audit(
     target: Annotated[str, tyro.conf.Positional, TARGET],
-    algo: Annotated[str | None, tyro.conf.Positional, LEARNER, default("ad_pqn; backprop for a task")] = None,
+    algo: Annotated[
+        str | None, tyro.conf.Positional, LEARNER, default("ad_pqn; idt for a team, backprop for a task")
+    ] = None,
     /,
     *,
     net_arch: Annotated[
@@ -31,8 +33,10 @@ def audit(
     """Prove what each cell or layer learns from: what its update reads, and whether gradients cross.
 
     For an agent: whose errors each cell's update reads, and whether a gradient crosses a cell or a time step. For a
+    team: on what whom sees every agent acts, whose loss reaches which layer, and what is learned from others. For a
     rule: whose activity and weights each layer's update reads, and what it knows of the error. Everything is derived
-    from the computation itself. Exits with 1 if an agent claims to be local and is not; rules claim nothing.
+    from the computation itself. Exits with 1 if an agent claims to be local and is not, or a team's agents to act on
+    what they see themselves and do not; rules claim nothing.
 
     Args:
         target: environment, task or run.

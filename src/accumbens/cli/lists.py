@@ -61,7 +61,7 @@ def envs(*, json: Flag = False) -> int:
 
 
 def algos(*, json: Flag = False) -> int:
-    """List the presets of agents.
+    """List the presets of agents, and the methods of teams.
 
     Args:
         json: Print one line of JSON on standard output.
@@ -79,9 +79,10 @@ def algos(*, json: Flag = False) -> int:
     from accumbens.agents.token_settings import TokenSettings
     from accumbens.presets import PRESETS
     from accumbens.runs.tables import to_json
+    from accumbens.teams.methods import METHODS
 
     if json:
-        print(to_json({name: preset.summary for name, preset in PRESETS.items()}))
+        print(to_json({name: entry.summary for name, entry in (PRESETS | METHODS).items()}))
         return 0
     learners = {
         ParallelSettings: "parallel",
@@ -96,7 +97,15 @@ def algos(*, json: Flag = False) -> int:
         table.add_column(column)
     for name, preset in PRESETS.items():
         table.add_row(name, learners[preset.learner], preset.summary)
-    Console().print(table, highlight=False)
+    teams = Table(box=None, pad_edge=False)
+    for column in ("method", "learns from", "what it is: of teams, in environments of several agents"):
+        teams.add_column(column)
+    for name, method in METHODS.items():
+        teams.add_row(name, "data" if method.learns_from_data else "playing", method.summary)
+    console = Console()
+    console.print(table, highlight=False)
+    console.print()
+    console.print(teams, highlight=False)
     return 0
 
 

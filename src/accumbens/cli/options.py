@@ -11,7 +11,7 @@ from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.names import meant, option_of
 
 _SETTINGS = {
-    "train": ("accumbens.agents.settings",),
+    "train": ("accumbens.agents.settings", "accumbens.teams.settings"),
     "fit": ("accumbens.credit.settings", "accumbens.credit.tasks.settings"),
 }
 """Where the settings are that a command takes; what else takes --set takes all of them."""

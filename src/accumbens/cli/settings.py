@@ -6,13 +6,15 @@ import tyro
 
 from accumbens.cli.arguments import Flag, default
 
-NAME = tyro.conf.arg(metavar="ALGO|RULE", help="Preset or rule; 'accumbens algos' and 'accumbens rules' list them.")
+NAME = tyro.conf.arg(
+    metavar="ALGO|RULE", help="Preset, method of a team, or rule; 'accumbens algos' and 'accumbens rules' list them."
+)
 PLACE = tyro.conf.arg(metavar="ENV|TASK", help="Environment or task: some values depend on it.")
 
 
 def settings(
     name: Annotated[str, tyro.conf.Positional, NAME],
-    place: Annotated[str | None, tyro.conf.Positional, PLACE, default("CartPole-v1 or digits")] = None,
+    place: Annotated[str | None, tyro.conf.Positional, PLACE, default("CartPole-v1, team/fill-in-2 or digits")] = None,
     /,
     *,
     json: Flag = False,
@@ -22,7 +24,7 @@ def settings(
     All of them can be changed with --set NAME=VALUE in 'accumbens train' and 'accumbens fit'.
 
     Args:
-        name: preset or rule.
+        name: preset, method of a team, or rule.
         place: environment or task.
         json: Print one line of JSON on standard output.
     """
@@ -55,7 +57,7 @@ def settings(
 
 
 def _found(name: str, place: str | None) -> tuple[Any, Any]:
-    """The kind whose preset or rule that is, and what it is set to.
+    """The kind whose preset, method or rule that is, and what it is set to.
 
     Raises:
         UnknownNameError: there is no such name.
@@ -74,4 +76,4 @@ def _found(name: str, place: str | None) -> tuple[Any, Any]:
             known += kind.methods().known
         else:
             return kind, usual if place is None else kinds.resolve(kind, place, name, {}, {})
-    raise UnknownNameError("preset or rule", name, known)
+    raise UnknownNameError("preset, method or rule", name, known)

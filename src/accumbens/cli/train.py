@@ -1,6 +1,6 @@
 """`accumbens train`: train an agent."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -10,7 +10,7 @@ from accumbens.cli.start import DEFAULTS, Run, resolve, start
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
 ALGO = tyro.conf.arg(
     metavar="ALGO",
-    help="Preset; 'accumbens algos' lists them.",
+    help="Preset, or method of a team; 'accumbens algos' lists them.",
     help_behavior_hint="(default: ad_pqn; idt for teams)",
 )
 EPISODES = default("10; 100 for teams")
@@ -18,7 +18,7 @@ EPISODES = default("10; 100 for teams")
 
 def train(
     env: Annotated[str, tyro.conf.Positional, ENV],
-    algo: Annotated[str | None, tyro.conf.Positional, ALGO] = None,
+    algo: Annotated[str | None, tyro.conf.Positional, ALGO, default("ad_pqn; idt for teams")] = None,
     /,
     *,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
@@ -51,25 +51,18 @@ def train(
         run: what every run can be given.
     """
     from accumbens import kinds
-    from accumbens.errors import AccumbensError
     from accumbens.runs.names import given_once
 
-    of_agents = {
+    options = {
         "total_timesteps": total_timesteps,
         "net_arch": given_once(net_arch=net_arch, layers=layers),
         "credit": credit,
         "eval_frequency": eval_frequency,
+        "num_eval_episodes": num_eval_episodes,
+        "data": data,
+        "updates": updates,
+        "evaluations": evaluations,
     }
-    of_teams = {"data": data, "updates": updates, "evaluations": evaluations}
-    kind = kinds.kind_named("team" if kinds.kind_named("team").knows(env) else "agent")
-    mine, others = (of_teams, of_agents) if kind.words.name == "team" else (of_agents, of_teams)
-    for name, value in others.items():
-        if value is not None:
-            raise AccumbensError(f"--{name.replace('_', '-')} is not for {env}, {_kind_of_place(kind)}")
-    numbers = mine | ({} if num_eval_episodes is None else {"num_eval_episodes": num_eval_episodes})
-    numbers = {name: value for name, value in numbers.items() if value is not None}
-    return start(kind, resolve(kind, env, algo or kind.usual_method, numbers, run), run)
-
-
-def _kind_of_place(kind: Any) -> str:
-    return f"{'an' if kind.words.place[0] in 'aeiou' else 'a'} {kind.words.place}"
+    given = {name: value for name, value in options.items() if value is not None}
+    kind = kinds.kind_for("train", env, given, lambda name: f"--{name.replace('_', '-')}")
+    return start(kind, resolve(kind, env, algo or kind.usual_method, given, run), run)

@@ -100,9 +100,8 @@ class ActingTeam:
         acting = acting_of(config, about)
         self.policy, self._params_of = acting.policy, acting.params
         self._act = jax.jit(self.policy.act)
-        self.params: Any = None
+        self.params = acting.params(networks, target_of(config, self.scale))
         self.reset()
-        self.params = self._asked
 
     def reset(self, target_return: float | None = None) -> None:
         """Begin an episode: forget the last steps.
@@ -119,8 +118,7 @@ class ActingTeam:
                 raise AccumbensError(
                     f"target_return={target_return} cannot be used: {self.config.algo} is told no return"
                 )
-        target = target_of(self.config, self.scale) if target_return is None else float(target_return)
-        self._asked = self._params_of(self.networks, target)
+        self._asked = self.params if target_return is None else self._params_of(self.networks, float(target_return))
         self._memory, self._is_first = self.policy.init(), True
 
     @property

@@ -165,7 +165,7 @@ def acts_on(policy: TeamPolicy, params: Any, facts: TeamFacts) -> Matrix:
     masks = [walk.blank(leaf.shape) for leaf in jax.tree.leaves(params)]
     masks += [_one_each(leaf.shape, 1) for leaf in told]
     (found,) = walk.run(jax.make_jaxpr(played)(params, told), masks)
-    return found.any(axis=0)
+    return np.asarray(found.any(axis=0))
 
 
 def _one_each(shape: tuple[int, ...], axis: int) -> Mask:

@@ -234,7 +234,8 @@ def _facts(found: Found) -> dict[str, str]:
     if not isinstance(found.settings, PolicySettings):
         return facts
     transformer = found.settings.network == "transformer"
-    facts["memory"] = f"its own last steps (here {CONTEXT})" if transformer else "none: the last step alone is read"
+    whose = "the last steps of all" if is_centralised(found) else "an agent's own last steps"
+    facts["memory"] = f"{whose} (here {CONTEXT})" if transformer else "none: the last step alone is read"
     layers = found.layers
     assert layers is not None
     facts["clip and optimiser"] = "CROSS layers or agents" if _steps_cross(found) else (

@@ -75,7 +75,7 @@ def resolve_team_config(
 
     Raises:
         UnknownNameError: no such environment, method, setting or value.
-        AccumbensError: a value that cannot be used, or data are missing.
+        AccumbensError: a value that cannot be used.
     """
     env, method, changes = resolve_team(env), method_entry(algo), dict(changes or {})
     data = changes.pop("data", data)
@@ -101,14 +101,11 @@ def resolve_team_config(
 
 
 def check(config: TeamConfig) -> None:
-    """Refuse a run that could not be done.
+    """Refuse a run that could not be done, whatever the data; see `require_data`.
 
     Raises:
         AccumbensError: names the value and what is allowed.
     """
-    if method_entry(config.algo).learns_from_data and not config.data:
-        made = f"accumbens record {config.env} --episodes 1000 --policy random -o DATA"
-        raise AccumbensError(f"{config.algo} learns from data: give --data, such as what {made!r} makes")
     if config.data and not method_entry(config.algo).learns_from_data:
         raise AccumbensError(f"{config.algo} learns by playing: --data {config.data} would not be read")
     for name in ("updates", "seeds", "evaluations", "num_eval_episodes"):
@@ -129,6 +126,17 @@ def check(config: TeamConfig) -> None:
         _check_policy(settings)
     if isinstance(settings, DistilledSettings):
         _check_distilled(settings)
+
+
+def require_data(config: TeamConfig) -> None:
+    """Refuse to learn from data if there are none.
+
+    Raises:
+        AccumbensError: says how data are made.
+    """
+    if method_entry(config.algo).learns_from_data and not config.data:
+        made = f"accumbens record {config.env} --episodes 1000 --policy random -o DATA"
+        raise AccumbensError(f"{config.algo} learns from data: give --data, such as what {made!r} makes")
 
 
 def _check_policy(settings: PolicySettings) -> None:

@@ -17,7 +17,7 @@ from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
-from accumbens.teams.config import TeamConfig
+from accumbens.teams.config import TeamConfig, require_data
 from accumbens.teams.conservative import make_conservative
 from accumbens.teams.episodes import Episodes
 from accumbens.teams.imitation import Networks, make_imitation
@@ -81,6 +81,7 @@ class Teaming(Job[TeamState]):
         Raises:
             AccumbensError: there are no data, they are not of this environment, or the settings do not fit.
         """
+        require_data(config)
         self.config, self.seeds = config, config.seed_list()
         self.environment = make_team(config.env)
         self.facts, settings = self.environment.facts, config.settings
@@ -97,7 +98,6 @@ class Teaming(Job[TeamState]):
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
         self.keeps_every_network = isinstance(settings, PlayingSettings)  # for data of every quality
-        self._taught = False
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
         self._init = jax.jit(jax.vmap(self.learner.init))
@@ -189,7 +189,7 @@ class Teaming(Job[TeamState]):
         update = int(state.update)
         found = jax.tree.map(np.asarray, self._measure(state.seeds, self._data, self._seeds, jnp.int32(update)))
         since = {name: update - max(evaluated, self.learner.before) for name in self.learner.losses}
-        since["teacher_loss"] = 0 if self._taught else min(update, self.learner.before) - evaluated
+        since["teacher_loss"] = min(update, self.learner.before) - evaluated
         rows = []
         for index, seed in enumerate(self.seeds):
             row: dict[str, Any] = {"seed": seed}
@@ -229,7 +229,6 @@ class Teaming(Job[TeamState]):
         """Return a first state with other networks; of students that are given a teacher, without its updates."""
         old = state.seeds.networks
         if isinstance(old, Networks) and old.teacher is not None and networks.teacher is None:
-            self._taught = True
             taught = old._replace(teacher=networks.team)
             return TeamState(jnp.int32(self.learner.before), state.seeds._replace(networks=taught))
         return state._replace(seeds=state.seeds._replace(networks=networks))

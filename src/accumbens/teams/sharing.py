@@ -23,7 +23,6 @@ class TeamSharing(Sharing):
     """Teams that act."""
 
     use = "act(observations)"
-    curve = ("mean_return",)
 
     def ready(self, learned: Learned, exploration_seed: int = 0) -> ActingTeam:
         """Return a team that acts, without random numbers."""
@@ -53,8 +52,9 @@ class TeamSharing(Sharing):
         Raises:
             KeyError, TypeError, ValueError: it is damaged.
         """
-        team, scale = dict(table["team"]), table.get("scale")
-        facts = TeamFacts(**team | {"agents": tuple(map(str, team["agents"]))})
+        scale = table.get("scale")
+        team: dict[str, Any] = {**table["team"], "agents": tuple(map(str, table["team"]["agents"]))}
+        facts = TeamFacts(**team)
         numbers = (facts.observation_size, facts.num_actions, facts.max_episode_steps)
         if not facts.agents or not all(isinstance(number, int) and number >= 1 for number in numbers):
             raise ValueError(f"agents, numbers or actions are missing: {team}")
@@ -130,7 +130,8 @@ def _scores(
         columns["won"] = "share of episodes won"
     best = "" if scale is None else f" The best episode of the data has {scale.best:.4g}."
     return Scores(
-        f"After {int(rows[-1]['step']):,} updates, greedy, mean over agents and {config.num_eval_episodes} episodes.{best}",
+        f"After {int(rows[-1]['step']):,} updates, greedy, mean over agents and {config.num_eval_episodes} "
+        f"episodes.{best}",
         list(columns.values()),
         {seed: [float(row[column]) for column in columns] for seed, row in last.items()},
         ".3f",
