@@ -32,7 +32,7 @@ def test_returns_of_every_agent_and_seed_and_their_interval(run, cli):
     assert outcome.code == 0, outcome.err
     document = outcome.json
     assert document["evaluations"] == [{key: value for key, value in document.items() if key != "evaluations"}]
-    assert (document["algo"], document["step"], document["target_return"]) == ("distilled", 16, SCALE.best)
+    assert (document["algo"], document["step"], document["target_return"]) == ("distilled", 16, SCALE.quantile(0.99))
     assert (document["best_of_data"], document["beyond_data"], document["won"]) == (SCALE.best, False, None)
     episodes = read_table(Path(document["file"]))
     assert Path(document["file"]).parent == run / "episodes"
@@ -48,10 +48,10 @@ def test_returns_of_every_agent_and_seed_and_their_interval(run, cli):
     assert [document["mean_return"], document["mean_return_interval"]] == pytest.approx(estimate(means))
     lines = outcome.err.splitlines()
     assert lines[0].endswith("update 16, 3 episodes × 2 seed(s), ± 95 % t-interval over seeds")
-    assert lines[1].split() == ["asked", "for", "seed", "return", "length", "of", "each", "agent"]
-    assert [line.split()[:3] for line in lines[2:5]] == [["-6", "*", seed] for seed in ("0", "1", "all")]
-    assert f"{estimate(means):.2f}" in lines[4]
-    assert lines[5] == "note: * is the best return of an episode of the data, mean over agents"
+    assert lines[1] == "* is the best return of an episode of the data, mean over agents: -6"
+    assert lines[2].split() == ["asked", "for", "seed", "return", "length", "of", "each", "agent"]
+    assert [line.split()[:2] for line in lines[3:6]] == [["-6.12", seed] for seed in ("0", "1", "all")]
+    assert f"{estimate(means):.2f}" in lines[5]
     assert lines[6] == f"episodes: {document['file']}"
     again = cli("evaluate", run, "--num-episodes", 3, "--json", "--quiet")
     assert again.out == outcome.out
@@ -67,16 +67,17 @@ def test_each_target_has_a_row_and_one_beyond_the_data_is_told(run, cli):
     assert [Path(document["file"]).name for document in documents] == [
         f"000000000016_target{target}_2.csv" for target in ("-12", "-6", "5.5")
     ]
-    assert [line.split()[0] for line in outcome.err.splitlines()[2:5]] == ["-12", "-6", "5.5"]
+    rows = [line.split()[:2] for line in outcome.err.splitlines()[3:6]]
+    assert rows == [["-12", "all"], ["-6", "*"], ["5.5", "all"]]
     assert "note: target_return=5.5 is more than any episode of the data has (-6)" in outcome.err
-    assert "beyond" not in cli("evaluate", run, "--num-episodes", 2, "--target-return=-12").err
+    assert "note" not in cli("evaluate", run, "--num-episodes", 2, "--target-return=-12").err
 
 
 def test_teams_and_what_is_told_no_return_side_by_side(made, run, cli):
     outcome = cli("evaluate", run, made["iql-cql"], "--num-episodes", 2, "--json")
     assert outcome.code == 0, outcome.err
     assert [(one["algo"], one["target_return"]) for one in outcome.json["evaluations"]] == [
-        ("distilled", -6.0),
+        ("distilled", SCALE.quantile(0.99)),
         ("iql-cql", None),
     ]
 
@@ -105,7 +106,7 @@ def test_a_video_is_made(run, cli):
     document = outcome.json
     assert document["video"] == str(run / "watch_16_seed1_episode7.gif")
     assert (document["frames"], document["episode_length"], document["ended"]) == (5, 4, None)
-    assert (document["target_return"], document["fps"]) == (-6, 4)
+    assert (document["target_return"], document["fps"]) == (SCALE.quantile(0.99), 4)
     with Image.open(document["video"]) as gif:
         assert gif.n_frames == 5
     assert "not played to its end" in outcome.err

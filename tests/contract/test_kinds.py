@@ -19,6 +19,7 @@ from accumbens.cli import main as entry
 from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints, launch
+from accumbens.runs.evaluating import Evaluated, Evaluating
 from accumbens.runs.snapshots import snapshot_steps
 
 HERE = Path(__file__).parent
@@ -115,6 +116,26 @@ def test_what_a_kind_says_of_watching_and_analysis_is_asked(run, cli, monkeypatc
     found = json.loads(out)
     assert (code, found["found"], found["files"]) == (0, {"states": 7}, ["MARK"])
     assert "shown" in err
+
+
+class Falls(Evaluating):
+    noun, options = "walks", ()
+
+    def evaluate(self, path, asked, reporter):
+        reporter.table("walk", ["falls"], [[str(asked.num_episodes)]])
+        return Evaluated([{"run": str(path), "falls": asked.num_episodes}], [])
+
+
+def test_what_a_kind_says_of_evaluation_is_asked(run, cli, monkeypatch):
+    monkeypatch.setattr(sys.modules["walk"], "EVALUATING", Falls(), raising=False)
+    said = {"evaluating": "walk:EVALUATING"} | dict(WALKS.says)
+    monkeypatch.setattr(WALKS, "says", said, raising=False)
+    code, out, err = cli("evaluate", run[0], "--num-episodes", 3, "--json")
+    assert code == 0, err
+    assert json.loads(out)["evaluations"] == [{"run": str(run[0]), "falls": 3}]
+    assert "falls" in err
+    code, _, err = cli("evaluate", run[0], "--epsilon", "0")
+    assert (code, err) == (2, f"error: --epsilon cannot be used: it is not for walks, and {run[0]} is one of theirs\n")
 
 
 def test_dry_run_from_another(run, cli):

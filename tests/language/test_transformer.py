@@ -9,6 +9,7 @@ import pytest
 
 from accumbens.errors import AccumbensError
 from accumbens.language import TransformerSettings, extended, make_transformer, parameters
+from accumbens.language.transformer import attention_weights, through, turns_of
 
 from .conftest import SMALL, sharpened
 
@@ -35,6 +36,29 @@ def test_logits_are_those_of_the_equations(changes, logits_of):
     expected = numpy_transformer.logits(*numpy_transformer.matrices(model), sizes, TOKENS)
     np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
     assert np.ptp(expected, axis=1).min() > 1, "the logits are too much alike for a test"
+
+
+@pytest.mark.parametrize("key_value_heads", [1, 3, 6])
+def test_attention_weights_are_those_of_the_equations(key_value_heads):
+    with jax.enable_x64(True):
+        sizes = dataclasses.replace(SMALL, key_value_heads=key_value_heads)
+        model = sharpened(make_transformer(sizes, key=jax.random.key(2)))
+        x = model.embedding.rows(jnp.array(TOKENS))
+        turns = turns_of(sizes, jnp.arange(len(TOKENS)), x.dtype)
+        found = []
+        for block in model.blocks:
+            found.append(attention_weights(sizes, block, x, turns))
+            x = through(sizes, block, x, turns)[0]
+    expected: list[np.ndarray] = []
+    numpy_transformer.logits(*numpy_transformer.matrices(model), sizes, TOKENS, attended=expected)
+    each = iter(expected)
+    for weights in found:
+        assert weights.shape == (sizes.heads, len(TOKENS), len(TOKENS))
+        for token in range(len(TOKENS)):
+            for head in range(sizes.heads):
+                np.testing.assert_allclose(weights[head, token, : token + 1], next(each), rtol=1e-11, atol=1e-13)
+                assert not np.any(weights[head, token, token + 1 :])
+    assert next(each, None) is None
 
 
 @pytest.mark.parametrize(("first", "pieces", "padding"), [(1, 1, 0), (4, 1, 2), (5, 3, 3), (8, 3, 0)])

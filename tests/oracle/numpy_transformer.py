@@ -35,8 +35,8 @@ def turned(vector, position, base, interleaved=False):
     return np.concatenate([turn.real, turn.imag])
 
 
-def logits(blocks, rest, settings, tokens, interleaved=False):
-    """Logits after every token."""
+def logits(blocks, rest, settings, tokens, interleaved=False, attended=None):
+    """Logits after every token; `attended`, a list, is given the weights of every block, token and head in turn."""
     size, base, epsilon = settings.head_size, settings.rope_base, settings.epsilon
     stream = [rest["embedding"][token] for token in tokens]
     for block in blocks:
@@ -56,6 +56,8 @@ def logits(blocks, rest, settings, tokens, interleaved=False):
                 )
                 weights = np.exp(scores - scores.max())
                 weights /= weights.sum()
+                if attended is not None:
+                    attended.append(weights)
                 mixed.append(sum(w * heads["v", p, shared] for p, w in enumerate(weights)))
             x = x + block["o"] @ np.concatenate(mixed)
             y = norm(x, block["inner_norm"], epsilon)

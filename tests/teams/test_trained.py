@@ -18,6 +18,7 @@ from accumbens.teams.evaluation import evaluate_team, require_targets, write_tea
 from accumbens.teams.imitation import teacher_settings
 from accumbens.teams.model import policies_of
 from accumbens.teams.play import play
+from accumbens.teams.play_host import OnHost
 from accumbens.teams.trained import open_trained_team
 from accumbens.watch.team_episode import watched_team
 
@@ -39,7 +40,7 @@ def trained(distilled):
 
 
 def test_what_is_opened(trained, distilled):
-    assert (trained.step, trained.target, trained.is_told_returns) == (16, SCALE.best, True)
+    assert (trained.step, trained.target, trained.is_told_returns) == (16, SCALE.quantile(0.99), True)
     assert open_trained_team(distilled, 16).scale == SCALE
     with pytest.raises(AccumbensError, match=r"step=3 cannot be used: .* has snapshots at 16"):
         open_trained_team(distilled, 3)
@@ -47,7 +48,9 @@ def test_what_is_opened(trained, distilled):
         trained.network(4)
 
 
-@pytest.mark.parametrize("scale", [None, {"usual": [1.0]}, {"usual": 3, "deviation": 1, "best": 0, "steps": 2}])
+@pytest.mark.parametrize(
+    "scale", [None, {"usual": [1.0]}, {"usual": 3, "deviation": 1, "quantiles": [0, 1], "steps": 2}]
+)
 def test_a_run_that_lacks_the_scale_of_its_data_is_refused(scale, tmp_path):
     path = make_team_run(tmp_path, "idt", networks=False)
     run = RunDirectory(path)
@@ -67,11 +70,11 @@ def test_each_seed_plays_by_its_own_networks_and_targets_matter_to_those_who_are
     assert asked.won is None
     seeds = 2**31 + np.arange(EPISODES)
     for index, seed in enumerate((0, 1)):
-        episodes = play(trained.environment, trained.learner.policy, trained.params(seed), seeds)
+        episodes = play(trained.environment, trained.learner.policy, trained.params(seed, SCALE.best), seeds)
         np.testing.assert_array_equal(asked.returns[index], episodes.returns())
         np.testing.assert_array_equal(asked.lengths[index], episodes.lengths)
     (alone,) = evaluate_team(trained, EPISODES, None)
-    np.testing.assert_array_equal(alone.returns, asked.returns)
+    assert alone.target == SCALE.quantile(0.99)
     run = RunDirectory(tmp_path)
     file, differs = write_team_episodes(run, 16, asked, [0, 1])
     assert (file.name, differs) == ("000000000016_target-6_3.csv", False)
@@ -134,6 +137,15 @@ def test_what_is_watched_is_what_plays(trained):
     boards = [instant.picture for instant in instants]
     assert boards[0].shape == boards[-1].shape
     assert (boards[0] != boards[-1]).any()
+
+
+def test_a_team_on_the_host_is_evaluated_and_watched_alike(trained):
+    on_host = trained._replace(environment=OnHost(trained.environment))
+    ((there,), (here,)) = (evaluate_team(each, 2, [-3.0]) for each in (on_host, trained))
+    np.testing.assert_array_equal(there.returns, here.returns)
+    for one, other in zip(watched_team(on_host, 0, 3), watched_team(trained, 0, 3), strict=True):
+        np.testing.assert_array_equal(one.picture, other.picture)
+        np.testing.assert_array_equal(one.returns, other.returns)
 
 
 def test_attention_is_of_the_steps_there_were_and_adds_up(trained):

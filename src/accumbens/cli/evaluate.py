@@ -33,7 +33,7 @@ def evaluate(
     target_return: Annotated[
         tuple[float, ...] | None,
         _numbers("target_return", "R,R,…"),
-        default("of teams the run's own, or the best in its data"),
+        default("of teams the run's own, or a quantile of its data"),
     ] = None,
     json: Flag = False,
     quiet: Flag = False,

@@ -101,11 +101,12 @@ def _tell(reporter: EvaluationReporter, trained: TrainedTeam, evaluations: Seque
     num_episodes = first.lengths.shape[1]
     spread = ", ± 95 % t-interval over seeds" if len(seeds) > 1 else ""
     above = f"{heading(TEAMS, trained.config)}  update {trained.step:,}, {num_episodes} episodes × {len(seeds)} seed(s)"
-    reporter.table(above + spread, columns, rows)
+    best = ""
+    if told and scale is not None:
+        best = f"\n* is the best return of an episode of the data, mean over agents: {scale.best:.4g}"
+    reporter.table(above + spread + best, columns, rows)
     if scale is None or not told:
         return
-    if any(evaluation.target == scale.best for evaluation in evaluations):
-        reporter.message("* is the best return of an episode of the data, mean over agents")
     beyond = [f"{each.target:g}" for each in evaluations if each.target is not None and each.target > scale.best]
     if beyond:
         reporter.message(

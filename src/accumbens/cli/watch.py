@@ -30,7 +30,7 @@ def watch(
     fps: Annotated[
         int | None,
         parsed("fps", int, "N"),
-        default("the simulator's real time if it has one, 15 for MinAtar, otherwise 30"),
+        default("the simulator's real time if it has one, 15 for MinAtar, 4 for teams, otherwise 30"),
     ] = None,
     probe: Annotated[str | None, parsed("probe", str, PROBES), default("no probe but a video")] = None,
     seeds: Annotated[int | None, parsed("seeds", int, "N"), default("10")] = None,
@@ -46,6 +46,9 @@ def watch(
 
     Of a fit of reach or sine-waves: the hand on its way to all targets under perturbation, with and without feedback,
     and its error beneath.
+
+    Of a team: the board, what every agent attends to and is still asked for; of students, how the angles between their
+    features relate to their teacher's.
 
     Of a language agent: a page of HTML, the episode as text, each token shaded by its TD error, advantage or value.
 

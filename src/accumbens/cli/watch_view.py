@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from rich.console import Console
 from rich.live import Live
@@ -21,6 +21,8 @@ from accumbens.watch.episode import watched
 from accumbens.watch.frames import Heading, plain
 from accumbens.watch.scenes import BOX
 from accumbens.watch.terminal import TerminalScreen
+
+T = TypeVar("T")
 
 
 class Request(NamedTuple):
@@ -206,7 +208,7 @@ def counted(things: Iterable[Any], progress: Progress, task: Any) -> Iterator[An
         progress.advance(task)
 
 
-def paced(instants: Iterator[Any], fps: int, live: bool) -> Iterator[Any]:
+def paced(instants: Iterator[T], fps: int, live: bool) -> Iterator[T]:
     """Let time pass between instants, if somebody watches."""
     due = time.monotonic()
     for instant in instants:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from accumbens.runs.chapter import SHADED, Along, Chapter, Line, Logged, Plot, Score, Sizes, column
 from accumbens.teams.kind import TEAMS
+from accumbens.teams.windows import scale_from
 
 RETURN = Score("return", lambda run: column(run.training, "mean_return"), ".2f")
 WON = Score("won (%)", lambda run: column(run.training, "won", factor=100.0), ".1f")
@@ -62,8 +63,12 @@ class TeamChapter(Chapter):
         digest, count = run.meta.get("data_sha256", ""), run.meta.get("data_episodes")
         told = f"data {source}" + (f", SHA-256 {digest[:12]}…" if digest else "")
         told += "" if count is None else f", {count:,} episodes"
-        best, steps = float(scale["best"]), int(scale["steps"])
-        return [f"{told}: the best episode returns {best:.4g}, mean over agents; the longest has {steps:,} steps"]
+        try:
+            data = scale_from(scale)
+        except (KeyError, TypeError, ValueError):
+            return [told]
+        of_all = f"the best episode returns {data.best:.4g}, mean over agents, the median {data.quantile(0.5):.4g}"
+        return [f"{told}: {of_all}; the longest has {data.steps:,} steps"]
 
     def score(self, runs: Sequence[Logged]) -> Score:
         """Return the return."""

@@ -59,18 +59,25 @@ def draw_team(metrics: Path, picture: Path, title: str, before: int = 0) -> None
         for name, (label, colour) in _OF_TEACHER.items():
             _draw(told, steps, values(name), colour, label)
         told.set(title="Loss towards the teacher", yscale="log")
+        told.yaxis.set_major_formatter(_round)
+        told.yaxis.set_minor_formatter(_round)
         _angles(next(panels), steps, values, angles)
-    taught = before and "teacher_loss" in columns and not np.isnan(values("teacher_loss")).all()
     for axes in figure.axes:
         axes.set_xlabel("updates")
         axes.grid(alpha=0.25)
-        if taught:
-            axes.axvspan(0, before, color="0.5", alpha=0.12, linewidth=0, label="the teacher learns")
+        if steps[0] < before:  # otherwise the run began from a teacher's
+            label = "the teacher learns" if axes is first else None
+            axes.axvspan(0, before, color="0.5", alpha=0.12, linewidth=0, label=label)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False, fontsize=8)
     spread = f"{len(seeds)} seeds, mean and range" if len(seeds) > 1 else "1 seed"
     figure.suptitle(f"{title}, {spread}", fontsize=12)
     save_figure(figure, picture, dpi=110)
+
+
+def _round(value: float, _: object) -> str:
+    """Numbers of a logarithmic axis, only those that begin with 1, 2 or 5: others would lie on one another."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
 
 
 def _won(axes: Axes, steps: list[int], values: Values) -> None:

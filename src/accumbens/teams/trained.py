@@ -87,10 +87,15 @@ def open_trained_team(path: Path, step: int | None = None) -> TrainedTeam:
     run, config = TEAMS.open(path)
     file, scale = snapshot_path(run, step), scale_in(run)
     environment = make_team(config.env)
-    learner = make_learner(config, environment, scale)
-    seeds = jnp.asarray(config.seed_list(), jnp.uint32)
-    like = jax.eval_shape(lambda seeds: jax.vmap(learner.init)(seeds).networks, seeds)
-    networks, step = checkpoints.restore(file, like)
+    try:
+        learner = make_learner(config, environment, scale)
+        seeds = jnp.asarray(config.seed_list(), jnp.uint32)
+        like = jax.eval_shape(lambda seeds: jax.vmap(learner.init)(seeds).networks, seeds)
+        networks, step = checkpoints.restore(file, like)
+    except BaseException:
+        if isinstance(environment, HostTeam):
+            environment.close()
+        raise
     return TrainedTeam(run, config, environment, learner, scale, networks, step)
 
 
