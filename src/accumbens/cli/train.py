@@ -8,11 +8,7 @@ from accumbens.cli.arguments import default, parsed
 from accumbens.cli.start import DEFAULTS, Run, resolve, start
 
 ENV = tyro.conf.arg(metavar="ENV", help="Environment; 'accumbens envs' lists them.")
-ALGO = tyro.conf.arg(
-    metavar="ALGO",
-    help="Preset, or method of a team; 'accumbens algos' lists them.",
-    help_behavior_hint="(default: ad_pqn; idt for teams)",
-)
+ALGO = tyro.conf.arg(metavar="ALGO", help="Preset, or method of a team; 'accumbens algos' lists them.")
 EPISODES = default("10; 100 for teams")
 
 
