@@ -6,6 +6,7 @@ from accumbens.credit.kind import FITS
 from accumbens.credit.protocol import TaskFacts
 from accumbens.credit.registry import rule_entry
 from accumbens.experiments.files import committed, load, read
+from accumbens.teams.kind import TEAMS
 from accumbens.training.kind import AGENTS
 from accumbens.training.plan import make_plan
 
@@ -65,6 +66,10 @@ def test_smoke_is_small(name):
             assert config.task in ("digits", "diabetes", *GENERATED)  # which nobody has to download
             assert config.epochs * config.evaluations <= 100
             assert max(config.rule_settings.layers) <= 64
+        elif kind is TEAMS:
+            assert config.data.startswith("random:")
+            assert config.updates <= 10
+            assert config.num_eval_episodes <= 4
         else:
             assert config.total_timesteps <= 2048
             assert config.num_eval_episodes == 1
