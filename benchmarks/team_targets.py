@@ -4,7 +4,9 @@
 
 such as `runs/experiments/teams-desk`. Every seed of every run plays N episodes, greedily, from the same first states,
 asked for quantiles of the returns of its data, and for more than the best of them: the best and one and two times as
-far from the median again. A team that is told no return plays once. The folder gets `targets.csv` and `targets.png`.
+far from the median again. A team that is told no return plays once. The folder gets `targets.csv` and `targets.png`,
+and `most/ENV-ALGO-VARIANT.csv` with each seed's return where the mean over seeds is highest, within the data: the same
+seeds choose and report.
 """
 
 import argparse
@@ -66,6 +68,18 @@ def rows_of(path: Path, episodes: int) -> list[dict[str, Any]]:
     return rows
 
 
+def write_most(rows: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Write each seed's return for what a team returns most for, of quantiles of the data."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in dict.fromkeys((row["env"], row["algo"], row["variant"]) for row in rows):
+        mine = [row for row in rows if (row["env"], row["algo"], row["variant"]) == name]
+        within = [row for row in mine if row["quantile"] not in (None, "")] or mine
+        most = max(within, key=lambda row: float(row["mean_return"]))
+        lines = [f"0,{seed},{value}" for seed, value in enumerate(str(most["per_seed"]).split())]
+        file = folder / ("-".join(name).replace("/", "-") + ".csv")
+        file.write_text("\n".join(["step,seed,mean_return", *lines]) + "\n")
+
+
 def draw(rows: Sequence[dict[str, Any]], picture: Path) -> None:
     """Draw what was returned against what was asked, a panel for every environment."""
     places = list(dict.fromkeys(row["env"] for row in rows))
@@ -118,6 +132,7 @@ def main(words: Sequence[str] | None = None) -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    write_most(rows, asked.output / "most")
     draw(rows, asked.output / "targets.png")
 
 

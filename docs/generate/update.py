@@ -17,6 +17,8 @@ import fits
 import tables
 import wiring
 
+import teams
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 VERDICTS = ROOT / "benchmarks" / "results" / "verdicts.md"
@@ -64,8 +66,12 @@ MACROS: dict[str, Callable[..., str]] = {
     "rules": fits.rules,
     "score": fits.score,
     "signals": tables.signals,
+    "student_speed": teams.student_speed,
     "task_settings": fits.task_settings,
     "tasks": fits.tasks,
+    "team_ablations": teams.team_ablations,
+    "team_battles": teams.team_battles,
+    "team_returns": teams.team_returns,
     "token_case": tables.token_case,
     "turn_baselines": tables.turn_baselines,
     "verdicts": verdicts,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from accumbens.credit.tasks.registry import task_entry
+from accumbens.envs.teams.registry import is_team
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -18,6 +19,7 @@ _SHORT = {
     "analyze": {"--steps": "64", "--states": "40", "--transitions": "64"},
 }
 """What a documented command is cut down to: it must run, and what follows on the page must find it."""
+_OF_TEAM = {"--updates": "2", "--evaluations": "1", "--num-eval-episodes": "2"}
 _ONLY_IF_GIVEN = {"resume"}
 _SMALL = {
     "pqn": {"num_envs": "4", "rollout_length": "8", "num_minibatches": "2", "epochs": "1"},
@@ -81,7 +83,10 @@ def shortened(words: list[str]) -> list[str]:
         return [*words, "--total-timesteps", "64", "--seeds", "2"]
     if words[1] not in _SHORT or "--dry-run" in words:
         return words
-    short = _SHORT[words[1]]
+    of_team = words[1] == "train" and is_team(words[2])
+    if of_team:
+        words = ["random:20" if word.startswith("random:") else word for word in words]
+    short = _OF_TEAM if of_team else _SHORT[words[1]]
     if words[1] in _ONLY_IF_GIVEN:
         short = {option: value for option, value in short.items() if option in words}
     kept, rest = [], iter(words)
@@ -96,7 +101,7 @@ def shortened(words: list[str]) -> list[str]:
     kept += [part for pair in short.items() for part in pair]
     if words[1] == "fit" and hasattr(task_entry(words[2])[1].settings, "updates"):
         return [*(word for word in kept if not word.startswith("updates=")), "--set", "updates=2"]
-    return [*kept, "--set", *_small(words)] if words[1] == "train" else kept
+    return [*kept, "--set", *_small(words)] if words[1] == "train" and not of_team else kept
 
 
 def _small(words: list[str]) -> list[str]:

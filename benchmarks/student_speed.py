@@ -1,13 +1,12 @@
 """How much faster all students of a team learn in one program than one after the other.
 
-    python benchmarks/team_speed.py [--repeats N] [--output benchmarks/results/team_speed.csv]
+    python benchmarks/student_speed.py [--repeats N] [--output benchmarks/results/student_speed.csv]
 
 Apart: an update of each student by itself, in a program that is compiled once and called for every student, as the
 publication's algorithm is written. Of `distilled` it reads the other students too, because the relation is one of
 pairs, and the teacher; it moves its own student. Of `idt` it reads and moves one network. Together: one program reads
 all once and moves all. Both have the same networks, windows, losses and optimisers (`distilled` without mapping nets,
-and with angles that move their own student only, so that the updates are the same): after one update the weights are
-compared. Measured alternately, the best of all repeats.
+which are nobody's own): after one update the weights are compared. Measured alternately, the best of all repeats.
 """
 
 import argparse
@@ -111,7 +110,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path)
     asked, rows = parser.parse_args(words), []
-    distilled = DistilledSettings(mapping="none", relation_gradient="own", teacher_updates=1)
+    distilled = DistilledSettings(mapping="none", teacher_updates=1)
     for method, settings in {"distilled": distilled, "idt": PolicySettings()}.items():
         for agents in AGENTS:
             rows.append(row_of(method, replace(settings, batch_size=32), agents, asked.repeats))
