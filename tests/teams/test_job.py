@@ -168,6 +168,7 @@ def test_students_that_are_given_a_teacher_do_not_train_it(teacher, tmp_path):
     rows = rows_of(run)
     assert [int(row["step"]) for row in rows if row["seed"] == "0"][-3:] == [9, 12, 15]
     assert all(math.isnan(float(row["teacher_loss"])) for row in rows)
+    assert int(rows[0]["step"]) == config.settings.teacher_updates, "it is evaluated before its own first update"
     assert TEAMS.recorded(run).session_steps == 9
     job = Teaming(config)
     fresh = job.init()
@@ -226,7 +227,7 @@ def test_data_of_another_environment():
         Teaming(config_of(data="random:x"))
     with pytest.raises(AccumbensError, match=r"data=random:0 cannot be used"):
         Teaming(config_of(data="random:0"))
-    from accumbens.teams.job import require_same
+    from accumbens.teams.sources import require_same
 
     here = make_drift().facts
     with pytest.raises(AccumbensError, match=r"DATA is not of team/drift: 3 agents there, 2 in .*; 9 actions there, 5"):

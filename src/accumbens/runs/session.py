@@ -44,6 +44,7 @@ class Session:
         self._learned = 0.0
         self._compiled_before = compile_seconds()
         self._saved: int | None = None
+        self._begins = True
         self._evaluated = 0
 
     @no_interrupt_lost()
@@ -82,7 +83,8 @@ class Session:
 
     def _first_state(self) -> Any:
         job, run = self._job, self._run
-        if has_checkpoint(run):
+        goes_on = has_checkpoint(run)
+        if goes_on:
             state = job.restore(run, self._report.message)
             self._saved = job.step_of(state)
         else:
@@ -91,11 +93,12 @@ class Session:
             if origin is not None:
                 state = job.begin_from(state, first_networks(self._kind, Origin(**origin), job).networks)
         step = job.step_of(state)
+        self._begins = step == 0 or not goes_on  # a run that begins from another's network may not begin at 0
         for table in dict.fromkeys((self._metrics, self._evaluations)):  # one table may be both
-            table.forget_after(step or -1)  # at the start some are evaluated, if need be again
+            table.forget_after(-1 if self._begins else step)  # at the start some are evaluated, if need be again
         self._evaluated = max((int(row["step"]) for row in read_table(self._evaluations.path)), default=0)
         forget_snapshots_after(run, step)
-        if step == 0 or job.keeps_every_network:
+        if self._begins or job.keeps_every_network:
             self._snapshot(state)
         sessions = run.read_meta()["sessions"]
         sessions.append({"from_step": step, "command": command_line(), **describe_machine()})
@@ -104,7 +107,7 @@ class Session:
 
     def _learn(self, state: Any) -> Any:
         job = self._job
-        if job.step_of(state) == 0 and job.is_due(-1, 0):
+        if self._begins and job.is_due(-1, job.step_of(state)):
             state = self._evaluate(state)
         state = run_chunks(
             state,

@@ -104,6 +104,6 @@ def _draw(axes: Axes, steps: list[int], values: np.ndarray, colour: object, labe
     if not known.any():
         return
     at, some = np.array(steps)[known], values[:, known]
-    axes.plot(at, some.mean(axis=0), color=colour, lw=1.4, label=label or None)
+    axes.plot(at, some.mean(axis=0), color=colour, lw=1.4, marker="" if known.sum() > 1 else ".", label=label or None)
     if len(values) > 1:
         axes.fill_between(at, some.min(axis=0), some.max(axis=0), color=colour, alpha=0.18, linewidth=0)
