@@ -3,8 +3,8 @@
     python benchmarks/team_targets.py RUNS [--episodes N] [--output FOLDER]
 
 such as `runs/experiments/teams-desk`. Every seed of every run plays N episodes, greedily, from the same first states,
-asked for quantiles of the returns of its data, and for more than the best of them: the best and one and two times as
-far from the median again. A team that is told no return plays once. The folder gets `targets.csv` and `targets.png`,
+asked for the median of the returns of its data, for their best, for what lies between, and for half as far again as
+the best is from the median. A team that is told no return plays once. The folder gets `targets.csv` and `targets.png`,
 and `most/ENV-ALGO-VARIANT.csv` with each seed's return where the mean over seeds is highest, within the data: the same
 seeds choose and report.
 """
@@ -25,9 +25,8 @@ from accumbens.teams.job import FIRST_EVALUATION_SEED
 from accumbens.teams.play import play
 from accumbens.teams.trained import TrainedTeam, open_trained_team
 
-QUANTILES = (0.5, 0.9, 0.97, 0.99, 0.995, 1.0)
-BEYOND = (1.0, 2.0)
-COLUMNS = ("env", "algo", "variant", "quantile", "asked", "mean_return", "interval", "won", "per_seed", "episodes")
+WAYS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+COLUMNS = ("env", "algo", "variant", "way", "asked", "mean_return", "interval", "won", "per_seed", "episodes")
 SHOWN = {
     "bc/plain": ("bc", "0.6"),
     "iql-cql/plain": ("iql-cql", "#439f26"),
@@ -39,20 +38,18 @@ SHOWN = {
 
 
 def targets_of(team: TrainedTeam) -> list[tuple[float | None, float]]:
-    """Return the quantiles and what they stand for; what is beyond the data has none."""
+    """Return how far from the median, 0, to the best of the data, 1; and what return that is."""
     scale = team.scale
     if scale is None or not team.is_told_returns:
         return [(None, float("nan"))]
-    median = scale.quantile(0.5)
-    beyond: list[tuple[float | None, float]] = [(None, scale.best + far * (scale.best - median)) for far in BEYOND]
-    return [(share, scale.quantile(share)) for share in QUANTILES] + beyond
+    return [(way, scale.asked(way)) for way in WAYS]
 
 
 def rows_of(path: Path, episodes: int) -> list[dict[str, Any]]:
     """Let a run play."""
     team, rows = open_trained_team(path), []
     facts = team.environment.facts
-    for share, asked in targets_of(team):
+    for way, asked in targets_of(team):
         returns, won = [], []
         for seed in team.config.seed_list():
             params = team.params(seed, None if np.isnan(asked) else asked)
@@ -61,7 +58,7 @@ def rows_of(path: Path, episodes: int) -> list[dict[str, Any]]:
             returns.append(float(of_each.mean()))
             won.append(float("nan") if facts.won is None else float((of_each >= facts.won).mean()))
         mean, interval = estimate(returns)
-        values = (team.config.env, team.config.algo, path.name, share, f"{asked:.4g}", f"{mean:.4g}", f"{interval:.4g}")
+        values = (team.config.env, team.config.algo, path.name, way, f"{asked:.4g}", f"{mean:.4g}", f"{interval:.4g}")
         more = (f"{np.mean(won):.4g}", " ".join(f"{value:.4g}" for value in returns), episodes)
         rows.append(dict(zip(COLUMNS, (*values, *more), strict=True)))
     team.close()
@@ -69,11 +66,11 @@ def rows_of(path: Path, episodes: int) -> list[dict[str, Any]]:
 
 
 def write_most(rows: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Write each seed's return for what a team returns most for, of quantiles of the data."""
+    """Write each seed's return for what a team returns most for, within the data."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in dict.fromkeys((row["env"], row["algo"], row["variant"]) for row in rows):
         mine = [row for row in rows if (row["env"], row["algo"], row["variant"]) == name]
-        within = [row for row in mine if row["quantile"] not in (None, "")] or mine
+        within = [row for row in mine if row["way"] in (None, "") or float(row["way"]) <= 1]
         most = max(within, key=lambda row: float(row["mean_return"]))
         lines = [f"0,{seed},{value}" for seed, value in enumerate(str(most["per_seed"]).split())]
         file = folder / ("-".join(name).replace("/", "-") + ".csv")
@@ -87,7 +84,7 @@ def draw(rows: Sequence[dict[str, Any]], picture: Path) -> None:
     for axes, place in zip(np.atleast_1d(figure.subplots(1, len(places))), places, strict=True):
         here = [row for row in rows if row["env"] == place]
         asked = [float(row["asked"]) for row in here if row["asked"] != "nan"]
-        best = next((float(row["asked"]) for row in here if row["quantile"] in (1.0, "1.0")), None)
+        best = next((float(row["asked"]) for row in here if row["way"] in (1.0, "1.0")), None)
         axes.plot([min(asked), max(asked)], [min(asked), max(asked)], color="0.8", linewidth=0.8, label="as asked")
         if best is not None:
             axes.axvline(best, color="0.8", linestyle=":", label="best of the data")

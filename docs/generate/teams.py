@@ -41,11 +41,11 @@ def _cells(labels: Iterable[str]) -> list[tuple[str, ...]]:
         cells = [f"`{label.removesuffix('/plain')}`"]
         for place in SHORT:
             mine = [row for row in rows if f"{row['algo']}/{row['variant']}" == label and row["env"] == place]
-            within = [row for row in mine if row["quantile"]]
+            within = [row for row in mine if row["way"] and float(row["way"]) <= 1]
             if not within:  # told no return
                 cells += [_of(mine[0]), _of(mine[0])]
                 continue
-            best = next(row for row in within if float(row["quantile"]) == 1)
+            best = next(row for row in within if float(row["way"]) == 1)
             most = max(within, key=lambda row: float(row["mean_return"]))
             cells += [_of(best), f"{_of(most)} ({float(most['asked']):.3g})"]
         table.append(tuple(cells))

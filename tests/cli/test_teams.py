@@ -32,7 +32,7 @@ def test_returns_of_every_agent_and_seed_and_their_interval(run, cli):
     assert outcome.code == 0, outcome.err
     document = outcome.json
     assert document["evaluations"] == [{key: value for key, value in document.items() if key != "evaluations"}]
-    assert (document["algo"], document["step"], document["target_return"]) == ("distilled", 16, SCALE.quantile(0.99))
+    assert (document["algo"], document["step"], document["target_return"]) == ("distilled", 16, SCALE.asked(0.5))
     assert (document["best_of_data"], document["beyond_data"], document["won"]) == (SCALE.best, False, None)
     episodes = read_table(Path(document["file"]))
     assert Path(document["file"]).parent == run / "episodes"
@@ -77,7 +77,7 @@ def test_teams_and_what_is_told_no_return_side_by_side(made, run, cli):
     outcome = cli("evaluate", run, made["iql-cql"], "--num-episodes", 2, "--json")
     assert outcome.code == 0, outcome.err
     assert [(one["algo"], one["target_return"]) for one in outcome.json["evaluations"]] == [
-        ("distilled", SCALE.quantile(0.99)),
+        ("distilled", SCALE.asked(0.5)),
         ("iql-cql", None),
     ]
 
@@ -106,7 +106,7 @@ def test_a_video_is_made(run, cli):
     document = outcome.json
     assert document["video"] == str(run / "watch_16_seed1_episode7.gif")
     assert (document["frames"], document["episode_length"], document["ended"]) == (5, 4, None)
-    assert (document["target_return"], document["fps"]) == (SCALE.quantile(0.99), 4)
+    assert (document["target_return"], document["fps"]) == (SCALE.asked(0.5), 4)
     with Image.open(document["video"]) as gif:
         assert gif.n_frames == 5
     assert "not played to its end" in outcome.err

@@ -17,7 +17,7 @@ from accumbens.teams.settings import DistilledSettings, PlayingSettings, PolicyS
 from accumbens.teams.windows import Scale
 
 SMALL = {"context": "4", "width": "8", "blocks": "2", "heads": "2"}
-SCALE = Scale(tuple(-10.0 + step / 2 for step in range(20)), 1.5, (-18.0, -6.0), 20)
+SCALE = Scale(tuple(-10.0 + step / 2 for step in range(20)), 1.5, -14.0, -6.0, 20)
 """What is kept of the data, which were never there."""
 
 

@@ -47,7 +47,7 @@ BAD = {
     "batch_size": [("idt", "0"), ("iql-cql", "0")],
     "held_out": [("idt", "1"), ("idt", "-0.1"), ("iql-cql", "1")],
     "target_return": [("idt", "inf"), ("idt", "nan")],
-    "target_quantile": [("idt", "1.1"), ("idt", "-0.1")],
+    "ambition": [("idt", "nan"), ("idt", "inf")],
     "alpha": [("distilled", "-1"), ("distilled", "inf")],
     "beta": [("distilled", "-0.5")],
     "feature": [("distilled", "nan")],

@@ -101,7 +101,7 @@ def test_the_dead_are_left_out(team):
 def test_it_can_be_asked_for_another_return(team):
     assert isinstance(team, TeamPlayer)
     asked = float(team.params.target)
-    assert asked == pytest.approx(team.scale.quantile(0.99))
+    assert asked == pytest.approx(team.scale.asked(0.5))
     team.reset(target_return=3.5)
     assert float(team._asked.target) == 3.5
     assert float(team.params.target) == asked

@@ -40,7 +40,7 @@ def trained(distilled):
 
 
 def test_what_is_opened(trained, distilled):
-    assert (trained.step, trained.target, trained.is_told_returns) == (16, SCALE.quantile(0.99), True)
+    assert (trained.step, trained.target, trained.is_told_returns) == (16, SCALE.asked(0.5), True)
     assert open_trained_team(distilled, 16).scale == SCALE
     with pytest.raises(AccumbensError, match=r"step=3 cannot be used: .* has snapshots at 16"):
         open_trained_team(distilled, 3)
@@ -49,7 +49,7 @@ def test_what_is_opened(trained, distilled):
 
 
 @pytest.mark.parametrize(
-    "scale", [None, {"usual": [1.0]}, {"usual": 3, "deviation": 1, "quantiles": [0, 1], "steps": 2}]
+    "scale", [None, {"usual": [1.0]}, {"usual": 3, "deviation": 1, "median": 0, "best": 1, "steps": 2}]
 )
 def test_a_run_that_lacks_the_scale_of_its_data_is_refused(scale, tmp_path):
     path = make_team_run(tmp_path, "idt", networks=False)
@@ -74,7 +74,7 @@ def test_each_seed_plays_by_its_own_networks_and_targets_matter_to_those_who_are
         np.testing.assert_array_equal(asked.returns[index], episodes.returns())
         np.testing.assert_array_equal(asked.lengths[index], episodes.lengths)
     (alone,) = evaluate_team(trained, EPISODES, None)
-    assert alone.target == SCALE.quantile(0.99)
+    assert alone.target == SCALE.asked(0.5)
     run = RunDirectory(tmp_path)
     file, differs = write_team_episodes(run, 16, asked, [0, 1])
     assert (file.name, differs) == ("000000000016_target-6_3.csv", False)

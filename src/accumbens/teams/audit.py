@@ -301,7 +301,7 @@ def _gradient(settings: PolicySettings, facts: TeamFacts, policies: Policies) ->
 
 def _networks(settings: PolicySettings, facts: TeamFacts, policies: Policies) -> Networks:
     """All that a run has, not as it was drawn."""
-    learner = make_imitation(settings, facts, Scale((0.0,), 1.0, (0.0, 0.0), 1))
+    learner = make_imitation(settings, facts, Scale((0.0,), 1.0, 0.0, 0.0, 1))
 
     def init() -> Networks:
         return learner.init(jnp.uint32(0)).networks._replace(team=policies.init(jax.random.key(0)))

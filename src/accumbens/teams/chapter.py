@@ -67,7 +67,7 @@ class TeamChapter(Chapter):
             data = scale_from(scale)
         except (KeyError, TypeError, ValueError):
             return [told]
-        of_all = f"the best episode returns {data.best:.4g}, mean over agents, the median {data.quantile(0.5):.4g}"
+        of_all = f"the best episode returns {data.best:.4g}, mean over agents, the median {data.median:.4g}"
         return [f"{told}: {of_all}; the longest has {data.steps:,} steps"]
 
     def score(self, runs: Sequence[Logged]) -> Score:

@@ -145,8 +145,7 @@ def _check_policy(settings: PolicySettings) -> None:
     require("held_out", settings.held_out, "from 0 to below 1", 0 <= settings.held_out < 1)
     target = settings.target_return
     require("target_return", target, "finite, or none", target is None or math.isfinite(target))
-    quantile = settings.target_quantile
-    require("target_quantile", quantile, "from 0 to 1", 0 <= quantile <= 1)
+    require("ambition", settings.ambition, "finite", math.isfinite(settings.ambition))
     if target is not None and not settings.returns:
         raise AccumbensError(f"target_return={target} cannot be used: policies with returns=false are told no return")
     if settings.shared and settings.centralised:

@@ -278,11 +278,11 @@ def played(facts: TeamFacts, episodes: Episodes) -> dict[str, float]:
 
 
 def target_of(config: TeamConfig, scale: Scale | None) -> float:
-    """Return the return that a team is asked for: the setting, or a quantile of the data; 0 if it is told none."""
+    """Return the return that a team is asked for: the setting, or what the data suggest; 0 if it is told none."""
     settings = config.settings
     if scale is None or not isinstance(settings, PolicySettings):
         return 0.0
-    return scale.quantile(settings.target_quantile) if settings.target_return is None else settings.target_return
+    return scale.asked(settings.ambition) if settings.target_return is None else settings.target_return
 
 
 def _notes(episodes: Episodes, settings: Any) -> list[str]:

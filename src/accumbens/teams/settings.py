@@ -16,10 +16,10 @@ class PolicySettings:
     returns: bool = True
     """Policies are told the return that is still to come, as a decision transformer is."""
     target_return: float | None = None
-    """The return of each agent that is asked for when they play; none takes it from the data, see target_quantile."""
-    target_quantile: float = 0.99
-    """The quantile of the returns of the data's episodes, mean over agents, that is asked for. 1 asks for the best of
-    all, which misleads teams whose data hardly ever show it."""
+    """The return of each agent that is asked for when they play; none takes it from the data, see ambition."""
+    ambition: float = 0.5
+    """How far from the median of the data's returns, 0, to the best of them, 1, the return lies that is asked for. The
+    best misleads teams whose data hardly ever show it."""
     # network
     network: Literal["transformer", "mlp"] = "transformer"
     """A transformer reads the last steps; an mlp only the last one."""

@@ -23,23 +23,19 @@ class Scale(NamedTuple):
     Attributes:
         usual: μ_t, the mean return to go after t steps; of an agent, over episodes that last so long.
         deviation: σ, of the difference; 1 if there is none.
-        quantiles: of the return of an episode, mean over agents: of 0, 1 / 200, … and 1.
+        median, best: of the returns of episodes, mean over agents.
         steps: of the longest episode.
     """
 
     usual: tuple[float, ...]
     deviation: float
-    quantiles: tuple[float, ...]
+    median: float
+    best: float
     steps: int
 
-    @property
-    def best(self) -> float:
-        """The best return of an episode, mean over agents."""
-        return self.quantiles[-1]
-
-    def quantile(self, share: float) -> float:
-        """Return what so many of the episodes do not exceed."""
-        return float(np.interp(share, np.linspace(0, 1, len(self.quantiles)), self.quantiles))
+    def asked(self, ambition: float) -> float:
+        """Return the return that is so far from the median, 0, to the best, 1."""
+        return self.median + ambition * (self.best - self.median)
 
 
 class Data(NamedTuple):
@@ -96,8 +92,9 @@ def scale_of(episodes: Episodes) -> Scale:
     usual = (to_go.mean(axis=2) * inside).sum(axis=0) / count
     apart = (to_go - usual[:, None])[inside]
     deviation = float(np.sqrt(np.square(apart).mean())) if apart.size else 0.0
-    quantiles = np.quantile(episodes.returns().mean(axis=1), np.linspace(0, 1, 201))
-    return Scale(tuple(usual.tolist()), deviation or 1.0, tuple(quantiles.tolist()), int(episodes.lengths.max()))
+    returns = episodes.returns().mean(axis=1)
+    known = (float(np.median(returns)), float(returns.max()), int(episodes.lengths.max()))
+    return Scale(tuple(usual.tolist()), deviation or 1.0, *known)
 
 
 def scale_from(table: Mapping[str, Any]) -> Scale:
@@ -106,10 +103,9 @@ def scale_from(table: Mapping[str, Any]) -> Scale:
     Raises:
         KeyError, TypeError, ValueError: it is damaged.
     """
-    usual, quantiles = (tuple(map(float, table[name])) for name in ("usual", "quantiles"))
-    scale = Scale(usual, float(table["deviation"]), quantiles, int(table["steps"]))
-    finite = all(map(math.isfinite, (*usual, *quantiles, scale.deviation)))
-    if not usual or len(quantiles) < 2 or not finite or scale.deviation <= 0 or scale.steps < 1:
+    usual, numbers = tuple(map(float, table["usual"])), [float(table[name]) for name in ("deviation", "median", "best")]
+    scale = Scale(usual, *numbers, int(table["steps"]))
+    if not usual or not all(map(math.isfinite, (*usual, *numbers))) or scale.deviation <= 0 or scale.steps < 1:
         raise ValueError("the scale of the data is none")
     return scale
 
