@@ -96,7 +96,9 @@ def train(
         "evaluations": checked_or_none("evaluations", int, evaluations),
     }
     given = {name: value for name, value in options.items() if value is not None}
-    kind = kinds.kind_for("train", place, given)
+    kind = kinds.kind_for("train", place, [name for name in given if name != "credit"])
+    if "credit" in given and "credit" not in kind.options:  # it is one of the settings there
+        settings["credit"] = given.pop("credit")
     numbers = given | {"seed": checked("seed", int, seed), "seeds": checked("seeds", int, seeds)}
     method = kind.usual_method if algo is None else as_text("algo", algo)
     config = kinds.resolve(kind, place, method, numbers, as_texts(settings))

@@ -101,7 +101,7 @@ def kind_for(verb: str, place: str, given: Iterable[str] = (), option: Callable[
     kinds = [kind for kind in all_kinds() if kind.words.verb == verb]
     found = next((kind for kind in kinds if kind.knows(place)), None) or _nearest(kinds, place) or kinds[0]
     taken = {name for kind in kinds for name in kind.options}
-    for name in given:
+    for name in given if found.knows(place) else ():  # of a place that nobody knows there is something else to say
         if name in taken and name not in found.options:
             raise AccumbensError(f"{option(name)} is not for {place}, {_a(found.words.place)}")
     return found

@@ -248,7 +248,7 @@ def test_numbers_that_stop_being_finite(tmp_path):
 
 def test_plan():
     plan = TEAMS.plan(config_of())
-    assert plan.costs["updates that will run"] == "9 per seed after 6 of a teacher"
+    assert plan.costs["updates that will run"] == "9 per seed after 6 of a teacher, unless --from gives one"
     job = Teaming(config_of())
     sizes = jax.eval_shape(job.networks, job.like())
     of_team = sum(leaf.size for leaf in jax.tree.leaves(sizes.team)) // 2

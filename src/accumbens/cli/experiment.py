@@ -56,8 +56,8 @@ def experiment(
     asked = files.load(name, budget)
     variable = asked.kind.experimenting.data_variable
     if data is not None and not variable:
-        noun = f"{asked.kind.words.name}s"
-        raise AccumbensError(f"data={data!r} cannot be used: {asked.name} consists of {noun}, which need no data")
+        why = f"{asked.name} consists of {asked.kind.words.name}s, which need no data from there"
+        raise AccumbensError(f"data={data!r} cannot be used: {why}")
     if data is not None and not Path(data).expanduser().is_dir():
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
     runs = execute.select(asked.runs, only)

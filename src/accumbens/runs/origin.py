@@ -104,9 +104,9 @@ def checked_origin(kind: Kind[Any], origin: Origin, job: Job[Any]) -> Origin:
     return found.origin
 
 
-def _leaves_of(job: Job[Any]) -> list[tuple[str, Any, Any]]:
-    """Path, shape and type of every array of a job's networks."""
-    leaves = jax.tree_util.tree_leaves_with_path(jax.eval_shape(job.networks, job.like()))
+def _leaves_of(job: Job[Any], there: Any) -> list[tuple[str, Any, Any]]:
+    """Path, shape and type of every array of the networks of another run that a job can begin from."""
+    leaves = jax.tree_util.tree_leaves_with_path(job.networks_of_origin(there))
     return [(jax.tree_util.keystr(path), leaf.shape, leaf.dtype) for path, leaf in leaves]
 
 
@@ -117,13 +117,13 @@ def _unlike(kind: Kind[Any], there: Any, job: Job[Any]) -> list[str]:
     """
     here, names = job.config, (kind.words.place_key, kind.words.method_key)
     theirs, ours = every_setting(there), every_setting(here)
-    own, found = _leaves_of(job), []
+    own, found = _leaves_of(job, there), []
     for name in kind.differences(there, here):
         if name in names:
             continue
         try:
             with closing(kind.make_job(with_setting(here, name, format_value(theirs[name])))) as other:
-                alike = _leaves_of(other) == own
+                alike = _leaves_of(other, there) == own
         except AccumbensError:  # it does not go with our other settings
             continue
         if not alike:

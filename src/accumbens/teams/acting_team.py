@@ -107,7 +107,7 @@ class ActingTeam:
         """Begin an episode: forget the last steps.
 
         Args:
-            target_return: of each agent that is asked for; None takes the run's own, or else the best in its data.
+            target_return: of each agent that is asked for; None takes the run's own; see `target_of`.
 
         Raises:
             AccumbensError: it is not finite, or the team is told no return.

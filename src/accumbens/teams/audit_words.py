@@ -245,6 +245,9 @@ def _facts(found: Found) -> dict[str, str]:
     if layers.agents is not None:
         crossed = layers.agents & ~np.eye(len(found.agents), dtype=bool)
         text = "CROSSES from agent to agent" if crossed.any() else "none, proven: what an agent would do is its own"
+        if isinstance(found.settings, DistilledSettings) and found.settings.alpha:
+            text += "; but for the relation of features, whose loss is of pairs"
+            text += "" if found.settings.relation_gradient == "both" else " and moves the first of each only"
         facts["gradient across agents"] = text
     if isinstance(found.settings, DistilledSettings):
         facts["teacher"] = "sees all agents while students learn; it has no part in acting"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,10 @@ def _check_policy(settings: PolicySettings) -> None:
     target = settings.target_return
     require("target_return", target, "finite, or none", target is None or math.isfinite(target))
     require("ambition", settings.ambition, "finite", math.isfinite(settings.ambition))
+    if not settings.returns:
+        _require_default(settings, ["ambition"], "returns=false: nothing is asked for")
+    if settings.network == "mlp":
+        _require_default(settings, ["heads"], "network=mlp")
     if target is not None and not settings.returns:
         raise AccumbensError(f"target_return={target} cannot be used: policies with returns=false are told no return")
     if settings.shared and settings.centralised:
@@ -165,8 +169,27 @@ def _check_distilled(settings: DistilledSettings) -> None:
         require(name, value, ">= 0 and finite", math.isfinite(value) and value >= 0)
     for name in ("mapping_period", "mapping_width", "teacher_updates"):
         require(name, getattr(settings, name), ">= 1", getattr(settings, name) >= 1)
+    if settings.mapping != "separate":
+        _require_default(settings, ["mapping_period"], f"mapping={settings.mapping}: there is no M of its own")
+    if settings.mapping == "none":
+        _require_default(settings, ["mapping_width"], "mapping=none")
+    if not settings.alpha:
+        _require_default(settings, ["relation_gradient"], "alpha=0")
     if settings.centralised:
         raise AccumbensError("centralised=true cannot be used with distilled: students see what they see themselves")
+
+
+def _require_default(settings: PolicySettings, names: Sequence[str], why: str) -> None:
+    """Refuse settings that have no effect.
+
+    Raises:
+        AccumbensError: names the first that is not as usual.
+    """
+    usual = {field.name: field.default for field in dataclasses.fields(settings)}
+    for name in names:
+        if getattr(settings, name) != usual[name]:
+            value = format_value(getattr(settings, name))
+            raise AccumbensError(f"{name}={value} cannot be used with {why}: it would have no effect")
 
 
 def _check_conservative(settings: ConservativeSettings) -> None:
@@ -227,5 +250,8 @@ def from_document(document: Mapping[str, Any], known: bool = True) -> TeamConfig
 
 def named_source(data: str) -> str:
     """Return where data are as configurations keep it: of a folder the whole path."""
-    folder = Path(data).expanduser()
+    try:
+        folder = Path(data).expanduser()
+    except RuntimeError as error:
+        raise AccumbensError(f"data={data} cannot be used: {error}") from error
     return str(folder.absolute()) if data and folder.is_dir() else data

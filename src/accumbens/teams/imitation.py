@@ -117,22 +117,23 @@ def make_imitation(settings: PolicySettings, facts: TeamFacts, scale: Scale) -> 
         windows = data.held_out if len(data.held_out) else data.learned
         batch = draw(windows, data, context, MEASURED, stream_key(seed, Stream.EVALUATION, number))
         logits = _read(policies, state.networks.team, batch).logits[:, -1]
+        known = 1.0 if len(data.held_out) else jnp.nan  # without episodes held out there is nothing to say of them
         right = (jnp.argmax(logits, axis=-1) == batch.action).astype(jnp.float32)
         found = {
-            "valid_loss": action_loss(logits, batch.action, batch.window.weight),
-            "valid_accuracy": weighted(right, batch.window.weight),
+            "valid_loss": known * action_loss(logits, batch.action, batch.window.weight),
+            "valid_accuracy": known * weighted(right, batch.window.weight),
         }
         if distilled is None:
             return found
         moving, teacher = state.networks._replace(teacher=None), state.networks.teacher
         own = jax.grad(lambda networks: told(networks, teacher, batch)[0])(moving).team
-        central = jax.grad(
-            lambda team: divergence(
-                _read(taught, teacher, batch).logits[:, -1],
-                _read(policies, team, batch).logits[:, -1],
-                batch.window.weight,
-            )
-        )(moving.team)
+        of_teacher = _read(taught, teacher, batch).logits[:, -1]
+
+        def away(team: Any) -> Float[Array, ""]:  # at every layer that is read: with local credit no other is told
+            found = _read(policies, team, batch).logits
+            return jax.vmap(divergence, in_axes=(None, 1, None))(of_teacher, found, batch.window.weight).sum()
+
+        central = jax.grad(away)(moving.team)
         degrees = _angles(own, central, stacked)
         return found | {name: degrees[i] for i, name in enumerate(angle_names)}
 

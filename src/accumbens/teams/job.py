@@ -17,6 +17,7 @@ from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
+from accumbens.runs.settings import format_value
 from accumbens.teams.config import TeamConfig, require_data
 from accumbens.teams.conservative import make_conservative
 from accumbens.teams.episodes import Episodes
@@ -98,6 +99,7 @@ class Teaming(Job[TeamState]):
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
         self.keeps_every_network = isinstance(settings, PlayingSettings)  # for data of every quality
+        self._last_return = float("nan")
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
         self._init = jax.jit(jax.vmap(self.learner.init))
@@ -167,18 +169,16 @@ class Teaming(Job[TeamState]):
     def advance(
         self, state: TeamState, evaluated: int, warn: Callable[[str], None]
     ) -> tuple[TeamState, list[dict[str, Any]], float]:
-        """Run one chunk, to the next evaluation at most; the score is the mean loss since the last."""
+        """Run one chunk, to the next evaluation at most; the score is the return of the last evaluation."""
         before = int(state.update)
         state = self.learn(state, min(self._size, self._next_evaluation(before) - before))
-        sums, update = state.seeds.losses, int(state.update)
-        if self.learner.before > before and "teacher_loss" in sums:
-            return state, [], float(np.mean(sums["teacher_loss"])) / max(1, update - evaluated)
-        loss = np.asarray(sums["learning_loss"])
-        if not np.isfinite(loss).all():
-            self.require_finite_parameters(state)
-            seed = self.seeds[int(np.argmin(np.isfinite(loss)))]
-            raise NotFiniteError(f"the loss of seed {seed} is no longer finite at update {update}")
-        return state, [], float(loss.mean()) / max(1, update - max(evaluated, self.learner.before))
+        losses, update = {name: np.asarray(total) for name, total in state.seeds.losses.items()}, int(state.update)
+        for name, values in losses.items():
+            if not np.isfinite(values).all():
+                self.require_finite_parameters(state)
+                seed, what = self.seeds[int(np.argmin(np.isfinite(values)))], name.replace("_", " ")
+                raise NotFiniteError(f"the {what} of seed {seed} is no longer finite at update {update}")
+        return state, [], self._last_return
 
     def is_due(self, before: int, after: int) -> bool:
         """Return whether an evaluation is due."""
@@ -198,6 +198,7 @@ class Teaming(Job[TeamState]):
                 row[name] = float(total[index]) / since[name] if since[name] > 0 and not given else float("nan")
             row |= {name: found[name][index].item() for name in self.learner.measures}
             rows.append(row | played(self.facts, self.play(state, index, self.config.num_eval_episodes)))
+        self._last_return = float(np.mean([row["mean_return"] for row in rows]))
         sums = no_losses(self.learner.losses)
         nothing = {name: jnp.broadcast_to(value, (len(self.seeds),)) for name, value in sums.items()}
         return state._replace(seeds=state.seeds._replace(losses=nothing)), rows
@@ -244,6 +245,25 @@ class Teaming(Job[TeamState]):
         """Refuse other data than those that the run was started with."""
         if self.scale is not None and run.read_meta().get("data_sha256", self.digest) != self.digest:
             raise AccumbensError(f"the data are not those that {run.path} was started with: their SHA-256 differs")
+
+    def require_begins_from(self, run: RunDirectory) -> None:
+        """Refuse networks whose weights are of the same shapes and mean something else here."""
+        from accumbens.teams.kind import TEAMS
+
+        theirs, ours = TEAMS.read(run.config).settings, self.config.settings
+        if not isinstance(theirs, PolicySettings) or not isinstance(ours, PolicySettings):
+            return
+        names = ("network", "heads", "context", "returns") if ours.network == "transformer" else ("network", "returns")
+        unlike = [
+            f"{name}={format_value(getattr(theirs, name))} there, {format_value(getattr(ours, name))} here"
+            for name in names
+            if getattr(theirs, name) != getattr(ours, name)
+        ]
+        digest = run.read_meta().get("data_sha256")
+        if theirs.centralised and not ours.centralised and ours.returns and digest != self.digest:
+            unlike.append("its teacher learned from other data, in which other returns are usual")
+        if unlike:
+            raise AccumbensError(f"{run.path} has networks that mean something else here: {'; '.join(unlike)}")
 
     def require_finite_parameters(self, state: TeamState) -> None:
         """Raise if a parameter is not finite.

@@ -29,10 +29,11 @@ class TeamResult(Result):
     """What a run of a team came to, at the last evaluation.
 
     Attributes:
-        updates: of each seed, a teacher's included.
+        updates: of each seed, a teacher's included, whether they were done here or in the run that it is from.
         mean_return: return of an agent, mean over agents and episodes, of each seed.
         won: share of the episodes that were won; NaN where nothing is won.
         updates_per_second: updates of all seeds over `train_seconds`.
+        teacher_updates: those of a teacher.
     """
 
     env: str
@@ -41,6 +42,7 @@ class TeamResult(Result):
     mean_return: list[float]
     won: list[float]
     updates_per_second: float
+    teacher_updates: int = 0
 
 
 class Teams(Kind[TeamConfig]):
@@ -135,7 +137,7 @@ class Teams(Kind[TeamConfig]):
             for name, part in (networks._asdict() if hasattr(networks, "_asdict") else {"team": networks}).items()
         }
         sizes = {name: size for name, size in sizes.items() if size}
-        before = f" after {job.learner.before:,} of a teacher" if job.learner.before else ""
+        before = f" after {job.learner.before:,} of a teacher, unless --from gives one" if job.learner.before else ""
         costs = {
             "updates that will run": f"{config.updates:,} per seed{before}",
             **{f"parameters of the {name.replace('_', ' ')}": f"{size:,}" for name, size in sizes.items()},
@@ -159,6 +161,7 @@ class Teams(Kind[TeamConfig]):
             mean_return=[float(row["mean_return"]) for row in last],
             won=[float(row["won"]) for row in last],
             updates_per_second=per_second,
+            teacher_updates=config.teacher_updates,
             **common,
         )
 
@@ -185,7 +188,10 @@ class Teams(Kind[TeamConfig]):
         rows = {"return": f"{mean_and_all(result.mean_return, 3)}  of an agent, last evaluation, greedy"}
         if not all(map(math.isnan, result.won)):
             rows["won"] = f"{mean_and_all([100 * share for share in result.won])}  % of the episodes"
-        rows["updates"] = f"{result.updates:,} in {result.wall_seconds:,.0f} s, compiling and evaluations included"
+        counted = f", {result.teacher_updates:,} of them a teacher's," if result.teacher_updates else ""
+        rows["updates"] = (
+            f"{result.updates:,}{counted} in {result.wall_seconds:,.0f} s, compiling and evaluations included"
+        )
         rows["speed"] = speed_text(result, result.updates_per_second, self.words.step)
         return rows
 

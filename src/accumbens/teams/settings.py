@@ -44,7 +44,8 @@ class PolicySettings:
     max_grad_norm: float = 1.0
     """The gradient of each layer of each agent is clipped to this norm."""
     held_out: float = 0.1
-    """Share of the episodes that nothing is learned from: valid_loss and valid_accuracy are of these."""
+    """Share of the episodes that no network learns from: valid_loss and valid_accuracy are of these. On which scale
+    returns are told, and which one is asked for, is of all episodes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """What `accumbens export` and `accumbens.load` ask of teams."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -101,11 +102,16 @@ class TeamSharing(Sharing):
         )
 
 
+def _called(data: str) -> str:
+    """What data are called elsewhere: of a folder here, its name."""
+    return Path(data).name if Path(data).is_absolute() else data
+
+
 def _learned_from(config: TeamConfig, settings: Any) -> dict[str, str]:
     if isinstance(settings, PlayingSettings):
         return {"learned by": "playing"}
     taught = "; and from a teacher that saw the whole team" if isinstance(settings, DistilledSettings) else ""
-    return {"learned from": f"data, `{config.data}`{taught}"}
+    return {"learned from": f"data, `{_called(config.data)}`{taught}"}
 
 
 def _whose(settings: Any) -> str:
@@ -174,8 +180,8 @@ def _data(config: TeamConfig, about: About) -> list[str]:
     if about.scale is None:
         return []
     return [
-        f"It learned from `{config.data}`: the best episode has a return of {about.scale.best:.4g}, mean over agents, "
-        f"and the longest {about.scale.steps:,} steps."
+        f"It learned from `{_called(config.data)}`: the best episode has a return of {about.scale.best:.4g}, mean over "
+        f"agents, and the longest {about.scale.steps:,} steps."
     ]
 
 

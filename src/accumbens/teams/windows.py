@@ -104,7 +104,8 @@ def scale_from(table: Mapping[str, Any]) -> Scale:
         KeyError, TypeError, ValueError: it is damaged.
     """
     usual, numbers = tuple(map(float, table["usual"])), [float(table[name]) for name in ("deviation", "median", "best")]
-    scale = Scale(usual, *numbers, int(table["steps"]))
+    deviation, median, best = numbers
+    scale = Scale(usual, deviation, median, best, int(table["steps"]))
     if not usual or not all(map(math.isfinite, (*usual, *numbers))) or scale.deviation <= 0 or scale.steps < 1:
         raise ValueError("the scale of the data is none")
     return scale
