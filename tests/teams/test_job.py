@@ -246,6 +246,36 @@ def test_numbers_that_stop_being_finite(tmp_path):
         started(tmp_path, config)
 
 
+@pytest.mark.parametrize(
+    ("changes", "data", "message"),
+    [
+        ({"heads": 1}, "random:12", "heads=2 there, 1 here"),
+        ({"context": 4}, "random:12", "context=3 there, 4 here"),
+        ({}, "random:13", "its teacher learned from other data"),
+    ],
+)
+def test_networks_that_mean_something_else_are_not_begun_from(changes, data, message, teacher):
+    job = Teaming(config_of(changes=DISTILLED | changes, data=data))
+    with pytest.raises(AccumbensError, match=f"has networks that mean something else here: {message}"):
+        job.require_begins_from(teacher)
+    Teaming(config_of()).require_begins_from(teacher)
+
+
+def test_the_bar_shows_the_return_of_the_last_evaluation():
+    job = Teaming(config_of("idt"))
+    state, _, score = job.advance(job.init(), 0, print)
+    assert math.isnan(score)
+    state, rows = job.evaluate(state, 0)
+    assert job.advance(state, 1, print)[2] == pytest.approx(np.mean([row["mean_return"] for row in rows]))
+
+
+def test_without_episodes_held_out_nothing_is_said_of_them():
+    job = Teaming(config_of("idt", changes=TINY | {"held_out": 0.0}))
+    row = job.evaluate(job.init(), 0)[1][0]
+    assert math.isnan(row["valid_loss"])
+    assert math.isnan(row["valid_accuracy"])
+
+
 def test_plan():
     plan = TEAMS.plan(config_of())
     assert plan.costs["updates that will run"] == "9 per seed after 6 of a teacher, unless --from gives one"
