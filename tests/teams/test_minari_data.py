@@ -576,21 +576,35 @@ def spoiled(name, value, where=np.s_[0, 0]):
 
 
 SPOILED = {
-    "nan": (spoiled("observation", np.nan, np.s_[1, 2]), {}, "episode 1 has an observation that is not finite"),
-    "inf": (spoiled("rewards", np.inf, np.s_[1, 1]), {}, "episode 1 has a reward that is not finite"),
-    "no steps": (spoiled("lengths", 0, 1), {}, "episode 1 has no steps"),
+    "nan": (
+        spoiled("observation", np.nan, np.s_[1, 2]),
+        {},
+        "observation of 'agent_0' is not finite, .*, step 2",
+    ),
+    "inf": (
+        spoiled("rewards", np.inf, np.s_[1, 1]),
+        {},
+        "reward of 'agent_0' is not finite, .*, step 1",
+    ),
+    "no steps": (spoiled("lengths", 0, 1), {}, "there are no steps, in the episode of seed"),
     "no end": (
         made_up([3, 2])._replace(terminated=np.zeros(2, bool), truncated=np.zeros(2, bool)),
         {},
-        "episode 0 must have been either terminated or truncated",
+        "the end is neither terminated nor truncated, in the episode of seed .*, step 2",
     ),
     "two ends": (
         made_up([3, 2])._replace(terminated=np.ones(2, bool), truncated=np.ones(2, bool)),
         {},
-        "episode 0 must have been either terminated or truncated",
+        "the end is both terminated and truncated, in the episode of seed .*, step 2",
     ),
-    "masks": (made_up([3, 2]), {"masks": False}, "has illegal actions, but team/made-up declares that all are legal"),
-    "sizes": (made_up([3, 2]), {"observation_size": 9}, r"observation has the shape .*, team/made-up needs \(2, 9\)"),
+    "masks": (made_up([3, 2]), {"masks": False}, "although its facts say that all are legal"),
+    "sizes": (made_up([3, 2]), {"observation_size": 9}, r"observation has the shape .*, it needs \(2, 9\)"),
+    "nothing to do": (
+        spoiled("legal", False, np.s_[1, 2, 1]),
+        {},
+        "there is no legal action of 'agent_1', in the episode of seed .*, step 2",
+    ),
+    "illegal": (spoiled("actions", 4, np.s_[1, 0, 1]), {}, "the action 4 of 'agent_1' is illegal, in .*, step 0"),
     "slash": (made_up([3, 2]), {"agents": ("a/b", "c")}, "agent 'a/b' cannot be written"),
     "twins": (made_up([3, 2]), {"agents": ("a", "a")}, "agents a, a cannot be written: two have the same name"),
     "none": (Episodes(*(array[:0] for array in made_up([3, 2]))), {}, "no episodes: a data set needs at least one"),
