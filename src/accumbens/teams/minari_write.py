@@ -26,6 +26,7 @@ from accumbens.teams.minari_layout import (
     facts_to_document,
     require_minari,
 )
+from accumbens.teams.padding import joined
 from accumbens.teams.sound import require_sound
 
 
@@ -90,6 +91,7 @@ class NewDataSet:
             AccumbensError: one cannot be written; see `write`.
         """
         require_sound(episodes, self._facts)
+        episodes = joined(self._facts, [episodes])  # of the types that are read again, as the digest is of them too
         _require_legal(episodes, self._facts)
         self._storage.update_episodes(_buffer(episodes, self._facts, index) for index in range(len(episodes.lengths)))
         self._statistics.add(episodes)

@@ -22,7 +22,7 @@ def require_sound(episodes: Episodes, facts: TeamFacts) -> None:
     """Refuse episodes that nobody could learn from, and that no reader of data would take.
 
     Raises:
-        EnvironmentFailedError: arrays do not suit `facts`, an episode has no steps, ended in two ways or in none, has a
+        EnvironmentFailedError: arrays do not suit `facts`, an episode has no steps or too many, ended in two ways or in none, has a
             number that is not finite, a step without a legal action, or an illegal action although `facts` has no
             masks. Names the episode's seed and the step.
     """
@@ -40,6 +40,8 @@ def require_sound(episodes: Episodes, facts: TeamFacts) -> None:
         raise cannot_be_played(facts, f"{what.format(of=of)}, in the episode of seed {episodes.seeds[index]}{step}")
 
     refuse("there are no steps", episodes.lengths < 1)
+    limit = facts.max_episode_steps
+    refuse(f"there are more steps than max_episode_steps={limit}", episodes.lengths > limit)
     times = np.arange(episodes.observation.shape[1])
     seen = (times <= episodes.lengths[:, None])[..., None]
     refuse("the observation{of} is not finite", seen & ~np.isfinite(episodes.observation).all(axis=-1))
