@@ -1,5 +1,6 @@
 """Episodes of a team, written as a Minari data set by Minari's own storage."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -139,7 +140,7 @@ def new_data_set(
     target = Path(target)
     require_new(target)
     dataset_id = checked_id(dataset_id or _id_of(facts.name, target))
-    with new_folder(target, CARD) as folder:
+    with new_folder(target, CARD, staging=f".{target.name}.recording-{os.getpid()}") as folder:
         data = NewDataSet(facts, folder, dataset_id)
         yield data
         data.complete(made)

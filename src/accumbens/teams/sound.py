@@ -22,9 +22,9 @@ def require_sound(episodes: Episodes, facts: TeamFacts) -> None:
     """Refuse episodes that nobody could learn from, and that no reader of data would take.
 
     Raises:
-        EnvironmentFailedError: arrays do not suit `facts`, an episode has no steps or too many, ended in two ways or in none, has a
-            number that is not finite, a step without a legal action, or an illegal action although `facts` has no
-            masks. Names the episode's seed and the step.
+        EnvironmentFailedError: arrays do not suit `facts`, an episode has no steps or too many, ended in two ways or in
+            none, has a number that is not finite, a step without a legal action, or an illegal action although `facts`
+            has no masks. Names the episode's seed and the step.
     """
     for name, shape in _shapes(facts).items():
         if getattr(episodes, name).shape[2:] != shape:
