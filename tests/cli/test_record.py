@@ -1,9 +1,12 @@
 """`accumbens record`: who plays, what is written and said, and what is left of a recording that is stopped."""
 
 import json
+import os
 import shlex
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +19,7 @@ import pytest
 from accumbens.envs.teams import registry
 from accumbens.envs.teams.protocol import HostTeam, Seen, TeamEnvironment, TeamFacts, TeamStep
 from accumbens.teams import recording
-from accumbens.teams.minari_data import read
+from accumbens.teams.minari_data import place_of, read
 from accumbens.teams.play_host import OnHost
 from accumbens.teams.policies import TeamPolicy
 
@@ -94,6 +97,7 @@ def test_random_play(cli, tmp_path):
 def test_what_is_said(cli):
     outcome = cli("record", "team/count", "--episodes", 3, "-o", "sets/a")
     assert outcome.code == 0
+    assert outcome.err == ""
     lines = outcome.out.splitlines()
     assert lines[0].startswith("team/count  2 agents  random  3 episodes, ")
     assert lines[0].endswith(" steps, seeds 0 to 2")
@@ -123,6 +127,14 @@ def test_by_name(cli, tmp_path):
     both = cli("record", "team/count", "--episodes", 2, "--name", "team/count/b-v1", "-o", "here", "--quiet")
     assert both.code == 0
     assert minari.MinariDataset("here/data").id == "team/count/b-v1"
+    loud = cli("record", "team/count", "--episodes", 2, "--name", "team/count/c-v1", "-o", "there")
+    *_, told, folder = loud.out.splitlines()
+    assert (
+        told
+        == f"team/count/c-v1 is found by its id only as {place_of('team/count/c-v1')}; where it is now, use "
+        + ("the folder:")
+    )
+    assert folder == "there"
 
 
 def test_on_the_host_the_same_and_closed(cli):
@@ -196,7 +208,7 @@ WRONG = {
     "climber:of_floats": (2, "policy 'climber:of_floats' returned float64 of the shape (2,): expected 2 integers"),
     "climber:of_one": (2, "policy 'climber:of_one' returned int64 of the shape (): expected 2 integers"),
     "climber:unlawful": (2, "policy 'climber:unlawful' returned the action 2 of right: legal are 0, 1"),
-    "climber:failing": (2, "policy 'climber:failing' failed: KeyError: 'x'\n  "),
+    "climber:failing": (1, "policy 'climber:failing' failed: KeyError: 'x'\n  "),
     "climber:clim": (2, "did you mean 'climb'?"),
     "climber:nothing": (2, "policy=climber:nothing cannot be used: it must be a function, not 3"),
     "no_such_module:f": (2, "cannot import the module 'no_such_module' of policy 'no_such_module:f'"),
@@ -309,6 +321,71 @@ def test_a_stopped_recording_leaves_nothing(cli, monkeypatch):
     outcome = cli("record", "team/count", "--episodes", 5, "-o", "sets/a")
     assert (outcome.code, outcome.err.splitlines()[-1]) == (130, "stopped")
     assert list(Path("sets").iterdir()) == []
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_signal_leaves(tmp_path, stop):
+    module(tmp_path, "slow", SLOW)
+    words = [sys.executable, "-m", "accumbens.cli.main", "record", "slow:slow", "-o", "sets/a"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not Path("playing").exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(stop)
+        _, said = process.communicate(timeout=60)
+    if stop == signal.SIGTERM:
+        assert (process.returncode, said) == (130, "stopped\n")
+        assert list(Path("sets").iterdir()) == []
+    else:
+        assert [path.name for path in Path("sets").iterdir()] == [f".a.recording-{process.pid}"]
+
+
+SLOW = """
+import time
+from pathlib import Path
+
+import numpy as np
+from accumbens.envs.teams.protocol import HostTeam, TeamFacts
+from accumbens.envs.teams.registry import register_team
+
+
+class Slow(HostTeam):
+    facts = TeamFacts("slow", ("a", "b"), 1, 2, 9)
+
+    def reset(self, seed):
+        Path("playing").touch()
+        while True:
+            time.sleep(0.05)
+
+    def step(self, actions):
+        raise NotImplementedError
+
+
+register_team("slow", Slow)
+"""
+
+
+class Failing(Stopping):
+    """It raises in the third episode."""
+
+    def reset(self, seed):
+        self.episodes += 1
+        return self.inner.reset(seed if self.episodes < 3 else {}["x"])
+
+
+def test_an_environment_that_raises_is_told_without_an_empty_line(cli, monkeypatch):
+    monkeypatch.setattr(registry, "make_team", lambda name: Failing())
+    outcome = cli("record", "team/count", "--episodes", 5, "-o", "sets/a")
+    assert outcome.code == 1
+    begin = "error: environment 'team/count': reset in the episode of seed 2 failed: KeyError: 'x'\n"
+    assert outcome.err.startswith(begin)
+    assert list(Path("sets").iterdir()) == []
+
+
+def test_seeds_of_evaluations_are_noted(cli):
+    words = ["record", "team/count", "--episodes", 3, "--quiet", "--seed"]
+    assert cli(*words, 2**31 - 3, "-o", "a").err == ""
+    assert cli(*words, 2**31 - 2, "-o", "b").err.startswith("note: evaluations play the seeds from 2147483648 on")
 
 
 def test_an_environment_that_goes_on_is_told(cli, monkeypatch):

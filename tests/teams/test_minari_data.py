@@ -25,6 +25,7 @@ from accumbens.teams.minari_data import local_ids, read
 from accumbens.teams.minari_write import new_data_set, write
 from accumbens.teams.play import play
 from accumbens.teams.policies import random_policy
+from accumbens.teams.sources import data_of, note_of
 
 MADE = {"policy": "random"}
 
@@ -576,21 +577,35 @@ def spoiled(name, value, where=np.s_[0, 0]):
 
 
 SPOILED = {
-    "nan": (spoiled("observation", np.nan, np.s_[1, 2]), {}, "episode 1 has an observation that is not finite"),
-    "inf": (spoiled("rewards", np.inf, np.s_[1, 1]), {}, "episode 1 has a reward that is not finite"),
-    "no steps": (spoiled("lengths", 0, 1), {}, "episode 1 has no steps"),
+    "nan": (
+        spoiled("observation", np.nan, np.s_[1, 2]),
+        {},
+        "observation of 'agent_0' is not finite, .*, step 2",
+    ),
+    "inf": (
+        spoiled("rewards", np.inf, np.s_[1, 1]),
+        {},
+        "reward of 'agent_0' is not finite, .*, step 1",
+    ),
+    "no steps": (spoiled("lengths", 0, 1), {}, "there are no steps, in the episode of seed"),
     "no end": (
         made_up([3, 2])._replace(terminated=np.zeros(2, bool), truncated=np.zeros(2, bool)),
         {},
-        "episode 0 must have been either terminated or truncated",
+        "the end is neither terminated nor truncated, in the episode of seed .*, step 2",
     ),
     "two ends": (
         made_up([3, 2])._replace(terminated=np.ones(2, bool), truncated=np.ones(2, bool)),
         {},
-        "episode 0 must have been either terminated or truncated",
+        "the end is both terminated and truncated, in the episode of seed .*, step 2",
     ),
-    "masks": (made_up([3, 2]), {"masks": False}, "has illegal actions, but team/made-up declares that all are legal"),
-    "sizes": (made_up([3, 2]), {"observation_size": 9}, r"observation has the shape .*, team/made-up needs \(2, 9\)"),
+    "masks": (made_up([3, 2]), {"masks": False}, "although its facts say that all are legal"),
+    "sizes": (made_up([3, 2]), {"observation_size": 9}, r"observation has the shape .*, it needs \(2, 9\)"),
+    "nothing to do": (
+        spoiled("legal", False, np.s_[1, 2, 1]),
+        {},
+        "there is no legal action of 'agent_1', in the episode of seed .*, step 2",
+    ),
+    "illegal": (spoiled("actions", 4, np.s_[1, 0, 1]), {}, "the action 4 of 'agent_1' is illegal, in .*, step 0"),
     "slash": (made_up([3, 2]), {"agents": ("a/b", "c")}, "agent 'a/b' cannot be written"),
     "twins": (made_up([3, 2]), {"agents": ("a", "a")}, "agents a, a cannot be written: two have the same name"),
     "none": (Episodes(*(array[:0] for array in made_up([3, 2]))), {}, "no episodes: a data set needs at least one"),
@@ -629,3 +644,68 @@ def test_ids_that_minari_cannot_have(name, drift, drifted, tmp_path):
 def test_ids_that_are_made(folder, expected, drift, drifted, tmp_path):
     write(drifted, drift.facts._replace(name="pettingzoo/mpe2.simple_v3"), tmp_path / folder, made=MADE)
     assert minari.MinariDataset(tmp_path / folder / "data").id == f"pettingzoo/mpe2-simple_v3/{expected}"
+
+
+def alter_facts(folder, **changes):
+    file = folder / "data/metadata.json"
+    document = json.loads(file.read_text())
+    document["accumbens"]["facts"] |= changes
+    file.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_episode_steps": "abc"}, "max_episode_steps=abc cannot be used: it must be a whole number >= 1"),
+        ({"max_episode_steps": 3}, "has an episode of .* steps, its metadata say max_episode_steps=3"),
+        ({"agents": "abc"}, "agents=abc cannot be used: it must be a list of names"),
+        ({"agents": []}, r"agents=\[\] cannot be used"),
+        ({"name": 3}, "name=3 cannot be used"),
+        ({"masks": "yes"}, "masks=yes cannot be used: it must be true or false"),
+        ({"won": "yes"}, "won=yes cannot be used: it must be a number or null"),
+        ({"observation_size": True}, "observation_size=True cannot be used"),
+        ({"observation_size": 3}, "tells of observation_size=3, its spaces of 4: is it damaged?"),
+        ({"num_actions": 6}, "tells of num_actions=6, its spaces of 5"),
+        ({"masks": False}, "tells of masks=False, its spaces of True"),
+    ],
+)
+def test_facts_that_cannot_be_true(written, changes, message):
+    alter_facts(written[0], **changes)
+    with pytest.raises(AccumbensError, match=message) as error:
+        read(written[0])
+    assert str(written[0]) in str(error.value)
+
+
+def test_data_that_were_altered(written):
+    import h5py
+
+    with h5py.File(written[0] / "data/main_data.hdf5", "a") as file:
+        file["episode_3/infos/rewards"][0, 1] += 1
+    with pytest.raises(AccumbensError, match=f"was altered after it had been recorded: .* {written[1]['digest']}, its"):
+        read(written[0])
+
+
+def test_other_types_of_numbers_come_back(tmp_path):
+    episodes = made_up([3, 2])
+    wide = episodes._replace(actions=episodes.actions.astype(np.int64), lengths=episodes.lengths.astype(np.int64))
+    card = write(wide, facts_of(episodes), tmp_path / "set", made=MADE)
+    assert card["digest"] == read(tmp_path / "set").digest == minari_layout.digest_of(episodes)
+
+
+def test_nobodys_folder():
+    with pytest.raises(AccumbensError, match=r"~nosuchuser/x is no folder: Could not determine home directory"):
+        read("~nosuchuser/x")
+
+
+def test_sources_of_data(drift, drifted, places):
+    name = "random/team-v0"
+    write(drifted, drift.facts, places / name, made=MADE, dataset_id=name)
+    found = data_of(name, drift)
+    equal(found.episodes, drifted)
+    assert note_of(found, drift) == []
+    other = drift._replace(facts=drift.facts._replace(name="team/other"))
+    assert note_of(data_of(name, other), other) == ["the data are of team/drift, not of team/other"]
+    assert note_of(data_of("random:2", drift), drift) == []
+    for source in ("random", "random:", "random:x"):
+        with pytest.raises(AccumbensError, match=f"data={source} cannot be used: expected random:N"):
+            data_of(source, drift)

@@ -281,3 +281,73 @@ def test_parts_of_any_lengths_are_joined(lengths, extra):
     assert whole.legal[after].all()
     assert not whole.observation[after].any()
     assert not whole.rewards[undone].any()
+
+
+class Bad(Overwriting):
+    """As declared, except for one thing; the second step is where it happens."""
+
+    def __init__(self, wrong):
+        self.wrong = wrong
+
+    def reset(self, seed):
+        return super().reset(seed)._replace(**self.wrong.get("reset", {}))
+
+    def step(self, actions):
+        outcome = super().step(actions)
+        if self.time != 2:
+            return outcome
+        if "raises" in self.wrong:
+            raise self.wrong["raises"]
+        seen = outcome.seen._replace(**self.wrong.get("seen", {}))
+        return outcome._replace(seen=seen, **self.wrong.get("step", {}))
+
+
+BAD = {
+    "nan": ({"seen": {"observation": np.full((2, 1), np.nan)}}, "observation of 'a' is not finite, .* seed 7, step 2"),
+    "reward": ({"step": {"rewards": np.array([0, np.inf])}}, "reward of 'b' is not finite, .* of seed 7, step 1"),
+    "both": (
+        {"step": {"terminated": np.array(True), "truncated": np.array(True)}},
+        "the end is both terminated and truncated, in the episode of seed 7, step 1",
+    ),
+    "masks": ({"seen": {"legal": np.eye(2) > 0}}, r"an action of 'a' is illegal, .*masks=False.* of seed 7, step 2"),
+    "nothing": ({"seen": {"legal": np.zeros((2, 2), bool)}}, "there is no legal action of 'a', in .* seed 7, step 2"),
+    "size": (
+        {"reset": {"observation": np.zeros((2, 3))}},
+        r"reset in the episode of seed 7 gives observation of the shape \(2, 3\), its facts say \(2, 1\)",
+    ),
+    "three": (
+        {"step": {"rewards": np.zeros(3)}},
+        r"step 1 in the episode of seed 7 gives rewards of the shape \(3,\), its facts say \(2,\)",
+    ),
+    "ends": ({"step": {"truncated": np.zeros(2, bool)}}, r"gives truncated of the shape \(2,\), its facts say \(\)"),
+    "ragged": ({"step": {"rewards": [[1], [1, 2]]}}, "step 1 in the episode of seed 7 failed: ValueError"),
+    "raises": ({"raises": KeyError("x")}, "step 1 in the episode of seed 7 failed: KeyError: 'x'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_host_that_does_not_do_what_it_declares(case):
+    wrong, message = BAD[case]
+    with pytest.raises(EnvironmentFailedError, match=f"environment 'overwriting'.*{message}"):
+        play(Bad(wrong), random_policy(), (), [7])
+
+
+DEVICE = {
+    "nan": ({"observation": lambda x: x / 0}, "observation of 'a' is not finite, in the episode of seed 4, step 1"),
+    "nothing": ({"legal": lambda x: x & False}, "there is no legal action of 'a', in the episode of seed 4, step 1"),
+    "size": ({"observation": lambda x: x[:, :2]}, r"step gives observation of the shape \(3, 2\), .* say \(3, 4\)"),
+    "raises": ({"observation": lambda x: {}["y"]}, "step failed: KeyError: 'y'"),
+}
+
+
+@pytest.mark.parametrize("case", DEVICE)
+def test_an_environment_on_the_device_that_does_not_do_what_it_declares(drift, case):
+    changes, message = DEVICE[case]
+
+    def step(key, state, actions):
+        state, outcome = drift.step(key, state, actions)
+        seen = {name: change(getattr(outcome.seen, name)) for name, change in changes.items()}
+        return state, outcome._replace(seen=outcome.seen._replace(**seen))
+
+    with pytest.raises(EnvironmentFailedError, match=f"environment 'team/drift'.*{message}"):
+        play(drift._replace(step=step), random_policy(), (), [4])

@@ -53,6 +53,9 @@ def record(
     from accumbens.cli.terminal import print_json
     from accumbens.envs.teams.protocol import HostTeam
     from accumbens.envs.teams.registry import make_team
+    from accumbens.runs.interrupt import terminated_as_interrupted
+    from accumbens.teams.job import FIRST_EVALUATION_SEED
+    from accumbens.teams.minari_data import place_of
     from accumbens.teams.recording import record as record_episodes
 
     target, dataset_id = _target(output, name)
@@ -66,7 +69,10 @@ def record(
         made = {"command": shlex.join(["accumbens", "record", env, *words]), "policy": policy} | told
         made |= {"epsilon": epsilon, "accumbens": version("accumbens")}
         columns = ("recording", MofNCompleteColumn(), "episodes", *Progress.get_default_columns()[1:])
-        with Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet) as bar:
+        screen = Console(stderr=True, highlight=False)
+        hidden = quiet or not screen.is_terminal  # where it cannot be wiped away it would leave an empty line
+        bar = Progress(*columns, console=screen, transient=True, disable=hidden)
+        with terminated_as_interrupted(), bar:
             task = bar.add_task("recording", total=episodes)
             card = record_episodes(
                 environment.facts,
@@ -78,8 +84,14 @@ def record(
                 dataset_id=dataset_id,
                 progress=lambda ended: bar.update(task, completed=ended),
             )
+    if seed + episodes > FIRST_EVALUATION_SEED:
+        told = f"evaluations play the seeds from {FIRST_EVALUATION_SEED} on: who learns from these data has seen them"
+        screen.print(f"[yellow]note:[/] {told}", soft_wrap=True)
     if not quiet:
         print_card(console, environment.facts, card)
+        if output is not None and name is not None:
+            told = f"{name} is found by its id only as {place_of(name)}; where it is now, use the folder:"
+            console.print(told, soft_wrap=True, markup=False)
         console.print(str(target), soft_wrap=True, markup=False)
     if json:
         print_json({"env": environment.facts.name, "folder": str(target), "card": card})

@@ -39,6 +39,19 @@ class Interrupt:
 
 
 @contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """Within `with`, SIGTERM raises KeyboardInterrupt as Ctrl-C does, where signals can be handled."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
 def no_interrupt_lost() -> Iterator[None]:
     """Within `with`, a Ctrl-C that comes while the garbage collector calls JAX back is repeated a moment later.
 

@@ -31,29 +31,34 @@ def require_free(path: Path, force: bool = False, mark: str | None = None) -> No
 
 
 @contextmanager
-def new_folder(out: Path, mark: str, force: bool = False) -> Iterator[Path]:
+def new_folder(out: Path, mark: str, force: bool = False, staging: str | None = None) -> Iterator[Path]:
     """Give a folder to write to, which becomes `out` at the end, or vanishes if that fails.
 
     Args:
         out: the folder.
         mark: a file that is written to it; see `require_free`.
         force: an earlier result may be replaced.
+        staging: name of the folder until then, beside `out`, by which people know what a killed process left; None
+            draws one.
 
     Raises:
-        AccumbensError: `out` holds something that may not be replaced.
+        AccumbensError: `out` holds something that may not be replaced, or there is something of the name `staging`.
     """
     require_free(out, force, mark)
     out.parent.mkdir(parents=True, exist_ok=True)
-    staging = out.parent / f".{uuid.uuid4().hex}"
-    staging.mkdir()
+    folder = out.parent / (staging or f".{uuid.uuid4().hex}")
     try:
-        yield staging
+        folder.mkdir()
+    except FileExistsError as error:
+        raise AccumbensError(f"{folder} is what a killed process left, or at work on: delete it if none is") from error
+    try:
+        yield folder
         require_free(out, force, mark)  # again: that took minutes
         if out.is_dir():
             shutil.rmtree(out)
-        staging.rename(out)
+        folder.rename(out)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

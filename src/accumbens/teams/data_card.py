@@ -142,6 +142,8 @@ def card_text(dataset_id: str, facts: TeamFacts, card: Mapping[str, Any]) -> str
         'data = minari.MinariDataset("data")  # or minari.load_dataset("' + dataset_id + '"), where Minari keeps it\n'
         "episode = data[0]  # observations and actions by agent; episode.rewards is the mean over the agents\n"
         'episode.infos["rewards"], episode.infos["alive"]  # [steps, agents] and [steps + 1, agents]\n```',
+        "`accumbens` takes the path of this folder for its data; the id only while the folder lies where Minari keeps "
+        "data sets.",
         f"SHA-256 of the episodes, as accumbens reads them: `{card['digest']}`",
         "## Licence",
         "What was recorded is yours to license; the environment's own licence says what may be done with its content.",

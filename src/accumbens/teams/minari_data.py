@@ -66,7 +66,7 @@ def read(source: str | Path) -> TeamData:
     Raises:
         AccumbensError: there is none, Minari is not installed, or it cannot be used: it is damaged, of a layout that
             is not known, of one agent, has continuous actions or no episodes, an episode has no steps, other agents,
-            illegal actions, or numbers that are not finite.
+            illegal actions, or numbers that are not finite; or it is one of ours that was altered since.
     """
     require_minari()
     from minari.dataset.minari_storage import MinariStorage
@@ -83,6 +83,7 @@ def read(source: str | Path) -> TeamData:
         facts = None if ours is None else facts_from_document(ours["facts"])
         storage = MinariStorage.read(folder)
         count = int(metadata["total_episodes"])
+        recorded = None if ours is None else str(ours["card"]["digest"])
     except Exception as error:
         raise _damaged(source, error) from error
     team = team_of(str(source), storage.observation_space, storage.action_space, facts)
@@ -93,12 +94,27 @@ def read(source: str | Path) -> TeamData:
         longest = max(int(part.lengths[0]) for part in parts)
         facts = TeamFacts(_name(metadata), team.agents, team.observation_size, team.num_actions, longest, team.masks)
     episodes = joined(facts, parts)
-    return TeamData(facts, episodes, digest_of(episodes))
+    if episodes.lengths.max() > facts.max_episode_steps:
+        raise AccumbensError(
+            f"{source} has an episode of {episodes.lengths.max()} steps, its metadata say max_episode_steps="
+            f"{facts.max_episode_steps}"
+        )
+    digest = digest_of(episodes)
+    if recorded not in (None, digest):
+        raise AccumbensError(
+            f"{source} was altered after it had been recorded: its metadata keep the SHA-256 {recorded}, its episodes "
+            f"have {digest}. Record it again, or take an unaltered copy"
+        )
+    return TeamData(facts, episodes, digest)
 
 
 def _found(source: str | Path) -> tuple[Path, dict[str, Any]]:
     """The folder that Minari reads, and its metadata as they are."""
-    for folder in (Path(source).expanduser() / DATA, Path(source).expanduser(), place_of(str(source)) / DATA):
+    try:
+        given = Path(source).expanduser()
+    except RuntimeError as error:  # there is no such user
+        raise AccumbensError(f"{source} is no folder: {error}") from error
+    for folder in (given / DATA, given, place_of(str(source)) / DATA):
         file = folder / "metadata.json"
         if file.is_file():
             try:
@@ -108,7 +124,7 @@ def _found(source: str | Path) -> tuple[Path, dict[str, Any]]:
             except (OSError, ValueError) as error:
                 raise _damaged(source, error) from error
             return folder, document
-    if Path(source).expanduser().is_dir():
+    if given.is_dir():
         raise AccumbensError(f"{source} is no data set: expected a folder with {DATA}/metadata.json")
     known = local_ids()
     if not known:

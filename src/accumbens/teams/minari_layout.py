@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from accumbens.envs.teams.protocol import TeamFacts
-from accumbens.errors import AccumbensError
+from accumbens.errors import AccumbensError, require
 from accumbens.teams.episodes import Episodes
 
 LAYOUT = 1
@@ -59,9 +59,18 @@ def facts_from_document(document: Mapping[str, Any]) -> TeamFacts:
 
     Raises:
         KeyError: one is missing.
+        AccumbensError: one cannot be what it says.
     """
     facts = TeamFacts(**{name: document[name] for name in TeamFacts._fields})
-    return facts._replace(agents=tuple(facts.agents))
+    names = facts.agents if isinstance(facts.agents, list) else []
+    require("name", facts.name, "a text", isinstance(facts.name, str))
+    require("agents", facts.agents, "a list of names", names and all(isinstance(name, str) for name in names))
+    for name in ("observation_size", "num_actions", "max_episode_steps"):
+        value = getattr(facts, name)
+        require(name, value, "a whole number >= 1", type(value) is int and value >= 1)
+    require("masks", facts.masks, "true or false", isinstance(facts.masks, bool))
+    require("won", facts.won, "a number or null", facts.won is None or type(facts.won) in (int, float))
+    return facts._replace(agents=tuple(names))
 
 
 class Digest:

@@ -157,7 +157,8 @@ def team_of(source: str, observations: spaces.Space, actions: spaces.Space, fact
         facts: of the team, of a data set of ours, where they set the order of the agents.
 
     Raises:
-        AccumbensError: it is of one agent, or an agent's observations or actions cannot be used.
+        AccumbensError: it is of one agent, an agent's observations or actions cannot be used, or the facts say
+            something else.
     """
     if not isinstance(observations, spaces.Dict) or not isinstance(actions, spaces.Dict):
         raise AccumbensError(
@@ -184,7 +185,12 @@ def team_of(source: str, observations: spaces.Space, actions: spaces.Space, fact
         sizes.append(int(np.prod(own.shape)))
         counts.append(int(action.n))
         starts.append(int(action.start))
-    return Layout(agents, tuple(sizes), tuple(counts), tuple(starts), tuple(masked), facts is not None)
+    layout = Layout(agents, tuple(sizes), tuple(counts), tuple(starts), tuple(masked), facts is not None)
+    for name in ("observation_size", "num_actions", "masks") if facts is not None else ():
+        said, its = getattr(facts, name), getattr(layout, name)
+        if said != its:
+            raise AccumbensError(f"{source} tells of {name}={said}, its spaces of {its}: is it damaged?")
+    return layout
 
 
 def _require_finite(what: str, array: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """Episodes of a team, written as a Minari data set by Minari's own storage."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from accumbens.teams.minari_layout import (
     facts_to_document,
     require_minari,
 )
+from accumbens.teams.padding import joined
+from accumbens.teams.sound import require_sound
 
 
 def write(
@@ -88,7 +91,9 @@ class NewDataSet:
         Raises:
             AccumbensError: one cannot be written; see `write`.
         """
-        _require_sound(episodes, self._facts, self._statistics.episodes)
+        require_sound(episodes, self._facts)
+        episodes = joined(self._facts, [episodes])  # of the types that are read again, as the digest is of them too
+        _require_legal(episodes, self._facts)
         self._storage.update_episodes(_buffer(episodes, self._facts, index) for index in range(len(episodes.lengths)))
         self._statistics.add(episodes)
         self._digest.add(episodes)
@@ -135,7 +140,7 @@ def new_data_set(
     target = Path(target)
     require_new(target)
     dataset_id = checked_id(dataset_id or _id_of(facts.name, target))
-    with new_folder(target, CARD) as folder:
+    with new_folder(target, CARD, staging=f".{target.name}.recording-{os.getpid()}") as folder:
         data = NewDataSet(facts, folder, dataset_id)
         yield data
         data.complete(made)
@@ -189,31 +194,18 @@ def _require_names(facts: TeamFacts) -> None:
         raise AccumbensError(f"agents {', '.join(facts.agents)} cannot be written: two have the same name")
 
 
-def _require_sound(episodes: Episodes, facts: TeamFacts, before: int) -> None:
-    """Refuse what no reader could use; `before` counts the episodes written already."""
-    agents = len(facts.agents)
-    shapes = {
-        "observation": (agents, facts.observation_size),
-        "legal": (agents, facts.num_actions),
-        "alive": (agents,),
-        "actions": (agents,),
-        "rewards": (agents,),
-    }
-    for name, shape in shapes.items():
-        if getattr(episodes, name).shape[2:] != shape:
-            raise AccumbensError(f"{name} has the shape {getattr(episodes, name).shape}, {facts.name} needs {shape}")
-    for index, length in enumerate(episodes.lengths.tolist()):
-        where = f"episode {before + index}"
-        if length < 1:
-            raise AccumbensError(f"{where} has no steps")
-        if episodes.terminated[index] == episodes.truncated[index]:
-            raise AccumbensError(f"{where} must have been either terminated or truncated")
-        if not np.isfinite(episodes.observation[index, : length + 1]).all():
-            raise AccumbensError(f"{where} has an observation that is not finite")
-        if not np.isfinite(episodes.rewards[index, :length]).all():
-            raise AccumbensError(f"{where} has a reward that is not finite")
-        if not facts.masks and not episodes.legal[index, : length + 1].all():
-            raise AccumbensError(f"{where} has illegal actions, but {facts.name} declares that all are legal")
+def _require_legal(episodes: Episodes, facts: TeamFacts) -> None:
+    """Refuse what no reader would take for the doing of these agents."""
+    inside = (np.arange(episodes.actions.shape[1]) < episodes.lengths[:, None])[..., None]
+    own = np.clip(episodes.actions, 0, facts.num_actions - 1)
+    may = np.take_along_axis(episodes.legal[:, : own.shape[1]], own[..., None], axis=-1)[..., 0]
+    wrong = inside & ((own != episodes.actions) | ~may)
+    if wrong.any():
+        index, step, agent = (int(place[0]) for place in np.nonzero(wrong))
+        raise AccumbensError(
+            f"the action {episodes.actions[index, step, agent]} of {facts.agents[agent]!r} is illegal, in the episode "
+            f"of seed {episodes.seeds[index]}, step {step}"
+        )
 
 
 def _spaces(facts: TeamFacts) -> tuple[Any, Any]:

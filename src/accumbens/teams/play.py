@@ -19,6 +19,7 @@ from accumbens.teams.episodes import Episodes
 from accumbens.teams.padding import bytes_of_one, joined
 from accumbens.teams.play_host import Chooser, checked_seeds, endless, play_on_host
 from accumbens.teams.policies import Memory, Parameters, TeamPolicy
+from accumbens.teams.sound import require_shapes, require_sound
 
 _BLOCK = 32
 """Steps that are compiled as one program; between two of them the host looks whether all episodes have ended."""
@@ -53,7 +54,8 @@ def play(
 
     Raises:
         AccumbensError: a seed cannot be used.
-        EnvironmentFailedError: an episode went on beyond `max_episode_steps`.
+        EnvironmentFailedError: the environment raised, or did something else than its facts say: an episode went on
+            beyond `max_episode_steps`, shapes are others, or see `require_sound`.
     """
     seeds = checked_seeds(seeds)
     report = progress or (lambda ended: None)
@@ -71,6 +73,7 @@ def play(
             return choose
 
         return play_on_host(environment, begin, seeds, progress=report)
+    require_shapes(environment)
     facts = environment.facts
     width = max(1, min(len(seeds), _WIDTH, _CHUNK_BYTES // bytes_of_one(facts)))
     parts: list[Episodes] = []
@@ -80,7 +83,9 @@ def play(
         part = _play_side_by_side(environment, policy, params, filled)
         parts.append(Episodes(*(array[: len(some)] for array in part)))
         report(start + len(some))
-    return joined(facts, parts)
+    episodes = joined(facts, parts)
+    require_sound(episodes, facts)
+    return episodes
 
 
 class _Game(NamedTuple):

@@ -1,6 +1,7 @@
 """Whole episodes of a team, played on the host one after another, by whatever chooses the actions."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from accumbens.errors import EnvironmentFailedError, require
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.teams.episodes import Episodes
 from accumbens.teams.padding import joined
+from accumbens.teams.sound import require_seen, require_sound, require_step, users_environment
 
 Chooser = Callable[[Seen, Float[np.ndarray, " agents"]], Int[np.ndarray, " agents"]]
 """`choose(seen, rewards) -> actions` of one episode, step by step; `rewards` are those of the step before."""
@@ -71,7 +73,8 @@ def play_on_host(
 
     Raises:
         AccumbensError: a seed cannot be used.
-        EnvironmentFailedError: an episode went on beyond `max_episode_steps`.
+        EnvironmentFailedError: the environment raised, or did something else than its facts say: an episode went on
+            beyond `max_episode_steps`, shapes are others, or see `require_sound`.
     """
     facts, parts = team.facts, []
     seeds = checked_seeds(seeds)
@@ -79,21 +82,30 @@ def play_on_host(
         parts.append(_play_one(team, begin(seed), seed))
         if progress:
             progress(count)
-    return joined(facts, parts)
+    episodes = joined(facts, parts)
+    require_sound(episodes, facts)
+    return episodes
 
 
 def _play_one(team: HostTeam, choose: Chooser, seed: int) -> Episodes:
-    facts = team.facts
-    seen, rewards = team.reset(seed), np.zeros(len(facts.agents), np.float32)
-    all_seen, all_actions, all_rewards = [_copied(seen)], [], []
+    facts, where = team.facts, f"in the episode of seed {seed}"
+    with users_environment(team, f"reset {where}"):
+        seen = _copied(team.reset(seed))
+    require_seen(facts, seen, f"reset {where}")
+    rewards = np.zeros(len(facts.agents), np.float32)
+    all_seen, all_actions, all_rewards = [seen], [], []
     terminated = truncated = False
     while not (terminated or truncated):
         if len(all_actions) == facts.max_episode_steps:
             raise endless(facts.name, facts.max_episode_steps)
         actions = np.array(choose(seen, rewards), np.int32)
-        seen, rewards, terminated, truncated = team.step(actions)
-        rewards = np.array(rewards, np.float32)
-        all_seen.append(_copied(seen))
+        step = f"step {len(all_actions)} {where}"
+        with users_environment(team, step):
+            given, paid, terminated, truncated = team.step(actions.copy())
+            outcome: Any = (_copied(given), np.array(paid, np.float32), terminated, truncated)
+        require_step(facts, TeamStep(*outcome), step)
+        seen, rewards, terminated, truncated = outcome
+        all_seen.append(seen)
         all_actions.append(actions)
         all_rewards.append(rewards)
     columns = [np.stack(column) for column in (*zip(*all_seen, strict=True), all_actions, all_rewards)]
@@ -103,7 +115,9 @@ def _play_one(team: HostTeam, choose: Chooser, seed: int) -> Episodes:
 
 def _copied(seen: Seen) -> Seen:
     """A copy, as an environment may write its next observation into the same memory."""
-    return jax.tree.map(np.array, seen)
+    observation, legal, alive = seen
+    copied: Any = (np.array(observation, np.float32), np.array(legal, bool), np.array(alive, bool))
+    return Seen(*copied)
 
 
 def endless(name: str, limit: int) -> EnvironmentFailedError:

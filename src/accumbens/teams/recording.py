@@ -27,6 +27,12 @@ _PART_BYTES = 128 << 20
 """What the episodes that are in memory at a time may take, before they are written."""
 
 
+class PolicyFailedError(AccumbensError):
+    """A user's own policy raised."""
+
+    exit_code = 1
+
+
 def policy_player(
     environment: TeamEnvironment | HostTeam, policy: TeamPolicy, params: Parameters, epsilon: float = 0.0
 ) -> Player:
@@ -67,7 +73,7 @@ def users_player(
 
         def choose(seen: Seen, rewards: Float[np.ndarray, " agents"]) -> Int[np.ndarray, " agents"]:
             legal = np.array(seen.legal)
-            with users_code(f"policy {name!r} failed", policy):
+            with users_code(f"policy {name!r} failed", policy, PolicyFailedError):
                 given = policy(np.array(seen.observation), legal.copy(), own)
             actions = _checked(given, legal, name, team.facts)
             drawn = np.where(legal, wandering.random(legal.shape), -1.0).argmax(axis=1)
@@ -123,7 +129,8 @@ def record(
     Raises:
         AccumbensError: a number cannot be used, the target exists, Minari is not installed, or what was played cannot
             be written.
-        EnvironmentFailedError: an episode went on beyond the environment's limit.
+        PolicyFailedError: a user's own policy raised.
+        EnvironmentFailedError: the environment failed; see `play`.
     """
     require("num_episodes", num_episodes, ">= 1", num_episodes >= 1)
     seeds = checked_seeds(range(seed, seed + num_episodes))

@@ -26,10 +26,11 @@ def data_of(source: str, environment: TeamEnvironment | HostTeam) -> TeamData:
 
     Raises:
         AccumbensError: there are none, or they cannot be used.
+        EnvironmentFailedError: the environment failed while it was played at random; see `play`.
     """
     drawn = _RANDOM.fullmatch(source)
     if not drawn:
-        if source.startswith("random"):
+        if source.partition(":")[0] == "random":  # an id may begin with it: random/team-v0
             raise AccumbensError(f"data={source} cannot be used: expected random:N, such as random:2000")
         found = read(source)
         require_same(found.facts, environment.facts, source)
@@ -38,6 +39,12 @@ def data_of(source: str, environment: TeamEnvironment | HostTeam) -> TeamData:
     require("data", source, "random:N with N >= 1", count >= 1)
     episodes = play(environment, random_policy(), (), np.arange(count))
     return TeamData(environment.facts, episodes, digest_of(episodes))
+
+
+def note_of(found: TeamData, environment: TeamEnvironment | HostTeam) -> list[str]:
+    """Return what people should know of data that can be used: that another environment made them."""
+    there, here = found.facts.name, environment.facts.name
+    return [] if there == here else [f"the data are of {there}, not of {here}"]
 
 
 def require_same(there: TeamFacts, here: TeamFacts, data: str) -> None:
