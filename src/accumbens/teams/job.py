@@ -26,7 +26,7 @@ from accumbens.teams.learner import Learner, SeedState, no_losses
 from accumbens.teams.play import play
 from accumbens.teams.playing import make_playing
 from accumbens.teams.settings import ConservativeSettings, DistilledSettings, PlayingSettings, PolicySettings
-from accumbens.teams.sources import data_of
+from accumbens.teams.sources import data_of, note_of
 from accumbens.teams.windows import Data, Scale, prepare, scale_of
 
 CHUNK_SECONDS = 1.0
@@ -94,7 +94,7 @@ class Teaming(Job[TeamState]):
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
             self._host_data = prepare(found.episodes, self.scale, context, settings.held_out)
-            self.notes = _notes(found.episodes, settings)
+            self.notes = [*note_of(found, self.environment), *_notes(found.episodes, settings)]
         self.learner = make_learner(config, self.environment, self.scale)
         self.total = self.learner.before + config.updates
         require("updates", config.updates, "fewer: they are counted in 32 bits", self.total < 2**31)
