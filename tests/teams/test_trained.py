@@ -1,6 +1,7 @@
 """What a run had learned plays, is evaluated and can be watched, without its data; and it is the same that plays."""
 
 import itertools
+import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +62,14 @@ def test_a_run_that_lacks_the_scale_of_its_data_is_refused(scale, tmp_path):
     run.write_meta(scale=scale)
     with pytest.raises(AccumbensError, match="lacks the scale" if scale is None else "scale of the data is damaged"):
         open_trained_team(path)
+
+
+def test_an_export_is_told_from_a_run(distilled, tmp_path):
+    exported = tmp_path / "exported"
+    exported.mkdir()
+    shutil.copy(distilled / "config.toml", exported)
+    with pytest.raises(AccumbensError, match=r"is an exported team: accumbens\.load makes it act"):
+        open_trained_team(exported)
 
 
 def test_each_seed_plays_by_its_own_networks_and_targets_matter_to_those_who_are_told(trained, tmp_path):

@@ -85,6 +85,8 @@ def open_trained_team(path: Path, step: int | None = None) -> TrainedTeam:
             damaged, or its environment cannot be made.
     """
     run, config = TEAMS.open(path)
+    if not run.meta.exists():
+        raise AccumbensError(f"{path} is an exported team: accumbens.load makes it act; evaluate or watch its run")
     file, scale = snapshot_path(run, step), scale_in(run)
     environment = make_team(config.env)
     try:
