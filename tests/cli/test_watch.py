@@ -137,7 +137,7 @@ def test_ctrl_c_ends_the_live_view_without_an_error(run, cli, monkeypatch):
         monkeypatch.setattr(made.arena, "close", lambda: closed.append(True))
         return made
 
-    monkeypatch.setattr(watch_view, "_paced", interrupted)
+    monkeypatch.setattr(watch_view, "paced", interrupted)
     monkeypatch.setattr(watch_view, "make_stage", stage)
     outcome = cli("watch", run, "--terminal", "--json")
     assert outcome.code == 0

@@ -151,13 +151,14 @@ def rollout():
         drawn = jax.vmap(draw_legal)(jax.random.split(wander, COPIES), seen.legal)
         epsilon = 1.0 + (5 / 10) * (0.05 - 1.0)
         action = np.where(jax.random.bernoulli(coin, epsilon, greedy.shape), drawn, greedy).astype(np.int32)
-        moves, begins = jax.random.split(stream_key(seed, Stream.ENVIRONMENT, time))
+        keys = jax.random.split(stream_key(seed, Stream.ENVIRONMENT, time), COPIES)
         of_copies = []
         for copy in range(COPIES):
-            state, outcome = step(jax.random.split(moves, COPIES)[copy], states[copy], jnp.asarray(action[copy]))
+            moves, begins = jax.random.split(keys[copy])
+            state, outcome = step(moves, states[copy], jnp.asarray(action[copy]))
             following = outcome.seen
             if outcome.terminated or outcome.truncated:
-                state, following = reset(jax.random.split(begins, COPIES)[copy])
+                state, following = reset(begins)
             states[copy] = state
             of_copies.append((following, outcome))
         rows.append((seen, action, [outcome for _, outcome in of_copies]))

@@ -24,7 +24,7 @@ def read_scales(path: Path) -> dict[str, Scale]:
         AccumbensError: it cannot be read, a number cannot be used, or a place has two rows.
     """
     found = read_cells(path)
-    columns, keys = found.rows[0], [kind.words.place_key for kind in all_kinds()]
+    columns, keys = found.rows[0], list(dict.fromkeys(kind.words.place_key for kind in all_kinds()))
     key = next((key for key in keys if key in columns), None)
     if key is None or not {"zero", "one"} <= set(columns):
         needed = "; or ".join(f"{key}, zero, one" for key in keys)
