@@ -43,7 +43,7 @@ def test_results_data_and_settings_are_told(html):
     assert found["ipqn"][4] == "–"
     won = next(t for t in page.tables if "won (%)" in t[0])
     assert (won[1][0], won[1][won[0].index("won (%)")]) == ("idt", "75.0 ± 0.0")
-    data = "data random:7, SHA-256 abc…, 7 episodes: the best episode returns -6, mean over agents, the median -12"
+    data = "data random:7, SHA-256 abc…, 7 episodes: the best episode returns -6, mean over agents, the median -14"
     assert f"team/fill-in-2: {data}; the longest has 20 steps." in page.text
     settings = next(t for t in page.tables if t[0][0] == "setting" and "ipqn" in t[0])
     assert ["algo", *settings[0][1:]] in settings

@@ -12,10 +12,12 @@ from accumbens.envs.teams import registry
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints, launch
 from accumbens.runs.directory import RunDirectory
+from accumbens.runs.experimenting import Panel, read_begun
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.origin import parse_origin
 from accumbens.runs.snapshots import snapshot_path
 from accumbens.teams.config import resolve_team_config
+from accumbens.teams.experimenting import EXPERIMENTING
 from accumbens.teams.job import Teaming
 from accumbens.teams.kind import TEAMS
 
@@ -283,3 +285,19 @@ def test_plan():
     sizes = jax.eval_shape(job.networks, job.like())
     of_team = sum(leaf.size for leaf in jax.tree.leaves(sizes.team)) // 2
     assert plan.costs["parameters of the team"] == f"{of_team:,}"
+
+
+def test_a_line_of_an_experiment(whole):
+    begun = read_begun("distilled", "full", "distilled/full", config_of(), whole)
+    assert begun is not None
+    (row,) = EXPERIMENTING.rows(Panel(PLACE, PLACE, [begun]), None)
+    last = [line for line in rows_of(whole) if line["step"] == "15"]
+    returns = [float(line["mean_return"]) for line in last]
+    assert row.values["mean_return"] == pytest.approx(np.mean(returns), rel=1e-5)
+    assert [float(text) for text in row.values["mean_return_per_seed"].split()] == pytest.approx(returns, rel=1e-5)
+    assert row.values["won"] == pytest.approx(np.mean([float(line["won"]) for line in last]), abs=1e-5)
+    angles = [float(line[name]) for line in last for name in line if name.startswith("angle_")]
+    assert row.values["angle"] == pytest.approx(np.mean(angles), abs=0.01)
+    assert set(row.values) == set(EXPERIMENTING.columns)
+    assert len(row.cells) == len(EXPERIMENTING.headings([row]))
+    assert (EXPERIMENTING.places, EXPERIMENTING.methods) == ("teams", "methods")
