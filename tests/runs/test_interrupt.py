@@ -53,16 +53,19 @@ def test_no_ctrl_c_is_lost_in_a_callback_of_the_garbage_collector(monkeypatch, c
             gc.callbacks.remove(called_back)
             signal.raise_signal(signal.SIGINT)
 
-    gc.callbacks.append(called_back)
-
     def work():
         with no_interrupt_lost():
             gc.collect()
             for _ in range(100):
                 time.sleep(0.05)
 
-    with pytest.raises(KeyboardInterrupt):
-        work()
+    gc.disable()  # it must not be called back by a collection that begins by itself before
+    gc.callbacks.append(called_back)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    finally:
+        gc.enable()
     assert sys.unraisablehook is before
     assert capsys.readouterr().err == ""
 
