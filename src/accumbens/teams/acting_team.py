@@ -113,7 +113,8 @@ class ActingTeam:
             AccumbensError: it is not finite, or the team is told no return.
         """
         if target_return is not None:
-            require("target_return", target_return, "a finite number", np.isfinite(target_return))
+            number = isinstance(target_return, (int, float, np.number)) and bool(np.isfinite(target_return))
+            require("target_return", repr(target_return), "a finite number", number)
             if not self._is_told_returns:
                 raise AccumbensError(
                     f"target_return={target_return} cannot be used: {self.config.algo} is told no return"
