@@ -17,8 +17,16 @@ from jaxtyping import Array, Bool, Float
 from accumbens.envs.teams.protocol import Seen, TeamFacts
 from accumbens.teams.acting import Asked, policy_of, policy_of_values
 from accumbens.teams.action_values import values_of
-from accumbens.teams.imitation import LayerOptimiser, Networks, make_imitation, teacher_settings, team_loss
-from accumbens.teams.model import Policies, Policy, Window, policies_of
+from accumbens.teams.imitation import (
+    LayerOptimiser,
+    Networks,
+    joined_parts,
+    make_imitation,
+    parts_of,
+    teacher_settings,
+    team_loss,
+)
+from accumbens.teams.model import Policies, Window, policies_of
 from accumbens.teams.policies import TeamPolicy
 from accumbens.teams.settings import ConservativeSettings, DistilledSettings, PlayingSettings, PolicySettings
 from accumbens.teams.windows import Batch, Scale
@@ -255,12 +263,6 @@ def _layers(
     return Layers(proven, jacobian, readouts, across, _steps(settings, networks, stacked))
 
 
-def parts_of(policy: Policy) -> list[Any]:
-    """Return the parameters of every layer; what leads into the first belongs to it."""
-    first, *others = policy.layers
-    return [(policy.inward, first), *others]
-
-
 def _joined(masks: Any) -> Bool[np.ndarray, " labels"]:
     return np.logical_or.reduce([labels_of(mask) for mask in jax.tree.leaves(masks)])
 
@@ -325,7 +327,7 @@ def _steps(settings: PolicySettings, networks: Any, stacked: bool) -> Matrix:
     parts = [
         jax.tree.map(lambda leaf, n=n: _Masked(labelled(leaf, n)), part) for n, part in enumerate(parts_of(networks))
     ]
-    masks = [leaf.mask for leaf in jax.tree.leaves(_policy_of(networks, parts), is_leaf=_is_masked)]
+    masks = [leaf.mask for leaf in jax.tree.leaves(joined_parts(networks, parts), is_leaf=_is_masked)]
     masks += [walk.blank(leaf.shape) for leaf in jax.tree.leaves((memory, networks))]
     program = jax.make_jaxpr(optimiser.update)(networks, memory, networks)
     leaves = walk.run(program, masks)[: len(jax.tree.leaves(networks))]
@@ -347,12 +349,6 @@ class _Masked:
 
 def _is_masked(leaf: Any) -> bool:
     return isinstance(leaf, _Masked)
-
-
-def _policy_of(like: Policy, parts: list[Any]) -> Policy:
-    """What `parts_of` took apart."""
-    (inward, first), *others = parts
-    return Policy(inward, (first, *others), like.sizes, like.local)
 
 
 def _learning(

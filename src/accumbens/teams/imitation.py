@@ -250,7 +250,7 @@ class LayerOptimiser:
 
     def init(self, policy: Policy) -> tuple[Any, ...]:
         """Return the memory of all layers."""
-        return tuple(self._init(part) for part in _parts(policy))
+        return tuple(self._init(part) for part in parts_of(policy))
 
     def apply(self, gradient: Any, memory: Any, weights: Any) -> tuple[Any, Any]:
         """Return weights after a step, and the memory, of one part."""
@@ -259,16 +259,16 @@ class LayerOptimiser:
 
     def update(self, gradient: Policy, memory: tuple[Any, ...], policy: Policy) -> tuple[Policy, tuple[Any, ...]]:
         """Return networks after a step of every layer, and the memory."""
-        done = [self._apply(*part) for part in zip(_parts(gradient), memory, _parts(policy), strict=True)]
-        return _joined(policy, [part for part, _ in done]), tuple(kept for _, kept in done)
+        done = [self._apply(*part) for part in zip(parts_of(gradient), memory, parts_of(policy), strict=True)]
+        return joined_parts(policy, [part for part, _ in done]), tuple(kept for _, kept in done)
 
 
-def _parts(policy: Policy) -> list[tuple[Any, ...]]:
-    """The layers; what leads into the first belongs to it."""
+def parts_of(policy: Policy) -> list[tuple[Any, ...]]:
+    """Return the parameters of every layer; what leads into the first belongs to it."""
     first, *others = policy.layers
     return [(policy.inward, first), *((layer,) for layer in others)]
 
 
-def _joined(policy: Policy, parts: list[tuple[Any, ...]]) -> Policy:
-    """What `_parts` took apart."""
+def joined_parts(policy: Policy, parts: list[tuple[Any, ...]]) -> Policy:
+    """Return the policy that `parts_of` took apart."""
     return Policy(parts[0][0], tuple(part[-1] for part in parts), policy.sizes, policy.local)
