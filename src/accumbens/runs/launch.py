@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.errors import AccumbensError
+from accumbens.generator import pinned_generator
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, require_same
+from accumbens.runs.directory import RunDirectory, require_generator, require_same
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin
 from accumbens.runs.programs import kept_programs
@@ -17,6 +18,7 @@ from accumbens.runs.settings import every_setting
 from accumbens.runs.tracking import require_usable
 
 
+@pinned_generator()
 def start(
     kind: Kind[Any],
     config: Any,
@@ -60,6 +62,7 @@ def start(
                 raise
 
 
+@pinned_generator()
 def resume(
     kind: Kind[Any],
     path: Path,
@@ -84,10 +87,11 @@ def resume(
 
     Raises:
         AccumbensError: there is no run of this kind at `path`, another process is at it, no checkpoint of it can be
-            used, or it is as long already.
+            used, its numbers were drawn by another generator, or it is as long already.
     """
     require_usable(track, checkpoint_seconds)
     run, config = kind.open(path)
+    require_generator(run)
     with run.lock():
         if length is not None:
             config = _lengthen(kind, run, config, length, report)
