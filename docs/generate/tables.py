@@ -251,6 +251,26 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def reproducibility() -> str:
+    """What a seed's numbers depend on."""
+    rows = []
+    for row in read(RESULTS / "reproducibility.csv"):
+        equal, name = row["equal"] == "True", row["curve"].replace("_", " ")
+        first = "–" if equal else f"{int(row['first_step']):,}"
+        end, other, gap = (f"{float(row[column]):.4g}" for column in ("end", "end_other", "largest_gap"))
+        ends = f"{name} {end}" if equal else f"{name} {end}, {other}"
+        rows.append((row["of"], row["compared"], "yes" if equal else "no", first, ends, "–" if equal else gap))
+    heads = (
+        "run",
+        "compared",
+        "equal to the bit",
+        "first row that differs, of step",
+        "at the end",
+        "largest gap on the way",
+    )
+    return markdown_table(heads, rows)
+
+
 def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table of Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]
