@@ -3,9 +3,9 @@
     python benchmarks/reproducibility.py [--steps 40960] [--output benchmarks/results/reproducibility.csv]
 
 Every run is a process of its own without kept programs, on one core unless it says otherwise. Two runs are compared in
-all numbers of `metrics.csv` but the clock's, of one seed: the first step at which any is another, and how far apart the
-training returns (the losses of a fit, or of a team) are then. `sharded` is the same program with its seeds spread over
-devices of this machine, that are threads of XLA.
+all numbers of `metrics.csv` but the clock's, of one seed: the first row in which any is another, and the first in which
+the training return is (the test loss of a fit, a team's loss on data that it does not learn from). Sharded: the same
+program with its seeds spread over devices, which are threads of XLA here.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from typing import NamedTuple
 
 Row = dict[str, str]
 COLUMNS = (
-    *("of", "compared", "equal", "first_step", "curve", "first_value", "first_other", "end", "end_other"),
-    *("largest_gap", "steps", "machine", "jax"),
+    *("of", "compared", "equal", "first_step", "curve", "first_step_of_curve", "end", "end_other", "largest_gap"),
+    *("steps", "machine", "jax"),
 )
 AGENT = (
     "train",
@@ -132,37 +132,34 @@ def compare(of: str, compared: str, one: Sequence[Row], other: Sequence[Row]) ->
     if [row["step"] for row in one] != [row["step"] for row in other] or not one:
         raise ValueError(f"{of}, {compared}: the runs have other steps")
     curve, pairs = CURVES[of], list(zip(one, other, strict=True))
-    gaps = [abs(float(mine[curve]) - float(theirs[curve])) for mine, theirs in pairs]
-    first = next((pair for pair in pairs if pair[0] != pair[1]), None)
-    values = ("", "", "") if first is None else (first[0]["step"], first[0][curve], first[1][curve])
-    found = (of, compared, str(first is None), values[0], curve, *values[1:], one[-1][curve], other[-1][curve])
-    about = (f"{max(gaps):.6g}", one[-1]["step"], platform.machine(), version("jax"))
+    first = next((mine["step"] for mine, theirs in pairs if mine != theirs), "")
+    of_curve = next((mine["step"] for mine, theirs in pairs if mine[curve] != theirs[curve]), "")
+    gap = max(abs(float(mine[curve]) - float(theirs[curve])) for mine, theirs in pairs)
+    found = (of, compared, str(not first), first, curve, of_curve, one[-1][curve], other[-1][curve])
+    about = (f"{gap:.6g}", one[-1]["step"], platform.machine(), version("jax"))
     return dict(zip(COLUMNS, (*found, *about), strict=True))
 
 
 def comparisons(steps: int) -> list[tuple[str, str, tuple[Way, int], tuple[Way, int]]]:
     """Return what is compared: the kind of run, in words, and two ways with the seed of each."""
 
-    def agent(seeds: int = 1, seed: int = 0, **how: object) -> Way:
+    def agent(seeds: int = 1, seed: int = 0, cores: int = 1, killed: bool = False, **environ: str) -> Way:
         words = (*AGENT, "--total-timesteps", str(steps), "--seed", str(seed), "--seeds", str(seeds))
-        return Way(words, **how)  # type: ignore[arg-type]
+        return Way(words, cores, tuple(environ.items()), killed)
 
-    def flags(*named: str) -> dict[str, object]:
-        return {"environ": (("XLA_FLAGS", " ".join(named)),)}
-
-    alone, two, again = (agent(), 0), (agent(2), 1), (("AGAIN", "1"),)
-    told = (("JAX_DEFAULT_PRNG_IMPL", "rbg"), ("JAX_THREEFRY_PARTITIONABLE", "0"))
+    alone, two, again = (agent(), 0), (agent(2), 1), (("AGAIN", "1"),)  # or it would be the same run
+    told = agent(JAX_DEFAULT_PRNG_IMPL="rbg", JAX_THREEFRY_PARTITIONABLE="0")
     found = [
-        ("agent", "the same command twice", alone, (agent(environ=again), 0)),
+        ("agent", "the same command twice", alone, (agent(AGAIN="1"), 0)),
         ("agent", "killed and resumed", alone, (agent(killed=True), 0)),
-        ("agent", "JAX told another generator", alone, (agent(environ=told), 0)),
+        ("agent", "JAX told another generator", alone, (told, 0)),
         *(("agent", f"alone, and one of {count} seeds", alone, (agent(count), 0)) for count in (2, 4, 8)),
         ("agent", "one of 4 seeds, and of 8", (agent(4), 0), (agent(8), 0)),
         ("agent", "second of two seeds, and first of two", two, (agent(2, 1), 1)),
         ("agent", "one thread, and two", alone, (agent(cores=2), 0)),
         ("agent", "8 seeds by one thread, and by two", (agent(8), 0), (agent(8, cores=2), 0)),
-        ("agent", "AVX-512, and AVX2", alone, (agent(**flags("--xla_cpu_max_isa=AVX2")), 0)),
-        ("agent", "one device, and one of 4 that are there", alone, (agent(**flags(DEVICES)), 0)),
+        ("agent", "AVX-512, and AVX2", alone, (agent(XLA_FLAGS="--xla_cpu_max_isa=AVX2"), 0)),
+        ("agent", "one device, and one of 4 that are there", alone, (agent(XLA_FLAGS=DEVICES), 0)),
     ]
     for of, words in (("fit", FIT), ("team", TEAM)):
         few, many = (Way((*words, "--seeds", count)) for count in ("1", "4"))

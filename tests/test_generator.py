@@ -37,14 +37,15 @@ RUNS = {
 @pytest.fixture
 def elsewhere():
     """A context in which JAX is configured otherwise than by default."""
-    before = jax.config.jax_default_prng_impl, jax.config.jax_threefry_partitionable
-    jax.config.update("jax_default_prng_impl", "rbg")  # of all threads, as a user's own would be
-    jax.config.update("jax_threefry_partitionable", False)
-    yield
-    assert jax.random.key(0).dtype == jax.random.key(0, impl="rbg").dtype  # as the user wants it, and not as we do
-    assert not jax.config.jax_threefry_partitionable
-    for name, value in zip(("jax_default_prng_impl", "jax_threefry_partitionable"), before, strict=True):
+    names = ("jax_default_prng_impl", "jax_threefry_partitionable")
+    before = {name: getattr(jax.config, name) for name in names}
+    for name, value in zip(names, ("rbg", False), strict=True):  # of all threads, as a user's own would be
         jax.config.update(name, value)
+    yield
+    after = [getattr(jax.config, name) for name in names]
+    for name in names:
+        jax.config.update(name, before[name])
+    assert after == ["rbg", False]  # as the user wants it, and not as we do
 
 
 @pytest.fixture(scope="module", params=list(RUNS))

@@ -256,18 +256,11 @@ def reproducibility() -> str:
     rows = []
     for row in read(RESULTS / "reproducibility.csv"):
         equal, name = row["equal"] == "True", row["curve"].replace("_", " ")
-        first = "–" if equal else f"{int(row['first_step']):,}"
+        firsts = [f"{int(row[step]):,}" if row[step] else "–" for step in ("first_step", "first_step_of_curve")]
         end, other, gap = (f"{float(row[column]):.4g}" for column in ("end", "end_other", "largest_gap"))
-        ends = f"{name} {end}" if equal else f"{name} {end}, {other}"
-        rows.append((row["of"], row["compared"], "yes" if equal else "no", first, ends, "–" if equal else gap))
-    heads = (
-        "run",
-        "compared",
-        "equal to the bit",
-        "first row that differs, of step",
-        "at the end",
-        "largest gap on the way",
-    )
+        ends = f"{name} {end}" if equal else f"{name} {end} and {other}"
+        rows.append((row["of"], row["compared"], "yes" if equal else "no", *firsts, ends, "–" if equal else gap))
+    heads = ("run", "compared", "equal", "a number differs at step", "the curve does", "at the end", "largest gap")
     return markdown_table(heads, rows)
 
 
