@@ -44,7 +44,7 @@ TEAM = (
     *("train", "team/fill-in-2", "bc", "--data", "random:200", "--updates", "200", "--num-eval-episodes", "10"),
     *("--set", "network=mlp", "--set", "width=16", "--set", "blocks=1"),
 )
-CURVES = {"agent": "mean_return", "fit": "test_loss", "team": "valid_loss"}
+CURVES = {"agent": "mean_return", "fit": "test_loss", "team": "valid_loss", "sum": "sum"}
 DEVICES = "--xla_force_host_platform_device_count=4"
 
 
@@ -158,7 +158,10 @@ def comparisons(steps: int) -> list[tuple[str, str, tuple[Way, int], tuple[Way, 
         ("agent", "second of two seeds, and first of two", two, (agent(2, 1), 1)),
         ("agent", "one thread, and two", alone, (agent(cores=2), 0)),
         ("agent", "8 seeds by one thread, and by two", (agent(8), 0), (agent(8, cores=2), 0)),
-        ("agent", "AVX-512, and AVX2", alone, (agent(XLA_FLAGS="--xla_cpu_max_isa=AVX2"), 0)),
+        *(
+            ("agent", f"all of the processor's instructions, and up to {most}", alone, (agent(XLA_FLAGS=flag), 0))
+            for most, flag in (("AVX2", "--xla_cpu_max_isa=AVX2"), ("SSE4.2", "--xla_cpu_max_isa=SSE4_2"))
+        ),
         ("agent", "one device, and one of 4 that are there", alone, (agent(XLA_FLAGS=DEVICES), 0)),
     ]
     for of, words in (("fit", FIT), ("team", TEAM)):
@@ -173,13 +176,13 @@ def comparisons(steps: int) -> list[tuple[str, str, tuple[Way, int], tuple[Way, 
 def shard(steps: int, folder: Path) -> None:
     """Train 8 seeds on one device and on four, and 2 seeds; write `metrics.csv` of each into a folder of `folder`."""
     import jax
-    from jax.sharding import NamedSharding, PartitionSpec
+    from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
     from accumbens.generator import pinned_generator
     from accumbens.training.config import resolve_config
     from accumbens.training.trainer import Trainer
 
-    mesh = jax.make_mesh((4,), ("seeds",))
+    mesh = jax.make_mesh((4,), ("seeds",), axis_types=(AxisType.Auto,))
 
     def place(state: object) -> object:
         def of(leaf: jax.Array) -> NamedSharding:
@@ -219,6 +222,31 @@ def sharded(steps: int, folder: Path) -> list[Row]:
     ]
 
 
+def add_up(table: Path) -> None:
+    """Write sums of many numbers, by as many threads as there are cores."""
+    import jax
+
+    from accumbens.generator import make_key
+
+    rows = []
+    for size in (100_000, 4_000_000):
+        total = jax.jit(lambda x: x.sum())(jax.random.normal(make_key(0), (size,)))
+        rows.append({"step": size, "seed": 0, "sum": total.item()})
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def added_up(folder: Path) -> list[Row]:
+    """Return the row of the results that is about sums; its steps are how many numbers there are."""
+    tables = {cores: folder / f"{cores}.csv" for cores in (1, 2)}
+    for cores, table in tables.items():
+        finish(start(Way((), cores), [sys.executable, __file__, "--add-up", str(table)]))
+    one, two = (rows_of(table, 0) for table in tables.values())
+    return [compare("sum", "of normal numbers, by one thread and by two", one, two)]
+
+
 def measure(steps: int) -> list[Row]:
     """Make all runs, each once, and compare them."""
     with tempfile.TemporaryDirectory() as folder:
@@ -237,7 +265,7 @@ def measure(steps: int) -> list[Row]:
                 )
             )
             print(*rows[-1].values(), flush=True)
-        return rows + sharded(steps, Path(tempfile.mkdtemp(dir=folder)))
+        return rows + sharded(steps, Path(tempfile.mkdtemp(dir=folder))) + added_up(Path(folder))
 
 
 def main() -> None:
@@ -246,7 +274,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40960, help="of each seed of an agent")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "reproducibility.csv")
     parser.add_argument("--shard", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--add-up", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.add_up:
+        add_up(options.add_up)
+        return
     if options.shard:
         shard(options.steps, options.shard)
         return
