@@ -40,6 +40,14 @@ class Notes:
     def message(self, text): ...
 
 
+def result_of(config, path, interrupted=False):
+    return AgentResult(
+        **{"env": config.env, "algo": config.algo, "credit": config.settings.credit, "seeds": [0], "steps": 1},
+        **{"final_return": [1.0], "eval_return": [1.0], "wall_seconds": 1.0, "steps_per_second": 1.0},
+        **{"run": str(path), "interrupted": interrupted},
+    )
+
+
 @pytest.fixture
 def experiment(document, write):
     document["variants"]["gain"] = {"forward_gain": 1.0}
@@ -57,13 +65,7 @@ def trained(monkeypatch):
         happens = what.get(name)
         if isinstance(happens, Exception):
             raise happens
-        result = AgentResult(
-            **{"env": config.env, "algo": config.algo, "credit": config.settings.credit, "seeds": [0], "steps": 1},
-            **{"final_return": [1.0], "eval_return": [1.0], "wall_seconds": 1.0, "steps_per_second": 1.0},
-            run=str(kind.folder(config, out) / name),
-            interrupted=happens is True,
-        )
-        return [result]
+        return [result_of(config, kind.folder(config, out) / name, interrupted=happens is True)]
 
     monkeypatch.setattr(module, "start_or_resume_together", stand_in)
     return what
@@ -213,8 +215,9 @@ def test_a_run_begins_from_another_that_is_at_its_end(experiment, tmp_path, monk
     first, later = experiment.runs[0], experiment.runs[1]
     later = later._replace(origin=f"there/{first.label}")
     folder, begun = tmp_path / "here", []
+    finished = result_of(later.config, folder / later.label)
     monkeypatch.setattr(
-        module, "start_or_resume_together", lambda *_, origins, **__: begun.extend(origins) or [_Done()]
+        module, "start_or_resume_together", lambda *_, origins, **__: begun.extend(origins) or [finished]
     )
     notes = Notes()
     outcome = execute(alone([later]), folder, notes)
@@ -222,14 +225,10 @@ def test_a_run_begins_from_another_that_is_at_its_end(experiment, tmp_path, monk
     first.kind.create(first.config, tmp_path / "there", first.variant)
     outcome = execute(alone([later]), folder, notes)
     assert "which has to be run to its end before" in outcome.failures[later.label]
-    monkeypatch.setattr(type(first.kind), "recorded", lambda self, run: _Done())
+    monkeypatch.setattr(type(first.kind), "recorded", lambda self, run: finished)
     assert not execute(alone([later]), folder, notes).failures
     assert begun == [Origin(str(tmp_path / "there" / first.label))]
     # What lies there has begun from nothing.
     later.kind.create(later.config, folder, later.variant)
     with pytest.raises(AccumbensError, match="from"):
         done(folder, later)
-
-
-class _Done:
-    interrupted = False
