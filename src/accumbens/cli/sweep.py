@@ -12,6 +12,7 @@ WHAT = tyro.conf.arg(
     metavar="SWEEP|ENV|TASK",
     help="A sweep ('accumbens sweeps' lists them) or the path of a .toml file; with --over, an environment or a task.",
 )
+EPISODES = default("10; 100 for teams")
 METHOD = tyro.conf.arg(metavar="ALGO|RULE", help="With --over: preset, method of a team, or learning rule.")
 OVER = tyro.conf.arg(name="over", metavar="KEY=VALUES")
 Words = Annotated[tyro.conf.UseAppendAction[tuple[tuple[str, ...], ...]], OVER]
@@ -52,7 +53,7 @@ def sweep(
     quiet: Flag = False,
     checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> int:
-    """Run one method at many points of its settings, and end with a table; the same command continues where it stopped.
+    """Try many values of settings, and end with a table and a figure; the same command continues where it stopped.
 
     Args:
         what: a sweep, or where.
@@ -77,7 +78,7 @@ def sweep(
         side_by_side: Seeds that learn side by side in one program at most, those of all points counted.
         output: Folder of all runs; the sweep's are in sweeps/NAME there.
         name: Name of the sweep's folder.
-        draw: Train nothing; make the table of the runs that exist.
+        draw: Train nothing; make tables and figure of the runs that exist.
         export: Copy the table, the figure and the sweep to a folder that is small enough to commit.
         dry_run: Print points, programs and steps, and stop.
         json: Print the result as one line of JSON on standard output; everything else goes to standard error.
@@ -87,7 +88,7 @@ def sweep(
     from accumbens.cli.sweep_view import SweepView, print_plan, print_result
     from accumbens.cli.terminal import print_json
     from accumbens.experiments.execute import Outcome
-    from accumbens.sweeps import result, work
+    from accumbens.sweeps import files, result, tables, work
     from accumbens.sweeps.layout import layout_of
 
     given = {
@@ -122,15 +123,15 @@ def sweep(
         view = SweepView.maker(json, quiet)
         outcome = work.carry_out(asked, folder, view, most=side_by_side, checkpoint_seconds=checkpoint_seconds)
     standing = result.read_standing(asked, folder)
-    result.write(asked, standing, folder)
+    files.write(asked, standing, folder)
     print_result(asked, standing, folder, json, quiet, interrupted=outcome.interrupted)
     if export is not None:
-        result.export(asked, standing, folder, Path(export))
+        files.export(asked, standing, folder, Path(export))
     diverged = result.read_diverged(folder)
     failed = {label: why for label, why in outcome.failures.items() if label not in diverged}
     if json:
         over_now = {"interrupted": outcome.interrupted, "failed": failed, "diverged": diverged}
-        print_json(about | over_now | result.document(asked, standing))
+        print_json(about | over_now | tables.document(asked, standing))
     if outcome.interrupted:
         return 130
     return 1 if failed or not any(tried.state != "diverged" for tried in standing.tried) else 0

@@ -16,7 +16,8 @@ from accumbens.runs.result import Result
 from accumbens.stats import FEW_SEEDS
 from accumbens.sweeps.layout import Layout
 from accumbens.sweeps.plan import Sweep
-from accumbens.sweeps.result import Standing, shown, verdict
+from accumbens.sweeps.result import Standing
+from accumbens.sweeps.tables import shown, verdict
 
 SHOWN = 20
 """Points of the table in the terminal; `summary.csv` has all."""
@@ -54,22 +55,20 @@ class SweepView(ExperimentView):
 def print_plan(sweep: Sweep, layout: Layout, folder: Path, json: bool) -> None:
     """Print what would run."""
     console, words = Console(stderr=json, highlight=False), sweep.kind.words
-    random = sweep.search == "random" or "points" in sweep.document
     console.print(f"[bold]{escape(sweep.name)}[/]: {escape(sweep.title)}", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for name in ("setting", "values", "in a program"):
         table.add_column(name)
     for setting in sweep.over:
         how = "several values" if setting.name in layout.inside else "one value: others compile anew"
-        table.add_row(setting.name, escape(setting.said(random)), how)
+        table.add_row(setting.name, escape(setting.said(sweep.drawn)), how)
     print_whole(console, table)
     runs, programs = len(sweep.runs), len(layout.programs)
-    points = (
-        f"{runs} point{'s' if runs > 1 else ''} of {sweep.method} {words.at} {sweep.place}, {sweep.seeds} seeds each"
-    )
+    what = f"{sweep.method} {words.at} {sweep.place}"
+    points = f"{runs} point{'s' if runs > 1 else ''} of {what}, {sweep.seeds} seed{'s' if sweep.seeds > 1 else ''} each"
     console.print(f"{escape(points)}, in {programs} program{'s' if programs > 1 else ''}", soft_wrap=True)
     if len(sweep.ladder) > 1:
-        steps = "; ".join(f"{rung.count} to {rung.until:.3g} of their length" for rung in sweep.ladder)
+        steps = "; ".join(f"{rung.points} to {rung.until:.3g} of their length" for rung in sweep.ladder)
         console.print(f"halving: {steps}", soft_wrap=True)
     if sweep.report_seeds:
         console.print(f"the best one again with {sweep.report_seeds} other seeds", soft_wrap=True)
@@ -97,7 +96,8 @@ def print_result(
     if metric is not None:
         rough = "; few seeds: rough" if sweep.seeds < FEW_SEEDS else ""
         console.print(f"[dim]{escape(_what(metric))}; mean ± 95 % t-interval over seeds{rough}[/]", soft_wrap=True)
-    console.print(f"[dim]table   [/]{escape(shlex.quote(str(folder / 'summary.csv')))}", soft_wrap=True)
+    for name, file in (("table", "summary.csv"), ("effects", "effects.csv"), ("figure", "sensitivity.png")):
+        console.print(f"[dim]{name:<8}[/]{escape(shlex.quote(str(folder / file)))}", soft_wrap=True)
 
 
 def _what(metric: Metric) -> str:

@@ -15,11 +15,11 @@ class Rung(NamedTuple):
     """A part of their length to which some points go.
 
     Attributes:
-        count: how many points.
+        points: how many.
         until: the part of a whole run, whose schedules they have.
     """
 
-    count: int
+    points: int
     until: float
 
 
@@ -92,5 +92,5 @@ def levels(
         ranked = better_first(here, known, failed, less_is_better)
         found.append(Level(rung, ranked, decided=True))
         if index + 1 < len(ladder):
-            here = [run for run in ranked if not failed(run)][: ladder[index + 1].count]
+            here = [run for run in ranked if not failed(run)][: ladder[index + 1].points]
     return found

@@ -31,17 +31,15 @@ def layout_of(sweep: Sweep, folder: Path, most: int) -> Layout:
     Raises:
         AccumbensError: a run of it cannot be made.
     """
-    groups = [
-        [sweep.points[index] for index in group] for group in sweep.kind.programs([run.config for run in sweep.runs])
-    ]
-    inside = [
-        setting.name
-        for setting in sweep.over
-        if any(len({point[setting.name] for point in group}) > 1 for group in groups)
-    ]
+    groups = sweep.kind.programs([run.config for run in sweep.runs])
+
+    def varies(name: str) -> bool:
+        return any(len({sweep.points[index][name] for index in group}) > 1 for group in groups)
+
+    inside = [setting.name for setting in sweep.over if varies(setting.name)]
     ladder = sweep.ladder
     before = [0.0, *(rung.until for rung in ladder)]
-    parts = sum(rung.count * (rung.until - start) for rung, start in zip(ladder, before, strict=False))
+    parts = sum(rung.points * (rung.until - start) for rung, start in zip(ladder, before, strict=False))
     size = sweep.runs[0].size * (parts * sweep.seeds + sweep.report_seeds)
-    programs = [program for program in programs_of(sweep.runs, folder, ladder[0].until, most)]
+    programs = programs_of(sweep.runs, folder, ladder[0].until, most)
     return Layout(programs, inside, [setting.name for setting in sweep.over if setting.name not in inside], size)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ class Sweep:
     document: Mapping[str, Any]
 
     @property
+    def drawn(self) -> bool:
+        """Whether its points were drawn at random."""
+        return self.search == "random" or "points" in self.document
+
+    @property
     def seeds(self) -> int:
         """How many seeds every point has: 0, 1, 2 …"""
         return self.runs[0].config.seeds
@@ -59,7 +65,11 @@ class Sweep:
 
     def point_of(self, run: PlannedRun) -> Point:
         """Return the values of the settings of a run."""
-        return self.points[self.runs.index(run)]
+        return self._points[run.variant]
+
+    @cached_property
+    def _points(self) -> dict[str, Point]:
+        return {run.variant: point for run, point in zip(self.runs, self.points, strict=True)}
 
     def reporting(self, run: PlannedRun) -> PlannedRun:
         """Return the run of the same point with the seeds that nothing was chosen by."""

@@ -26,9 +26,7 @@ def grid(over: Sequence[Values]) -> list[Point]:
     values = [setting.grid() for setting in over]
     count = math.prod(map(len, values))
     if count > MOST:
-        raise AccumbensError(
-            f"a grid of {count:,} points cannot be used: {MOST:,} at most; search = 'random' draws some"
-        )
+        raise AccumbensError(f"a grid of {count:,} points cannot be used: {MOST:,} at most; a random search draws some")
     return [_point(over, texts) for texts in itertools.product(*values)]
 
 

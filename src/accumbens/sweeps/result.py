@@ -1,30 +1,20 @@
 """What a sweep came to, read from the files of its runs: the score of every point, and the best one."""
 
-import csv
 import json
 import math
-import shutil
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import tomli_w
+from typing import Any, NamedTuple, TypeGuard
 
 from accumbens.errors import AccumbensError
 from accumbens.experiments.execute import done, progress_of
 from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
-from accumbens.runs.directory import command_line
-from accumbens.runs.experimenting import significant
 from accumbens.runs.find import Files
 from accumbens.runs.tables import to_json, write_atomically
 from accumbens.stats import Estimate, estimate
 from accumbens.sweeps.halving import Level, levels
 from accumbens.sweeps.plan import Sweep
-
-FILES = ("summary.csv", "diverged.json")
-"""What a sweep leaves beside its runs."""
 
 
 class Score(NamedTuple):
@@ -69,6 +59,8 @@ class Standing(NamedTuple):
         tried: all points, the best first.
         best: the first of them, if all is decided.
         report: of the best point, what it came to with the reporting seeds.
+        first: what points came to where all of them go: at the first rung, or at their end; without those that
+            diverged, or are not there yet.
     """
 
     metric: Metric | None
@@ -76,6 +68,7 @@ class Standing(NamedTuple):
     tried: list[Tried]
     best: Tried | None
     report: Score | None
+    first: Mapping[PlannedRun, Score]
 
 
 def read_diverged(folder: Path) -> dict[str, str]:
@@ -146,8 +139,7 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
         return score.estimate.mean
 
     found = levels(sweep.runs, sweep.ladder, mean_at, failed, metric is not None and metric.less_is_better)
-    order = _order(sweep.runs, found)
-    tried = [_tried(run, sweep, folder, metric, found, diverged) for run in order]
+    tried = [_tried(run, folder, metric, found, diverged) for run in _order(found)]
     last = found[-1]
     decided = len(found) == len(sweep.ladder) and last.decided
     best = tried[0] if decided and tried[0].state == "done" and _is_known(tried[0].score) else None
@@ -155,10 +147,16 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
     if best is not None and sweep.report_seeds and metric is not None:
         again = sweep.reporting(best.run)
         report = score_at(metric, again, folder) if _there(again, folder, 1.0) is not None else None
-    return Standing(metric, found, tried, best, report)
+    until, first = sweep.ladder[0].until, dict[PlannedRun, Score]()
+    for run in sweep.runs:
+        if metric is not None and not failed(run) and _there(run, folder, until) is not None:
+            score = score_at(metric, run, folder, until)
+            if _is_known(score):
+                first[run] = score
+    return Standing(metric, found, tried, best, report, first)
 
 
-def _order(runs: Sequence[PlannedRun], found: Sequence[Level]) -> list[PlannedRun]:
+def _order(found: Sequence[Level]) -> list[PlannedRun]:
     """Those that came further first, within a rung the better."""
     ordered: dict[PlannedRun, None] = {}
     for level in reversed(found):
@@ -169,7 +167,6 @@ def _order(runs: Sequence[PlannedRun], found: Sequence[Level]) -> list[PlannedRu
 
 def _tried(
     run: PlannedRun,
-    sweep: Sweep,
     folder: Path,
     metric: Metric | None,
     found: Sequence[Level],
@@ -186,7 +183,7 @@ def _tried(
     return Tried(run, until, score, f"at {run.kind.words.unit.removesuffix('s')} {so_far:,.6g}" if so_far else "new")
 
 
-def _is_known(score: Score | None) -> bool:
+def _is_known(score: Score | None) -> TypeGuard[Score]:
     return score is not None and math.isfinite(score.estimate.mean)
 
 
@@ -201,106 +198,3 @@ def _there(run: PlannedRun, folder: Path, until: float) -> Any:
 def _files(run: PlannedRun, folder: Path) -> Files:
     there = run.directory(folder)
     return Files(there.config, there.metrics, there.evaluations)
-
-
-def verdict(sweep: Sweep, standing: Standing) -> list[str]:
-    """Return what was found, in sentences."""
-    best, metric = standing.best, standing.metric
-    if best is None or best.score is None or metric is None:
-        return []
-    show, seeds = partial(shown, metric), len(best.score.seeds)
-    point = ", ".join(f"{name} {text}" for name, text in sweep.point_of(best.run).items())
-    lines = [f"best: {point}"]
-    line = f"best of {len(sweep.runs)} points by {_counted(seeds)}: {show(best.score.estimate)}"
-    if standing.report is None:
-        lines.append(line)
-        bias = "too high" if not metric.less_is_better else "too low"
-        return [*lines, f"of the best of many, this is on average {bias}: it was chosen by the same seeds"]
-    other = _counted(len(standing.report.seeds), "other ")
-    lines.append(f"{line}; the same point on {other}: {show(standing.report.estimate)}")
-    return [*lines, "the first number is biased by the choice, which its seeds have made; the second is not"]
-
-
-def _counted(seeds: int, other: str = "") -> str:
-    return f"{seeds} {other}seed{'s' if seeds > 1 else ''}"
-
-
-def shown(metric: Metric, value: Estimate) -> str:
-    """Return an estimate as its metric is shown."""
-    return f"{Estimate(*(metric.factor * number for number in value)):{metric.form}}{' %' if metric.percent else ''}"
-
-
-def document(sweep: Sweep, standing: Standing) -> dict[str, Any]:
-    """Return what a sweep came to as plain values."""
-
-    def plain(score: Score | None) -> dict[str, Any]:
-        if score is None:
-            return {"step": None, "mean": None, "interval": None, "scores": []}
-        return {"step": score.step, **score.estimate._asdict(), "scores": list(score.seeds)}
-
-    rows = [
-        {"settings": sweep.point_of(tried.run), "state": tried.state, "until": tried.until, **plain(tried.score)}
-        for tried in standing.tried
-    ]
-    best = None if standing.best is None else sweep.point_of(standing.best.run)
-    report = None if standing.report is None else plain(standing.report)
-    metric = None if standing.metric is None else standing.metric.name
-    return {"metric": metric, "best": best, "reporting": report, "verdict": verdict(sweep, standing), "rows": rows}
-
-
-def write(sweep: Sweep, standing: Standing, folder: Path) -> None:
-    """Write what a sweep came to beside its runs.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_summary(sweep, standing, folder / "summary.csv")
-
-
-def export(sweep: Sweep, standing: Standing, folder: Path, to: Path) -> None:
-    """Copy what others need to check a result: the table, the sweep's file and the command.
-
-    Raises:
-        AccumbensError: nothing was run yet.
-    """
-    if standing.metric is None:
-        raise AccumbensError(f"there is nothing to export in {folder}")
-    to.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        if (folder / name).exists():
-            shutil.copy(folder / name, to / name)
-    (to / "sweep.toml").write_text(tomli_w.dumps(dict(sweep.document)), encoding="utf-8")
-    (to / "command.txt").write_text(f"{command_line()}\n", encoding="utf-8")
-
-
-def write_summary(sweep: Sweep, standing: Standing, path: Path) -> None:
-    """Write a line for every point, the best first, and one for the best with its reporting seeds.
-
-    Intervals are half of a 95 % t-interval over seeds; `scores` are of the seeds one by one.
-    """
-    name = standing.metric.name if standing.metric else "score"
-    names = [setting.name for setting in sweep.over]
-    columns = ["role", "rank", *names, "seeds", "step", "until", name, f"{name}_interval", "scores", "state", "run"]
-    lines = []
-    for rank, tried in enumerate(standing.tried, start=1):
-        lines.append({"role": "choosing", "rank": rank, "state": tried.state, "until": f"{tried.until:.6g}"})
-        lines[-1] |= _line(sweep, tried.run, tried.run, name, tried.score)
-    if standing.report is not None and standing.best is not None:
-        best, again = standing.best.run, sweep.reporting(standing.best.run)
-        lines.append({"role": "reporting", "rank": 1, "state": "done", "until": "1"})
-        lines[-1] |= _line(sweep, best, again, name, standing.report)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-
-
-def _line(sweep: Sweep, point: PlannedRun, run: PlannedRun, name: str, score: Score | None) -> dict[str, Any]:
-    seeds = run.config.seed_list()
-    known = {**sweep.point_of(point), "run": run.label, "seeds": f"{seeds[0]}-{seeds[-1]}"}
-    if score is None:
-        return known
-    mean, interval = map(significant, score.estimate)
-    scores = " ".join(f"{value:.6g}" for value in score.seeds)
-    return {**known, "step": score.step, name: mean, f"{name}_interval": interval, "scores": scores}

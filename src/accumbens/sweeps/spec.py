@@ -136,9 +136,8 @@ def short(
         if key not in keys_of(kind):
             raise AccumbensError(f"{option_of(key)} is not for {place}, a {kind.words.place}")
     document = dict(zip(words_of(kind), (place, method), strict=True)) | dict(others)
-    usual = "-".join(
-        [kind.place(kinds.resolve(kind, place, method, _numbers(kind, document), settings)), method, *over]
-    )
+    base = kinds.resolve(kind, place, method, _numbers(kind, document), settings)
+    usual = "-".join([kind.place(base), method, *over])
     name = usual.replace("/", "-").replace(":", "-") if folder is None else folder
     return resolve(name, document | {"settings": dict(settings), "over": dict(over)})
 
@@ -256,9 +255,8 @@ def _over(kind: Kind[Any], base: Any, document: Mapping[str, Any], settings: Map
             raise AccumbensError(f"{name} is given twice: among the settings, and among what is varied")
         hint = _hint(base, name)
         if hint is None:
-            kinds.resolve(
-                kind, getattr(base, words.place_key), kind.method(base), {}, {name: "0"}
-            )  # says what is meant
+            place, method = (document[word] for word in words_of(kind))
+            kinds.resolve(kind, place, method, {}, {name: "0"})  # says what is meant
             raise AccumbensError(f"{name} cannot be varied: it is not one of the settings")
         over.append(parse_values(name, values, hint))
     return tuple(over)
@@ -299,7 +297,5 @@ def _search(document: Mapping[str, Any], over: tuple[Values, ...]) -> list[Point
     if count is not None:
         raise AccumbensError(f"points={count} cannot be used: a grid has all of its points; search = 'random' draws")
     if search == "halving" and any(isinstance(setting, Range) and setting.count is None for setting in over):
-        raise AccumbensError(
-            "points is missing: a halving search over a range says how many to draw, or a:b:n how many"
-        )
+        raise AccumbensError("points is missing: a halving search over a range says how many to draw, or a..b:n")
     return grid(over)

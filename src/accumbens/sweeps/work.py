@@ -1,5 +1,6 @@
 """The work of a sweep: its points by experiments' machinery, as programs of runs that learn side by side."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -54,7 +55,7 @@ def programs_of(runs: Sequence[PlannedRun], folder: Path, until: float = 1.0, mo
             each = max(1, most // level[0].config.seeds)
             parts = -(-len(level) // each)
             bounds = [round(index * len(level) / parts) for index in range(parts + 1)]
-            found += [tuple(level[low:high]) for low, high in zip(bounds, bounds[1:], strict=False)]
+            found += [tuple(level[low:high]) for low, high in itertools.pairwise(bounds)]
     return found
 
 
