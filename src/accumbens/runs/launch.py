@@ -199,7 +199,8 @@ def _work(kind: Kind[Any], configs: Sequence[Any], job: Any, runs: Sequence[RunD
         except NotFiniteError as error:
             if len(runs) == 1:
                 raise
-            found[left.pop(error.run)] = error
+            each = len(job.seeds) // len(left)
+            found[left.pop(error.row // each)] = error
             if left:
                 job = kind.make_jobs([configs[index] for index in left])
         else:

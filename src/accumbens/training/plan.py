@@ -1,6 +1,5 @@
 """A run's sizes, known before anything is compiled."""
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -17,6 +16,7 @@ from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.errors import AccumbensError, users_code
+from accumbens.runs.side_by_side import with_values
 from accumbens.training.config import RunConfig
 
 MOST_CHUNKS = 500
@@ -91,8 +91,7 @@ def make_agent_with(config: RunConfig) -> Callable[[Mapping[str, Any]], Agent]:
     facts, truncates = environment_facts(config.env, settings.discretisation)
 
     def agent_with(values: Mapping[str, Any]) -> Agent:
-        changed = dataclasses.replace(settings, **values)
-        return make_agent(changed, facts, config.total_timesteps, truncates)
+        return make_agent(with_values(settings, values), facts, config.total_timesteps, truncates)
 
     return agent_with
 
