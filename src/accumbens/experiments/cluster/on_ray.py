@@ -150,6 +150,8 @@ def _ray() -> Any:
             "--ray needs Ray, which is not installed. In a checkout run 'uv sync --extra ray', "
             """elsewhere 'pip install "accumbens[ray]"'."""
         ) from error
+    # No option keeps it from printing what machines say as they die; with --json that would be read as a result.
+    ray._private.worker.print_to_stdstream = lambda *_, **__: None
     return ray
 
 
@@ -296,7 +298,7 @@ class _Foreman:
             found = self._ray.get(task)
         except errors.TaskCancelledError:
             found = None
-        except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.ObjectLostError) as error:
+        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
             self._begun.discard(index)
             if self._stopping:
                 found = None
