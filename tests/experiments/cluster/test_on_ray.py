@@ -13,6 +13,8 @@ import time
 
 import pytest
 
+from accumbens.experiments.cluster.on_ray import OnRay
+
 PATIENCE = 300
 """Seconds after which a process is taken to hang; only a failing test waits so long."""
 
@@ -74,6 +76,7 @@ def here(small, accumbens, learned):
     return learned(small / "here/experiments/small-desk")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("carry", [False, True], ids=["shared", "carried"])
 def test_a_machine_is_killed_and_nothing_is_lost_or_done_twice(cluster, begin, small, here, learned, carry):
     """Both machines are at work; a third one joins after the loss."""
@@ -106,6 +109,7 @@ def test_a_machine_is_killed_and_nothing_is_lost_or_done_twice(cluster, begin, s
     assert err.count("done before") == 2
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_what_is_at_work_and_the_rest_can_go_on_here(cluster, begin, small, accumbens, here, learned):
     cluster.add_node(num_cpus=1)
     folder = small / "there/experiments/small-desk"
@@ -123,12 +127,40 @@ def test_ctrl_c_saves_what_is_at_work_and_the_rest_can_go_on_here(cluster, begin
     assert only_what_was_learned(learned(folder)) == only_what_was_learned(here)
 
 
+COUNT = """
+import os
+import jax
+jax.numpy.ones(3).block_until_ready()
+names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
+print(names.count("tf_XLAEigen"))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="threads are counted as Linux lists them")
+@pytest.mark.parametrize("cpus", [1, 3])
+def test_xla_has_as_many_threads_as_a_program_has_cpus(cpus):
+    told = os.environ | OnRay("auto", cpus).environment()["env_vars"]
+    counted = subprocess.run([sys.executable, "-c", COUNT], env=told, capture_output=True, text=True, check=True)
+    assert int(counted.stdout) == cpus
+
+
+def test_gpus_are_shared_by_parts_and_left_alone_if_none_is_asked_for(monkeypatch):
+    for name in ("JAX_PLATFORMS", "XLA_PYTHON_CLIENT_MEM_FRACTION"):
+        monkeypatch.delenv(name, raising=False)
+    assert OnRay("auto").environment()["env_vars"]["JAX_PLATFORMS"] == "cpu"
+    quarter = OnRay("auto", gpus=0.25).environment()["env_vars"]
+    assert "JAX_PLATFORMS" not in quarter
+    assert float(quarter["XLA_PYTHON_CLIENT_MEM_FRACTION"]) < 0.25
+    monkeypatch.setenv("JAX_PLATFORMS", "tpu")
+    assert OnRay("auto").environment()["env_vars"]["JAX_PLATFORMS"] == "tpu"
+
+
 def rows(folder):
     """Digits of how many rows of metrics there are; none before there is a table."""
     return "".join("2" if len(file.read_text().splitlines()) > 2 else "" for file in folder.glob("*/*/*/metrics.csv"))
 
 
-def test_what_fails_does_not_stop_the_others_and_threads_are_held_to_the_share(cluster, begin, small):
+def test_what_fails_does_not_stop_the_others(cluster, begin, small):
     cluster.add_node(num_cpus=2)
     words = ["experiment", "small.toml", "--budget", "smoke", "--json", "--ray", cluster.address]
     out, err = begin(*words).communicate(timeout=PATIENCE)
@@ -140,6 +172,7 @@ def test_what_fails_does_not_stop_the_others_and_threads_are_held_to_the_share(c
     assert meta["command"] == shlex.join(["accumbens", *words])
 
 
+@pytest.mark.slow
 def test_a_cluster_of_another_number_of_processors_is_waited_for(cluster, begin, small):
     """A note says why nothing happens."""
     cluster.add_node(num_cpus=1)
