@@ -52,6 +52,7 @@ def experiment(
     from accumbens.cli.terminal import print_json
     from accumbens.errors import AccumbensError
     from accumbens.experiments import execute, files, summary
+    from accumbens.experiments.plan import alone
 
     asked = files.load(name, budget)
     variable = asked.kind.experimenting.data_variable
@@ -72,7 +73,7 @@ def experiment(
     outcome = execute.Outcome({}, {}, interrupted=False)
     if not draw:
         with view, _data_in(variable, data):
-            outcome = execute.execute(runs, folder, view, checkpoint_seconds=checkpoint_seconds)
+            outcome = execute.execute(alone(runs), folder, view, checkpoint_seconds=checkpoint_seconds)
     if outcome.interrupted:
         view.message("stopped, nothing is lost: the same command goes on, with --draw it shows what there is")
     # Runs that --only leaves out are in the table and the figure all the same.

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from accumbens.cli.terminal import print_whole
 from accumbens.experiments.execute import done, progress_of
-from accumbens.experiments.plan import Experiment, PlannedRun
+from accumbens.experiments.plan import Experiment, PlannedRun, Program
 from accumbens.experiments.tables import EndTable, end_table
 from accumbens.runs.experimenting import Row
 from accumbens.runs.result import Result
@@ -46,7 +46,7 @@ class ExperimentView:
         self._said: set[str] = set()
         self._learned = 0.0  # in this process, by all seeds
         self._begin = time.monotonic()
-        self._run: PlannedRun | None = None
+        self._program: Program = ()
         self._first = self._done = 0.0
 
     def __enter__(self) -> "ExperimentView":
@@ -61,13 +61,12 @@ class ExperimentView:
         self._progress.update(self._one, visible=False)
         self._progress.stop()
 
-    def begun(self, run: PlannedRun) -> None:
-        """Show the run's bar."""
-        self._run, self._done, self._first = run, 0.0, 0.0
-        total, text = run.size, "compiling …"
-        self._progress.update(
-            self._one, description=escape(run.label), completed=0, total=total, text=text, visible=True
-        )
+    def begun(self, program: Program) -> None:
+        """Show the bar of a run, or of those that learn side by side."""
+        self._program, self._done, self._first = program, 0.0, 0.0
+        label = program[0].label if len(program) == 1 else f"{len(program)} runs of {program[0].place}"
+        total, text = program[0].size, "compiling …"
+        self._progress.update(self._one, description=escape(label), completed=0, total=total, text=text, visible=True)
 
     def started(self, done: float) -> None:
         """Move the run's bar to where a resumed run stands."""
@@ -104,15 +103,15 @@ class ExperimentView:
         self._console.print(f"[red]failed[/]      {escape(f'{run.label}: {reason}')}", soft_wrap=True)
 
     def _over(self, run: PlannedRun) -> None:
-        if self._run is not None:  # not one that was skipped
+        if run in self._program:  # not one that was skipped
             self._learned += (self._done - self._first) * run.config.seeds
-        self._run, self._done, self._first = None, 0.0, 0.0
+            self._program = tuple(other for other in self._program if other != run)
         self._runs_over += 1
         self._size_over += _size_of_all(run)
         self._show_all()
 
     def _show_all(self) -> None:
-        seeds = self._run.config.seeds if self._run else 0
+        seeds = sum(run.config.seeds for run in self._program)
         completed = min(self._size_over + self._done * seeds, self._total)
         learned = self._learned + (self._done - self._first) * seeds
         text = f"{self._runs_over}/{self._num_runs} runs  {_short(completed)}/{_short(self._total)} "

@@ -1,10 +1,10 @@
-"""Whoever shows an experiment to a person, and how each of its runs is told on to them."""
+"""Whoever shows an experiment to a person, and how each of its programs is told on to them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from accumbens.experiments.plan import PlannedRun
+from accumbens.experiments.plan import PlannedRun, Program
 from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result
 
@@ -13,12 +13,12 @@ from accumbens.runs.result import Result
 class ExperimentReporter(Protocol):
     """Whoever shows the runs to a person; every method may do nothing."""
 
-    def begun(self, run: PlannedRun) -> None:
-        """A run is begun or continued."""
+    def begun(self, program: Program) -> None:
+        """Runs are begun or continued side by side."""
         ...
 
     def started(self, done: float) -> None:
-        """Learning begins, where the run stands in the unit of its kind."""
+        """Learning begins, where each of the runs stands in the unit of its kind."""
         ...
 
     def progress(self, done: float, score: float, per_second: float) -> None:
@@ -38,12 +38,12 @@ class ExperimentReporter(Protocol):
         ...
 
 
-class OneRun:
-    """A `Reporter` of one run, to whoever watches the experiment."""
+class OneProgram:
+    """A `Reporter` of the runs of one program, to whoever watches the experiment."""
 
-    def __init__(self, report: ExperimentReporter, size: int):
-        """Pass on to `report` what a run says that is `size` long in the unit of its kind."""
-        self._report, self._size, self._total = report, size, 1
+    def __init__(self, report: ExperimentReporter, program: Program):
+        """Pass on to `report` what is said of the runs of `program`."""
+        self._report, self._size, self._total = report, program[0].size, 1
 
     def preparing(self, kind: Kind[Any], config: Any, run: Path) -> None:
         """The experiment has said so."""

@@ -1,8 +1,9 @@
 """A run's sizes, known before anything is compiled."""
 
+import dataclasses
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -82,6 +83,18 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
         notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts)],
     )
     return agent, plan
+
+
+def make_agent_with(config: RunConfig) -> Callable[[Mapping[str, Any]], Agent]:
+    """Return `agent_with(values)`: the agent of a run with other values of some settings, which may be traced."""
+    settings = cast(AgentSettings, config.settings)
+    facts, truncates = environment_facts(config.env, settings.discretisation)
+
+    def agent_with(values: Mapping[str, Any]) -> Agent:
+        changed = dataclasses.replace(settings, **values)
+        return make_agent(changed, facts, config.total_timesteps, truncates)
+
+    return agent_with
 
 
 def chunk_blocks(blocks: int) -> int:
