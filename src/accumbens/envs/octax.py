@@ -5,9 +5,10 @@ and the agent sees all four. As a picture is large for networks that are trained
 one here, on if any of them is: 16 × 32, of which a ball of one pixel stays a pixel.
 
 Octax plays more games than are offered here. In 0.1.1 a delay timer that has run out goes to 255 instead of staying at
-0, and counts once a step instead of once a frame, so only games that Octax plays without timers are here; of these,
-one never ends (`shooting_stars`), and one draws no random numbers, so that a policy without chance would play the same
-episode again and again (`vertical_brix`). All episodes of a game begin alike. Programs are not part of accumbens.
+0, and counts once a step instead of once a frame, so only games that Octax plays without timers are here. Of these one
+never ends (`shooting_stars`), one draws no random numbers, so that a policy without chance would play the same episode
+again and again (`vertical_brix`), and one seldom pays anything to who plays at random (`tank`). All episodes of a game
+begin alike. The programs come with Octax; they are their authors' and no part of accumbens.
 
 Reference: Radji et al. (2025), "Octax: Accelerated CHIP-8 Arcade Environments for Reinforcement Learning in JAX".
 """
@@ -32,7 +33,7 @@ from accumbens.envs.protocol import Environment, Observation, State, Step
 from accumbens.envs.wrappers import time_limit
 from accumbens.errors import AccumbensError
 
-ACTIONS = {"brix": 3, "pong": 3, "spacejam": 5, "tank": 6}
+ACTIONS = {"brix": 3, "pong": 3, "spacejam": 5}
 """The games, and how many actions each has: its keys, and the last for none."""
 
 FRAMES = 4
@@ -47,9 +48,8 @@ def arcade(game: str) -> Environment:
     """Play a game for its score, as in Octax: the same actions, rewards and ends.
 
     `brix` breaks bricks with a ball, 1 for each, until the ball is lost. `pong` is played against an opponent, 1 for a
-    point made and -1 for one lost, until either has 9. `spacejam` flies through a tunnel, and is paid for how far.
-    `tank` shoots at a target that moves, 10 for each hit, until its 25 bombs are gone, of which touching it costs 5.
-    Episodes are truncated after 4500 steps.
+    point made and -1 for one lost, until either has 9. `spacejam` flies through a tunnel, 1 or 3 for each of its
+    stars, until it has touched something twice. Episodes are truncated after 4500 steps.
 
     Args:
         game: one of `ACTIONS`.
@@ -96,7 +96,7 @@ GAMES: dict[str, Callable[[], Environment]] = {f"octax/{game}": partial(arcade, 
 
 def _play(
     program: Any, key: PRNGKeyArray, state: State, action: Int[Array, ""]
-) -> tuple[State, Bool[Array, "frames columns rows"]]:
+) -> tuple[State, Bool[Array, "frames width height"]]:
     """Run the instructions of one step with a key pressed; the last action presses none.
 
     `step` of Octax does the same, but keeps the screen after every instruction, not after every frame: half as fast.
@@ -105,7 +105,7 @@ def _play(
     keys = program.action_set
     pressed = (jnp.arange(16) == keys[jnp.minimum(action, len(keys) - 1)]) & (action < len(keys))
 
-    def frame(state: State, _: None) -> tuple[State, Bool[Array, "columns rows"]]:
+    def frame(state: State, _: None) -> tuple[State, Bool[Array, "width height"]]:
         state = jax.lax.fori_loop(0, program.instructions_per_step, lambda _, s: run_instruction(s, None)[0], state)
         return state, state.display
 
@@ -116,7 +116,7 @@ def _play(
     return state.replace(rng=None, keypad=state.keypad & ~pressed, delay_timer=silent, sound_timer=silent), frames
 
 
-def _seen(frames: Bool[Array, "frames columns rows"]) -> Bool[Array, "rows columns frames"]:
+def _seen(frames: Bool[Array, "frames width height"]) -> Bool[Array, "rows columns frames"]:
     """Return the frames as channels, at half the resolution."""
     blocks = frames.transpose(2, 1, 0).reshape(_ROWS // _POOL, _POOL, _COLUMNS // _POOL, _POOL, FRAMES)
     return blocks.any((1, 3))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _CLASSIC = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 _MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
 _MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
-_OCTAX = tuple(f"octax/{game}" for game in ("brix", "pong", "spacejam", "tank"))
+_OCTAX = tuple(f"octax/{game}" for game in ("brix", "pong", "spacejam"))
 _PROBES = ("probe/conditioning",)
 _MEMORY = (*(f"memory/chain-{length}" for length in (2, 4, 8, 16, 32, 64, 128)), "memory/cartpole")
 # Registered with Gymnasium under these names: where each is made, and after how many steps its episodes are truncated.

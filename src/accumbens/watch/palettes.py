@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from accumbens.envs.registry import octax_environments
 from accumbens.watch.style import mixed
 
 INDIGO, CYAN, TEAL, GREEN, OLIVE = "#332288", "#88ccee", "#44aa99", "#117733", "#999933"
@@ -58,6 +59,14 @@ GAMES: dict[str, tuple[Colour, ...]] = {
 }
 """The channels of MinAtar's games, in order."""
 
+_FRAMES = (
+    Colour(_pale(INDIGO, 0.8), "three frames ago"),
+    Colour(_pale(INDIGO, 0.65), "two frames ago"),
+    Colour(_pale(INDIGO, 0.45), "one frame ago"),
+    Colour(INDIGO, "lit"),
+)
+GAMES |= {name: _FRAMES for name in octax_environments()}
+
 ACTIONS: dict[str, tuple[str, ...]] = {
     "CartPole-v1": ("← push", "push →"),
     "Acrobot-v1": ("torque −1", "torque 0", "torque +1"),
@@ -68,6 +77,9 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "minatar/asterix": ("stay", "←", "↑", "→", "↓"),
     "minatar/space_invaders": ("stay", "←", "→", "fire"),
     "minatar/seaquest": ("stay", "←", "↑", "→", "↓", "fire"),
+    "octax/brix": ("←", "→", "stay"),
+    "octax/pong": ("↑", "↓", "stay"),
+    "octax/spacejam": ("↑", "↓", "←", "→", "stay"),
 }
 """What actions do, in order."""
 
