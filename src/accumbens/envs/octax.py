@@ -60,8 +60,8 @@ def arcade(game: str) -> Environment:
     name = f"octax/{game}"
     if not all(map(importlib.util.find_spec, ("octax", "cv2"))):
         raise AccumbensError(
-            f"environment {name!r} needs Octax and OpenCV, which are not both installed. In a checkout run 'uv sync --extra octax', "
-            """elsewhere 'pip install "accumbens[octax]"'."""
+            f"environment {name!r} needs Octax and OpenCV, which are not both installed. In a checkout run 'uv sync "
+            """--extra octax', elsewhere 'pip install "accumbens[octax]"'."""
         )
 
     @functools.cache

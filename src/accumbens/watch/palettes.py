@@ -65,7 +65,7 @@ _FRAMES = (
     Colour(_pale(INDIGO, 0.45), "one frame ago"),
     Colour(INDIGO, "lit"),
 )
-GAMES |= {name: _FRAMES for name in octax_environments()}
+GAMES |= dict.fromkeys(octax_environments(), _FRAMES)
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "CartPole-v1": ("← push", "push →"),
