@@ -57,13 +57,13 @@ GAMES: dict[str, tuple[Colour, ...]] = {
         diver=SAND,
     ),
 }
-"""The channels of MinAtar's games, in order."""
+"""The channels of games, in order: things in MinAtar's, the frames of a step in arcade games."""
 
 _FRAMES = (
-    Colour(_pale(INDIGO, 0.8), "three frames ago"),
-    Colour(_pale(INDIGO, 0.65), "two frames ago"),
-    Colour(_pale(INDIGO, 0.45), "one frame ago"),
-    Colour(INDIGO, "lit"),
+    Colour(_pale(INDIGO, 0.8), "frame 1"),
+    Colour(_pale(INDIGO, 0.65), "frame 2"),
+    Colour(_pale(INDIGO, 0.45), "frame 3"),
+    Colour(INDIGO, "frame 4"),
 )
 GAMES |= dict.fromkeys(octax_environments(), _FRAMES)
 
