@@ -37,7 +37,7 @@ class ExperimentView:
             disable=quiet,
         )
         self._words = runs[0].kind.words
-        self._total = float(sum(map(_size_of_all, runs)))
+        self._total = float(sum(map(size_of_all, runs)))
         self._num_runs = len(runs)
         self._all = self._progress.add_task("all runs", total=self._total, text="")
         self._one = self._progress.add_task("", total=None, text="", visible=False)
@@ -107,14 +107,14 @@ class ExperimentView:
             self._learned += (self._done - self._first) * run.config.seeds
             self._program = tuple(other for other in self._program if other != run)
         self._runs_over += 1
-        self._size_over += _size_of_all(run)
+        self._size_over += size_of_all(run)
         self._show_all()
 
     def _show_all(self) -> None:
         seeds = sum(run.config.seeds for run in self._program)
         completed = min(self._size_over + self._done * seeds, self._total)
         learned = self._learned + (self._done - self._first) * seeds
-        text = f"{self._runs_over}/{self._num_runs} runs  {_short(completed)}/{_short(self._total)} "
+        text = f"{self._runs_over}/{self._num_runs} runs  {short(completed)}/{short(self._total)} "
         text += f"{self._words.unit} of all seeds"
         if learned and completed < self._total:
             seconds = (self._total - completed) * (time.monotonic() - self._begin) / learned
@@ -147,7 +147,7 @@ class ExperimentView:
         for run in runs:
             table.add_row(run.place, run.row, str(run.config.seeds), f"{run.size:,}", state_of(folder, run))
         print_whole(self._console, table)
-        size = f"{_short(self._total)} {words.unit} of all seeds"
+        size = f"{short(self._total)} {words.unit} of all seeds"
         self._console.print(f"{len(runs)} runs, {size}, in {escape(str(folder))}")
 
 
@@ -174,7 +174,8 @@ def state_of(folder: Path, run: PlannedRun) -> str:
     return f"at {run.kind.words.unit.removesuffix('s')} {_count(so_far)}" if so_far else "new"
 
 
-def _size_of_all(run: PlannedRun) -> int:
+def size_of_all(run: PlannedRun) -> int:
+    """Return how long all seeds of a run are together."""
     return run.size * run.config.seeds
 
 
@@ -182,7 +183,8 @@ def _count(number: float) -> str:
     return f"{number:,.0f}" if number == round(number) else f"{number:,.2f}"
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
+    """Return a number, in millions if it is large."""
     return f"{number / 1e6:,.1f} M" if number >= 100_000 else _count(number)
 
 

@@ -16,6 +16,7 @@ from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
 from accumbens.envs.promises import broken_promises
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
+from accumbens.runs.side_by_side import Values
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.episodes import Episodes, no_episodes, record
 from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
@@ -37,10 +38,6 @@ class RunState(NamedTuple):
 
     seeds: SeedState
     iteration: Int[Array, ""]
-
-
-Values = Mapping[str, Float[Array, "*seeds"]] | None
-"""Settings that are not the same for all seeds, by name; None where all are."""
 
 
 class DeviceLoop(NamedTuple):

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import jax
@@ -14,8 +14,9 @@ from accumbens.cells import Stack
 from accumbens.envs import registry
 from accumbens.envs.promises import require_kept
 from accumbens.envs.protocol import Environment
+from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.interrupt import wait_for
-from accumbens.runs.side_by_side import join, split
+from accumbens.runs.side_by_side import Values, join_runs, split_runs, values_of
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
@@ -25,7 +26,6 @@ from accumbens.training.host_evaluation import HostEvaluation
 from accumbens.training.job import MEASURED_BLOCKS, MeasuredJob
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan, make_agent_with
-from accumbens.training.swept import values_of
 
 
 class Trainer(MeasuredJob[RunState]):
@@ -38,7 +38,7 @@ class Trainer(MeasuredJob[RunState]):
 
         Args:
             config: of the run.
-            beside: of runs that learn side by side with it: they may differ in `training.swept.varied` settings and in
+            beside: of runs that learn side by side with it: they may differ in numbers of their settings and in
                 their seeds, and the environment must be on the device.
 
         Raises:
@@ -53,11 +53,11 @@ class Trainer(MeasuredJob[RunState]):
         self.columns = [*shared, *per_cell]
         self._warned = False
         self._runs: Sequence[Trainer] = [self]
-        self._values: Mapping[str, jax.Array] | None = None
+        self._values: Values = None
         if beside:
             self._runs = [self._alone(own) for own in (config, *beside)]
             self.seeds = [seed for run in self._runs for seed in run.seeds]
-            self._values = values_of([config, *beside]) or None
+            self._values = values_of([config, *beside], "settings")
         self._env: Environment | None = None
         self._host: HostLoop | None = None
         self._host_evaluation: HostEvaluation | None = None
@@ -65,10 +65,15 @@ class Trainer(MeasuredJob[RunState]):
         if registry.is_on_device(config.env):
             env = self._env = registry.make(config.env)
             agent_with = make_agent_with(config)
-            loop = make_device_loop(env, self.agent, agent_with)
-            self._device_init = jax.jit(loop.init)
-            self._init = lambda seeds: self._device_init(seeds, self._values)
-            self._program: Any = jax.jit(loop.chunk, donate_argnums=0)
+            loop, count, whole = (
+                make_device_loop(env, self.agent, agent_with),
+                len(self.seeds),
+                cast(Any, RunState)(SEEDS, ALL),
+            )
+            init = jax.jit(over_devices(loop.init, count, (SEEDS, SEEDS), whole))
+            self._init = lambda seeds: init(seeds, self._values)
+            chunk = over_devices(loop.chunk, count, (whole, ALL, SEEDS), (whole, SEEDS))
+            self._program: Any = jax.jit(chunk, donate_argnums=0)
             self._chunk: Callable[[RunState, int], tuple[RunState, ChunkMetrics]] = lambda state, blocks: self._program(
                 state, jnp.int32(blocks), self._values
             )
@@ -77,7 +82,7 @@ class Trainer(MeasuredJob[RunState]):
                 agent = self.agent if values is None else agent_with(values)
                 return make_device_evaluation(env, agent, episodes)(agent_state, epsilon)
 
-            play = jax.jit(jax.vmap(evaluate, (0, None, 0)))
+            play = jax.jit(over_devices(jax.vmap(evaluate, (0, None, 0)), count, (SEEDS, ALL, SEEDS), SEEDS))
             self._evaluate: Evaluate = lambda agent_state, epsilon=0.0: play(agent_state, epsilon, self._values)
         else:
             settings = cast(AgentSettings, config.settings)
@@ -101,11 +106,11 @@ class Trainer(MeasuredJob[RunState]):
 
     def parts(self, state: RunState) -> list[RunState]:
         """Return the states of the runs side by side."""
-        return [state] if len(self._runs) == 1 else split(state, len(self._runs))
+        return split_runs(state, len(self._runs))
 
     def joined(self, parts: Sequence[RunState]) -> RunState:
         """Return the state of all runs side by side."""
-        return parts[0] if len(self._runs) == 1 else join(parts)
+        return join_runs(parts)
 
     def init(self) -> RunState:
         """Return the run before its first step."""
