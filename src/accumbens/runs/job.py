@@ -61,7 +61,7 @@ class Job(ABC, Generic[S]):
             AccumbensError: there is none, or it does not fit this run.
         """
         step = None if len(runs) == 1 else newest_common_step(runs)
-        like = self.jobs[0].like()
+        like = self.like() if len(runs) == 1 else self.parts(self.init())[0]  # `like` has no parts: it is of shapes
         read = (like, warn, self.added_leaves, self.leaves_of_any_length, step)
         parts = [restore_newest(run, *read) for run in runs]
         return self.restored(self.joined(parts))
