@@ -1,11 +1,13 @@
-"""What random actions return in the environments that the papers report.
+"""What random actions return in the environments that the papers report, or in others.
 
     uv run --extra box2d --extra dmc python benchmarks/random_play.py
+    uv run --extra octax python benchmarks/random_play.py octax/brix octax/pong octax/spacejam --output FILE
 
 Every action is drawn uniformly from those an agent of ours has; continuous ones are bang-bang. The numbers land in
 benchmarks/results/random_play.csv; `accumbens compare` puts the zero of a normalised score there.
 """
 
+import argparse
 import csv
 from pathlib import Path
 
@@ -57,11 +59,14 @@ def on_host(name, num_episodes):
 
 
 def main():
-    path = Path(__file__).with_name("results") / "random_play.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("environments", nargs="*", default=list(REFERENCES))
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results") / "random_play.csv")
+    arguments = parser.parse_args()
+    with arguments.output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["env", "episodes", "mean_return", "standard_error"])
-        for name in REFERENCES:
+        for name in arguments.environments:
             num_episodes = EPISODES_OF_A_SIMULATOR if name.startswith("dmc/") else EPISODES
             returns = (on_device if registry.is_on_device(name) else on_host)(name, num_episodes)
             error = returns.std(ddof=1) / num_episodes**0.5

@@ -9,6 +9,7 @@ from accumbens.cli.experiment_view import ExperimentView
 from accumbens.errors import AccumbensError
 from accumbens.experiments.execute import execute, progress_of
 from accumbens.experiments.files import load
+from accumbens.experiments.plan import alone
 from accumbens.experiments.summary import export, write
 from accumbens.experiments.tables import end_table
 from accumbens.kinds import KINDS
@@ -118,7 +119,7 @@ def test_from_its_file_to_table_figure_and_export(walks, tmp_path, capsys):
     assert experiment.kind is kind
     assert [run.label for run in experiment.runs] == ["alps/goat/short", "alps/goat/long"]
     with ExperimentView(experiment.runs, json=False, quiet=False) as view:
-        outcome = execute(experiment.runs, tmp_path / "out", view)
+        outcome = execute(alone(experiment.runs), tmp_path / "out", view)
     shown = capsys.readouterr().out
     assert "done        alps/goat/long  height [8.0, 9.0]" in shown
     assert "2/2 runs  16/16 steps of all seeds" in shown
@@ -146,7 +147,7 @@ def test_from_its_file_to_table_figure_and_export(walks, tmp_path, capsys):
     assert {path.name for path in (tmp_path / "results").iterdir()} >= {"alps-goat-long.csv", "alps-goat-long.toml"}
 
     view = ExperimentView(experiment.runs, json=False, quiet=False)
-    again = execute(experiment.runs, tmp_path / "out", view)
+    again = execute(alone(experiment.runs), tmp_path / "out", view)
     assert [result.height for result in again.results.values()] == [[4.0, 5.0], [8.0, 9.0]]
     assert "done before alps/goat/short" in capsys.readouterr().out
     view.table(experiment, rows, tmp_path / "out")

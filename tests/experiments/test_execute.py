@@ -6,11 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
+from accumbens.credit.config import resolve_fit
+from accumbens.credit.kind import FITS
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments import execute as module
 from accumbens.experiments.execute import done, execute, progress_of, select
 from accumbens.experiments.files import load
-from accumbens.experiments.reporter import ExperimentReporter, OneRun
+from accumbens.experiments.plan import PlannedRun, alone
+from accumbens.experiments.reporter import ExperimentReporter, OneProgram
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.origin import Origin
 from accumbens.runs.reporter import Reporter
@@ -23,8 +26,8 @@ class Notes:
     def __init__(self):
         self.seen = []
 
-    def begun(self, run):
-        self.seen.append(("begun", run.variant))
+    def begun(self, program):
+        self.seen += [("begun", run.variant) for run in program]
 
     def ended(self, run, result, skipped):
         self.seen.append(("skipped" if skipped else "ended", run.variant))
@@ -32,9 +35,17 @@ class Notes:
     def failed(self, run, reason):
         self.seen.append(("failed", run.variant, reason))
 
-    def started(self, done): ...
-    def progress(self, done, score, per_second): ...
+    def started(self, program, done): ...
+    def progress(self, program, done, score, per_second): ...
     def message(self, text): ...
+
+
+def result_of(config, path, interrupted=False):
+    return AgentResult(
+        **{"env": config.env, "algo": config.algo, "credit": config.settings.credit, "seeds": [0], "steps": 1},
+        **{"final_return": [1.0], "eval_return": [1.0], "wall_seconds": 1.0, "steps_per_second": 1.0},
+        **{"run": str(path), "interrupted": interrupted},
+    )
 
 
 @pytest.fixture
@@ -49,40 +60,37 @@ def trained(monkeypatch):
     """Let training return at once, or raise, or be interrupted: `trained[variant] = exception or True`."""
     what = {}
 
-    def stand_in(kind, config, report, *, out, name, checkpoint_seconds):
+    def stand_in(kind, configs, report, *, out, names, checkpoint_seconds, origins, until):
+        (config,), (name,) = configs, names
         happens = what.get(name)
         if isinstance(happens, Exception):
             raise happens
-        return AgentResult(
-            **{"env": config.env, "algo": config.algo, "credit": config.settings.credit, "seeds": [0], "steps": 1},
-            **{"final_return": [1.0], "eval_return": [1.0], "wall_seconds": 1.0, "steps_per_second": 1.0},
-            run=str(kind.folder(config, out) / name),
-            interrupted=happens is True,
-        )
+        return [result_of(config, kind.folder(config, out) / name, interrupted=happens is True)]
 
-    monkeypatch.setattr(module, "start_or_resume", stand_in)
+    monkeypatch.setattr(module, "start_or_resume_together", stand_in)
     return what
 
 
 def test_notes_are_a_reporter():
     assert isinstance(Notes(), ExperimentReporter)
-    assert isinstance(OneRun(Notes(), 1), Reporter)
+    assert isinstance(OneProgram(Notes(), alone(load("family", "smoke").runs)[0]), Reporter)
 
 
 def test_a_run_is_told_on_in_the_unit_of_its_kind():
     seen = []
 
     class Watching(Notes):
-        def started(self, done):
+        def started(self, program, done):
             seen.append(("started", done))
 
-        def progress(self, done, score, per_second):
+        def progress(self, program, done, score, per_second):
             seen.append((done, score, per_second))
 
         def message(self, text):
             seen.append(text)
 
-    run = OneRun(Watching(), 3)  # epochs, of 20 updates each
+    fit = dataclasses.replace(resolve_fit("digits", epochs=3), evaluations=3)  # epochs of 20 updates each
+    run = OneProgram(Watching(), (PlannedRun(FITS, fit, "a"),))
     run.start(10, 60)
     run.progress(50, 0.25, 7.0)
     run.message("a note")
@@ -92,7 +100,7 @@ def test_a_run_is_told_on_in_the_unit_of_its_kind():
 def test_what_is_done_is_skipped(experiment, trained, pretend, tmp_path):
     pretend(tmp_path, experiment.runs[1], [10.0, 30.0])
     notes = Notes()
-    outcome = execute(experiment.runs, tmp_path, notes)
+    outcome = execute(alone(experiment.runs), tmp_path, notes)
     assert notes.seen == [
         ("skipped", "backprop"),
         *((how, name) for name in ("local", "gain") for how in ("begun", "ended")),
@@ -109,7 +117,7 @@ def test_what_was_stopped_goes_on(experiment, trained, pretend, tmp_path):
     assert done(tmp_path, run) is None
     assert progress_of(tmp_path, run) == 512
     notes = Notes()
-    execute([run], tmp_path, notes)
+    execute(alone([run]), tmp_path, notes)
     assert notes.seen == [("begun", "local"), ("ended", "local")]
 
 
@@ -119,7 +127,7 @@ def test_what_was_stopped_goes_on(experiment, trained, pretend, tmp_path):
 def test_a_failure_does_not_keep_the_others_from_running(experiment, trained, tmp_path, error):
     trained["backprop"] = error
     notes = Notes()
-    outcome = execute(experiment.runs, tmp_path, notes)
+    outcome = execute(alone(experiment.runs), tmp_path, notes)
     assert [seen[:2] for seen in notes.seen if seen[0] != "begun"] == [
         ("ended", "local"),
         ("failed", "backprop"),
@@ -133,7 +141,7 @@ def test_a_failure_does_not_keep_the_others_from_running(experiment, trained, tm
 def test_ctrl_c_ends_the_experiment(experiment, trained, tmp_path):
     trained["backprop"] = True
     notes = Notes()
-    outcome = execute(experiment.runs, tmp_path, notes)
+    outcome = execute(alone(experiment.runs), tmp_path, notes)
     assert outcome.interrupted
     assert list(outcome.results) == ["CartPole-v1/ad_pqn/local"]
     assert notes.seen[-1] == ("ended", "backprop")
@@ -144,7 +152,7 @@ def test_a_run_of_other_settings_is_left_alone(experiment, trained, pretend, tmp
     other = run._replace(config=dataclasses.replace(run.config, total_timesteps=4096))
     there = pretend(tmp_path, other, [1.0, 2.0])
     before = {path: path.read_bytes() for path in there.path.iterdir()}
-    outcome = execute(experiment.runs, tmp_path, Notes())
+    outcome = execute(alone(experiment.runs), tmp_path, Notes())
     assert "started with other settings (total_timesteps: 4096 there, 1024 asked)" in outcome.failures[run.label]
     assert {path: path.read_bytes() for path in there.path.iterdir()} == before
     assert len(outcome.results) == 2
@@ -157,7 +165,7 @@ def test_an_environment_that_cannot_be_made_is_found_before_training(document, w
     monkeypatch.setattr("accumbens.training.plan.make_plan", refuse)
     notes = Notes()
     with pytest.raises(AccumbensError, match=r"install it\n\(--only PATTERN"):
-        execute(load(str(write(document)), "desk").runs, tmp_path, notes)
+        execute(alone(load(str(write(document)), "desk").runs), tmp_path, notes)
     assert notes.seen == []
 
 
@@ -172,17 +180,17 @@ def test_sac_that_is_not_installed_is_found_before_training(document, write, tra
     document["variants"] = {"own": {}}
     runs = load(str(write(document)), "desk").runs
     if installed:
-        assert len(execute(runs, tmp_path, Notes()).results) == 1
+        assert len(execute(alone(runs), tmp_path, Notes()).results) == 1
     else:
         with pytest.raises(AccumbensError, match="install SBX"):
-            execute(runs, tmp_path, Notes())
+            execute(alone(runs), tmp_path, Notes())
 
 
 def test_settings_that_do_not_fit_a_task_are_found_before_training(fits, write, tmp_path):
     fits["variants"]["2-co"]["partition"] = "sds"
     notes = Notes()
     with pytest.raises(AccumbensError, match=r"(?s)coagent on digits: partition=sds cannot.*\n\(--only PATTERN"):
-        execute(load(str(write(fits)), "desk").runs, tmp_path, notes)
+        execute(alone(load(str(write(fits)), "desk").runs), tmp_path, notes)
     assert notes.seen == []
 
 
@@ -207,21 +215,20 @@ def test_a_run_begins_from_another_that_is_at_its_end(experiment, tmp_path, monk
     first, later = experiment.runs[0], experiment.runs[1]
     later = later._replace(origin=f"there/{first.label}")
     folder, begun = tmp_path / "here", []
-    monkeypatch.setattr(module, "start_or_resume", lambda *_, origin=None, **__: begun.append(origin) or _Done())
+    finished = result_of(later.config, folder / later.label)
+    monkeypatch.setattr(
+        module, "start_or_resume_together", lambda *_, origins, **__: begun.extend(origins) or [finished]
+    )
     notes = Notes()
-    outcome = execute([later], folder, notes)
+    outcome = execute(alone([later]), folder, notes)
     assert "which has to be run to its end before" in outcome.failures[later.label]
     first.kind.create(first.config, tmp_path / "there", first.variant)
-    outcome = execute([later], folder, notes)
+    outcome = execute(alone([later]), folder, notes)
     assert "which has to be run to its end before" in outcome.failures[later.label]
-    monkeypatch.setattr(type(first.kind), "recorded", lambda self, run: _Done())
-    assert not execute([later], folder, notes).failures
+    monkeypatch.setattr(type(first.kind), "recorded", lambda self, run: finished)
+    assert not execute(alone([later]), folder, notes).failures
     assert begun == [Origin(str(tmp_path / "there" / first.label))]
     # What lies there has begun from nothing.
     later.kind.create(later.config, folder, later.variant)
     with pytest.raises(AccumbensError, match="from"):
         done(folder, later)
-
-
-class _Done:
-    interrupted = False

@@ -53,8 +53,8 @@ def require_runs(runs: tuple[Path, ...]) -> None:
             raise AccumbensError(f"{run} is given twice")
 
 
-def parse_pairs(groups: Iterable[Iterable[str]]) -> dict[str, str]:
-    """Return the pairs of `key=value` words, of which every --set gave a group.
+def parse_pairs(groups: Iterable[Iterable[str]], option: str = "--set") -> dict[str, str]:
+    """Return the pairs of `key=value` words, of which every --set, or other option, gave a group.
 
     Raises:
         AccumbensError: an empty group, a word without `=`, or the same key twice.
@@ -65,8 +65,8 @@ def parse_pairs(groups: Iterable[Iterable[str]]) -> dict[str, str]:
         for word in words or [""]:
             key, equals, value = word.partition("=")
             if not equals or not key or not value:
-                raise AccumbensError(f"--set {word!r} cannot be used: expected key=value")
+                raise AccumbensError(f"{option} {word!r} cannot be used: expected key=value")
             if key in changes:
-                raise AccumbensError(f"--set gives {key} twice: {changes[key]!r} and {value!r}")
+                raise AccumbensError(f"{option} gives {key} twice: {changes[key]!r} and {value!r}")
             changes[key] = value
     return changes

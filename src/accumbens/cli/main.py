@@ -24,6 +24,7 @@ from accumbens.cli.report import report
 from accumbens.cli.resume import resume
 from accumbens.cli.runs import runs
 from accumbens.cli.settings import settings
+from accumbens.cli.sweep import sweep, sweeps
 from accumbens.cli.top_help import top_help
 from accumbens.cli.train import train
 from accumbens.cli.watch import watch
@@ -40,6 +41,7 @@ COMMANDS = {
     "watch": watch,
     "analyze": analyze,
     "experiment": experiment,
+    "sweep": sweep,
     "audit": audit,
     "export": export,
     "record": record,
@@ -48,6 +50,7 @@ COMMANDS = {
     "tasks": tasks,
     "rules": rules,
     "experiments": experiments,
+    "sweeps": sweeps,
     "settings": settings,
 }
 

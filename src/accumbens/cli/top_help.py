@@ -6,6 +6,7 @@ GROUPS = {
         "fit": "fit a network to a task by a learning rule",
         "resume": "continue a run, or make it longer",
         "experiment": "run all of an experiment: many runs, a table, a figure",
+        "sweep": "search the settings of an agent, a fit or a team",
     },
     "look": {
         "runs": "list runs: how far each is, and its score",
@@ -28,6 +29,7 @@ GROUPS = {
         "tasks": "the tasks that networks are fitted to",
         "rules": "the learning rules",
         "experiments": "the experiments",
+        "sweeps": "the sweeps",
         "settings": "all settings of a preset or a rule, and what they mean",
     },
 }

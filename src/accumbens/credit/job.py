@@ -1,10 +1,11 @@
 """The compiled pieces of one fit: data, rule and program together, and rows of numbers out of them."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import equinox as eqx
 import jax
@@ -15,25 +16,33 @@ from accumbens.credit.checker import check_rule
 from accumbens.credit.config import FitConfig
 from accumbens.credit.diagnostics import Diagnostics
 from accumbens.credit.program import Data, Evaluation, FitState, make_program
-from accumbens.credit.protocol import Network
+from accumbens.credit.protocol import Network, Rule
 from accumbens.credit.registry import RULES, make_rule
+from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.description import describe, to_table
 from accumbens.credit.tasks.registry import TASKS, is_file, make_task
 from accumbens.errors import AccumbensError, require, users_code
+from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
+from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of
 
 CHUNK_SECONDS = 1.0
 """About how long a chunk takes, which Ctrl-C waits for and after which the bar moves."""
 
 
 class Fitting(Job[FitState]):
-    """The compiled pieces of one fit."""
+    """The compiled pieces of one fit, or of several side by side."""
 
-    def __init__(self, config: FitConfig):
+    def __init__(self, config: FitConfig, *beside: FitConfig):
         """Load the data and build the program; nothing is compiled yet.
+
+        Args:
+            config: of the fit.
+            beside: of fits that learn side by side with it: they may differ in numbers of the rule's settings, and in
+                their seeds.
 
         Raises:
             AccumbensError: there are no data, or the settings do not fit them.
@@ -47,7 +56,14 @@ class Fitting(Job[FitState]):
                 check_rule(rule, self.task.facts)
             except AccumbensError as error:
                 raise AccumbensError(f"rule={config.rule} cannot be used: {error}") from error
-        program = make_program(self.task, rule, config.rule_settings)
+        self._runs: Sequence[Fitting] = [self]
+        self._values: Values = values_of([config, *beside], "rule_settings")
+        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
+
+        def rule_with(settings: RuleSettings) -> Rule:
+            return make_rule(config.rule, settings, self.task.facts, config.task)
+
+        program = make_program(self.task, rule, config.rule_settings, rule_with)
         self._host_data, self.updates_per_epoch = program.data, program.updates_per_epoch
         self.total = config.epochs * program.updates_per_epoch
         self.notes = list(self.task.notes)
@@ -57,13 +73,15 @@ class Fitting(Job[FitState]):
         # Updates are counted in 32 bits.
         most = (2**31 - 1) // program.updates_per_epoch
         require("epochs", config.epochs, f"from 1 to {most} of this task", config.epochs <= most)
-        self._init = jax.jit(program.init)
-        self._advance = jax.jit(program.advance, donate_argnums=0)
-        self._evaluate = jax.jit(program.evaluate)
+        count, whole = len(self.seeds), cast(Any, FitState)(SEEDS, ALL)
+        self._init = jax.jit(over_devices(program.init, count, (SEEDS, SEEDS), whole))
+        advance = over_devices(program.advance, count, (whole, ALL, ALL, SEEDS), whole)
+        self._advance = jax.jit(advance, donate_argnums=0)
+        self._evaluate = jax.jit(over_devices(program.evaluate, count, (whole, ALL, SEEDS), SEEDS))
         with users_code(f"task={config.task} with rule={config.rule} does not work"):
             network = self.like().seeds.network
             if config.rule not in RULES or not (config.task in TASKS or is_file(config.task)):
-                self._trace()
+                self.trace()
         self.num_layers = len(network.layers)
         self.classifies = self.task.facts.kind == "classification"
         self.columns = [
@@ -72,11 +90,41 @@ class Fitting(Job[FitState]):
             *(f"{name}_{layer}" for name in Diagnostics._fields for layer in range(1, self._layers_of(name) + 1)),
             *jax.eval_shape(jax.vmap(lambda network: network.measures()), network),
         ]
+        if beside:
+            self._runs = [self._alone(own) for own in (config, *beside)]
 
-    def _trace(self) -> None:
-        """Go through the programs without compiling them: what they call of the user's own may raise."""
-        jax.eval_shape(self._advance, self.like(), self._host_data, jnp.int32(1))
-        jax.eval_shape(self._evaluate, self.like(), self._host_data)
+    def trace(self) -> None:
+        """Go through the programs without compiling them: what they call of the user's own may raise.
+
+        Raises:
+            TypeError: of JAX; a setting that differs between fits side by side is not a number to compute with.
+        """
+        jax.eval_shape(self._advance, self.like(), self._host_data, jnp.int32(1), self._values)
+        jax.eval_shape(self._evaluate, self.like(), self._host_data, self._values)
+
+    def _alone(self, config: FitConfig) -> "Fitting":
+        """One of the fits side by side, which reads and writes for itself but does not learn alone."""
+        make_rule(config.rule, config.rule_settings, self.task.facts, config.task)  # which refuses what cannot be used
+        own = copy.copy(self)
+        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
+        return own
+
+    @property
+    def jobs(self) -> "Sequence[Fitting]":
+        """Return the work of each of the fits side by side."""
+        return self._runs
+
+    def like_one(self) -> FitState:
+        """Return the shapes of the state of one of the runs side by side."""
+        return like_one(self.like(), len(self._runs))
+
+    def parts(self, state: FitState) -> list[FitState]:
+        """Return the states of the fits side by side."""
+        return split_runs(state, len(self._runs))
+
+    def joined(self, parts: Sequence[FitState]) -> FitState:
+        """Return the state of all fits side by side."""
+        return join_runs(parts)
 
     @cached_property
     def _data(self) -> Data:
@@ -91,15 +139,15 @@ class Fitting(Job[FitState]):
 
     def init(self) -> FitState:
         """Return the fit before its first update."""
-        return self._init(jnp.asarray(self.seeds, jnp.uint32))
+        return self._init(jnp.asarray(self.seeds, jnp.uint32), self._values)
 
     def like(self) -> Any:
         """Return the shapes of the state."""
-        return jax.eval_shape(self._init, jax.ShapeDtypeStruct((len(self.seeds),), jnp.uint32))
+        return jax.eval_shape(self._init, jax.ShapeDtypeStruct((len(self.seeds),), jnp.uint32), self._values)
 
     def learn(self, state: FitState, updates: int) -> FitState:
         """Run that many updates and wait for them; the state that goes in is used up."""
-        state = self._advance(state, self._data, jnp.int32(updates))
+        state = self._advance(state, self._data, jnp.int32(updates), self._values)
         wait_for(state.update)  # arrays of one program are ready together; random keys cannot be asked
         return state
 
@@ -139,8 +187,8 @@ class Fitting(Job[FitState]):
         loss, update = np.asarray(state.seeds.loss), int(state.update)
         if not np.isfinite(loss).all():
             self.require_finite_parameters(state)
-            seed = self.seeds[int(np.argmin(np.isfinite(loss)))]
-            raise NotFiniteError(f"the loss of seed {seed} is no longer finite at update {update}")
+            row = int(np.argmin(np.isfinite(loss)))
+            raise NotFiniteError.of(row, f"the loss of seed {self.seeds[row]} is no longer finite at update {update}")
         return state, [], float(loss.mean()) / (update - evaluated)
 
     def is_due(self, before: int, after: int) -> bool:
@@ -149,7 +197,7 @@ class Fitting(Job[FitState]):
 
     def evaluate(self, state: FitState, evaluated: int) -> tuple[FitState, list[dict[str, Any]]]:
         """Evaluate all seeds; return a row per seed."""
-        found: Evaluation = jax.tree.map(np.asarray, self._evaluate(state, self._data))
+        found: Evaluation = jax.tree.map(np.asarray, self._evaluate(state, self._data, self._values))
         since, rows = int(state.update) - evaluated, []
         for index, seed in enumerate(self.seeds):
             row = {"epoch": int(state.update) / self.updates_per_epoch}
@@ -190,7 +238,9 @@ class Fitting(Job[FitState]):
             for leaf in jax.tree.leaves(eqx.filter(layer, eqx.is_inexact_array)):
                 finite = np.isfinite(leaf).reshape(len(self.seeds), -1).all(axis=1)
                 if not finite.all():
-                    raise NotFiniteError(
-                        f"layer {number} of seed {self.seeds[int(np.argmin(finite))]} is no longer finite (NaN or Inf) "
-                        f"at update {int(state.update)}; a lower learning_rate often helps"
+                    row = int(np.argmin(finite))
+                    raise NotFiniteError.of(
+                        row,
+                        f"layer {number} of seed {self.seeds[row]} is no longer finite (NaN or Inf) "
+                        f"at update {int(state.update)}; a lower learning_rate often helps",
                     )

@@ -143,6 +143,19 @@ class Fits(Kind[FitConfig]):
 
         return Fitting(config)
 
+    def programs(self, configs: Sequence[FitConfig]) -> list[list[int]]:
+        """Return groups of fits that differ in numbers of the rule's settings."""
+        from accumbens.credit.job import Fitting
+        from accumbens.runs.side_by_side import Beside, groups
+
+        return groups(Beside("rule_settings", Fitting, Fitting.trace), configs)
+
+    def make_jobs(self, configs: Sequence[FitConfig]) -> Job[Any]:
+        """Return what learns fits side by side."""
+        from accumbens.credit.job import Fitting
+
+        return Fitting(*configs)
+
     def plan(self, config: FitConfig) -> Plan:
         """Return updates, and parameters of every layer."""
         import jax

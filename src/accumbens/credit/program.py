@@ -18,6 +18,7 @@ from accumbens.credit.losses import correct, losses
 from accumbens.credit.protocol import Batch, Network, Rule
 from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.protocol import Examples, Stream, Task
+from accumbens.runs.side_by_side import Values, with_values
 from accumbens.runs.streams import Stream as RandomStream
 from accumbens.runs.streams import stream_key
 
@@ -88,16 +89,23 @@ class Program(NamedTuple):
     Attributes:
         data: what `advance` and `evaluate` are given; still in the memory of the host.
         updates_per_epoch: updates of one pass through the training data.
-        init: makes the state of all seeds.
-        advance: runs that many updates.
-        evaluate: looks at all seeds.
+        init: `init(seeds, values=None)` makes the state of all seeds.
+        advance: `advance(state, data, updates, values=None)` runs that many updates.
+        evaluate: `evaluate(state, data, values=None)` looks at all seeds.
     """
 
     data: Data
     updates_per_epoch: int
-    init: Callable[[Integer[Array, " seeds"]], FitState]
-    advance: Callable[[FitState, Data, Int[Array, ""]], FitState]
-    evaluate: Callable[[FitState, Data], Evaluation]
+    init: Callable[..., FitState]
+    advance: Callable[..., FitState]
+    evaluate: Callable[..., Evaluation]
+
+
+class Learning(NamedTuple):
+    """A rule, and what takes its steps."""
+
+    rule: Rule
+    optimiser: optax.GradientTransformation
 
 
 def make_optimiser(settings: RuleSettings) -> optax.GradientTransformation:
@@ -108,10 +116,25 @@ def make_optimiser(settings: RuleSettings) -> optax.GradientTransformation:
     return optax.adam(rate) if settings.optimiser == "adam" else optax.sgd(rate)
 
 
-def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
-    """Return the program of a rule on a task."""
+def make_program(
+    task: Task, rule: Rule, settings: RuleSettings, rule_with: Callable[[RuleSettings], Rule] | None = None
+) -> Program:
+    """Return the program of a rule on a task.
+
+    Args:
+        task: what is learned.
+        rule: how.
+        settings: of the rule.
+        rule_with: makes the rule with settings some of whose numbers differ between seeds.
+    """
     train, kind = task.train, task.facts.kind
-    optimiser = make_optimiser(settings)
+
+    def learning_with(values: Values) -> Learning:
+        if values is None or rule_with is None:
+            return Learning(rule, make_optimiser(settings))
+        changed = with_values(settings, values)
+        return Learning(rule_with(changed), make_optimiser(changed))
+
     if isinstance(train, Stream):
         size, updates_per_epoch, shuffled = settings.batch_size, train.updates, False
     else:
@@ -141,12 +164,14 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
     def parameters_of(network: Network) -> Any:
         return eqx.filter(network, eqx.is_inexact_array)
 
-    def init_seed(seed: Array) -> SeedState:
+    def init_seed(seed: Array, values: Values) -> SeedState:
+        rule, optimiser = learning_with(values)
         network, memory = rule.init(stream_key(seed, RandomStream.PARAMETERS, 0))
         optimiser_state = optimiser.init(parameters_of(network))
         return SeedState(seed, network, optimiser_state, memory, first_source(seed), jnp.zeros(()))
 
-    def learn(state: SeedState, data: Data, update: Array) -> SeedState:
+    def learn(state: SeedState, data: Data, update: Array, values: Values) -> SeedState:
+        rule, optimiser = learning_with(values)
         source, batch = next_batch(state, data, update)
         key = stream_key(state.seed, RandomStream.LEARNING, update)
         found = rule.update(state.network, state.memory, batch, key)
@@ -156,9 +181,10 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
         network = eqx.apply_updates(state.network, step).constrained()
         return SeedState(state.seed, network, optimiser_state, found.memory, source, state.loss + found.loss)
 
-    def advance(state: FitState, data: Data, updates: Array) -> FitState:
+    def advance(state: FitState, data: Data, updates: Array, values: Values = None) -> FitState:
         def body(_: Array, state: FitState) -> FitState:
-            return FitState(jax.vmap(learn, (0, None, None))(state.seeds, data, state.update), state.update + 1)
+            seeds = jax.vmap(learn, (0, None, None, 0))(state.seeds, data, state.update, values)
+            return FitState(seeds, state.update + 1)
 
         return jax.lax.fori_loop(0, updates, body, state)
 
@@ -177,7 +203,8 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
             found.append(jnp.stack(piece(jax.tree.map(lambda a: a[whole * _PIECE :], tuple(examples)))))
         return Score(*(jnp.stack(found).sum(axis=0) / len(examples.x)))
 
-    def evaluate_seed(state: SeedState, data: Data, update: Array) -> Evaluation:
+    def evaluate_seed(state: SeedState, data: Data, update: Array, values: Values) -> Evaluation:
+        rule, optimiser = learning_with(values)
         scores = {name: score(state.network, examples) for name, examples in data.splits.items()}
         _, batch = next_batch(state, data, update)
         key = stream_key(state.seed, RandomStream.LEARNING, update)
@@ -192,10 +219,12 @@ def make_program(task: Task, rule: Rule, settings: RuleSettings) -> Program:
     splits = {"valid": task.valid, "test": task.test} | {f"test_{name}": part for name, part in task.more.items()}
     if not isinstance(train, Stream):
         splits["train"] = Examples(train.x[:TRAIN_EXAMPLES], train.y[:TRAIN_EXAMPLES])
-    return Program(
-        Data(() if isinstance(train, Stream) else train, splits),
-        updates_per_epoch,
-        lambda seeds: FitState(jax.vmap(init_seed)(seeds), jnp.zeros((), jnp.int32)),
-        advance,
-        lambda state, data: jax.vmap(evaluate_seed, (0, None, None))(state.seeds, data, state.update),
-    )
+
+    def init(seeds: Integer[Array, " seeds"], values: Values = None) -> FitState:
+        return FitState(jax.vmap(init_seed)(seeds, values), jnp.zeros((), jnp.int32))
+
+    def evaluate(state: FitState, data: Data, values: Values = None) -> Evaluation:
+        return jax.vmap(evaluate_seed, (0, None, None, 0))(state.seeds, data, state.update, values)
+
+    everything = Data(() if isinstance(train, Stream) else train, splits)
+    return Program(everything, updates_per_epoch, init, advance, evaluate)

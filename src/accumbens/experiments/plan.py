@@ -1,6 +1,7 @@
 """What an experiment is once its file is read: its runs, at one budget, and the numbers they stand beside."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,6 +57,15 @@ class PlannedRun(NamedTuple):
     def from_run(self, folder: Path) -> Path | None:
         """Return where the run is whose network it begins from, if its experiment is kept in this folder."""
         return (folder.parent / self.origin).absolute() if self.origin else None
+
+
+Program = tuple[PlannedRun, ...]
+"""Runs that learn side by side: of one kind, in one place, by one method, each in a folder of its own."""
+
+
+def alone(runs: Iterable[PlannedRun]) -> list[Program]:
+    """Return programs of one run each."""
+    return [(run,) for run in runs]
 
 
 @dataclass(frozen=True)

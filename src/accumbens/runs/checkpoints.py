@@ -205,6 +205,11 @@ def require_good(folder: Path) -> None:
         raise AccumbensError("\n".join([f"there is no good checkpoint in {folder}", *refused]))
 
 
+def good_steps(folder: Path) -> set[int]:
+    """Return the steps of all good checkpoints."""
+    return {int(path.stem) for path in _checkpoints(folder) if is_good(path)}
+
+
 def newest(folder: Path) -> Path | None:
     """Return the newest checkpoint, good or damaged; None if there is none."""
     return next(reversed(_checkpoints(folder)), None)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib.metadata import version
@@ -211,6 +211,7 @@ def restore_newest(
     warn: Callable[[str], None],
     added: tuple[str, ...] = (),
     of_any_length: tuple[str, ...] = (),
+    step: int | None = None,
 ) -> Any:
     """Return the tree of the newest good checkpoint; see `checkpoints.restore`.
 
@@ -220,16 +221,32 @@ def restore_newest(
         warn: is told of damaged checkpoints.
         added: what earlier releases did not store.
         of_any_length: what is as long as it was.
+        step: of the checkpoint that is wanted; None takes the newest that is good.
 
     Raises:
         AccumbensError: there is none, or it does not fit `like`.
     """
     if not has_checkpoint(run):
         raise AccumbensError(f"{run.path} has no checkpoint yet")
+    if step is not None:
+        return checkpoints.restore(run.checkpoints / checkpoints.file_name(step), like, added, of_any_length)[0]
     tree, _, warnings = checkpoints.restore_latest(run.checkpoints, like, added, of_any_length)
     for warning in warnings:
         warn(warning)
     return tree
+
+
+def newest_common_step(runs: Sequence[RunDirectory]) -> int:
+    """Return the newest step of which all runs have a good checkpoint.
+
+    Raises:
+        AccumbensError: there is none.
+    """
+    steps = set.intersection(*(checkpoints.good_steps(run.checkpoints) for run in runs))
+    if not steps:
+        where = f"{runs[0].path} and the {len(runs) - 1} runs beside it"
+        raise AccumbensError(f"{where} have no good checkpoint of the same step: resume them one by one")
+    return max(steps)
 
 
 def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory, restore_newest
+from accumbens.runs.directory import RunDirectory, newest_common_step, restore_newest
 
 S = TypeVar("S")
 
@@ -50,20 +50,42 @@ class Job(ABC, Generic[S]):
         """Compile, and return steps per second of each seed while learning; None if the first chunk is to tell."""
         return None
 
-    def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> S:
-        """Return the state of the newest good checkpoint.
+    def restore(self, runs: Sequence[RunDirectory], warn: Callable[[str], None]) -> S:
+        """Return the state of the newest good checkpoint; of several runs, of the newest step that all of them have.
 
         Args:
-            run: whose checkpoints.
+            runs: whose checkpoints, in the order of `jobs`.
             warn: is told of damaged ones.
 
         Raises:
             AccumbensError: there is none, or it does not fit this run.
         """
-        return self.restored(restore_newest(run, self.like(), warn, self.added_leaves, self.leaves_of_any_length))
+        step = None if len(runs) == 1 else newest_common_step(runs)
+        like = self.like_one()
+        read = (like, warn, self.added_leaves, self.leaves_of_any_length, step)
+        parts = [restore_newest(run, *read) for run in runs]
+        return self.restored(self.joined(parts))
 
     def restored(self, state: S) -> S:
         """Return a state that was read from a checkpoint, ready to go on."""
+        return state
+
+    @property
+    def jobs(self) -> Sequence["Job[S]"]:
+        """The work of each of the runs that learn side by side in this: of one run, itself alone."""
+        return [self]
+
+    def like_one(self) -> Any:
+        """Return what `like` would of the job of one of those runs."""
+        return self.like()
+
+    def parts(self, state: S) -> list[S]:
+        """Return the states of those runs."""
+        return [state]
+
+    def joined(self, parts: Sequence[S]) -> S:
+        """Return the state of all of those runs."""
+        (state,) = parts
         return state
 
     @abstractmethod

@@ -5,6 +5,7 @@ run asks its kind, and nobody asks which kind it is.
 """
 
 import importlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -210,6 +211,29 @@ class Kind(ABC, Generic[C]):
             AccumbensError: something that it needs cannot be made, or a setting does not fit it.
         """
 
+    def programs(self, configs: Sequence[C]) -> list[list[int]]:
+        """Return which of these runs learn side by side, each group in one compiled program.
+
+        Args:
+            configs: of one place and one method.
+
+        Returns:
+            the indices of each group's configurations: by default, every run alone.
+
+        Raises:
+            AccumbensError: as for `make_job`.
+        """
+        return [[index] for index in range(len(configs))]
+
+    def make_jobs(self, configs: Sequence[C]) -> Job[Any]:
+        """Return what does the work of one of the groups of `programs`.
+
+        Raises:
+            AccumbensError: as for `make_job`.
+        """
+        (config,) = configs
+        return self.make_job(config)
+
     @abstractmethod
     def plan(self, config: C) -> Plan:
         """Return what a run would cost.
@@ -240,9 +264,17 @@ class Kind(ABC, Generic[C]):
     def recorded(self, run: RunDirectory) -> Any:
         """Return what a run that reached its end came to, a `Result`; None for one that did not."""
         found = run.read_meta().get("result")
-        if found is None or found["interrupted"]:
-            return None
+        return None if found is None or found["interrupted"] else self._result(found, run)
 
+    def paused(self, run: RunDirectory, until: float) -> Any:
+        """Return what a run came to that reached this part of its length; None for one that did not, or not yet."""
+        meta = run.read_meta()
+        found = meta.get("result")
+        if found is None or found[f"{self.words.step}s"] < math.ceil(until * meta.get("total", math.inf)):
+            return None
+        return self._result(found, run)
+
+    def _result(self, found: Mapping[str, Any], run: RunDirectory) -> Any:
         def number(value: Any) -> Any:  # JSON has no NaN
             return [float("nan") if item is None else item for item in value] if isinstance(value, list) else value
 

@@ -1,13 +1,15 @@
-"""Starting a run, continuing it, or whichever of the two is called for; of any kind."""
+"""Starting a run, continuing it, or whichever of the two is called for; of any kind, and of several side by side."""
 
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 from accumbens.errors import AccumbensError
 from accumbens.generator import pinned_generator
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, require_generator, require_same
+from accumbens.runs.directory import RunDirectory, newest_common_step, require_generator, require_same
+from accumbens.runs.health import NotFiniteError
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin
 from accumbens.runs.programs import kept_programs
@@ -55,7 +57,7 @@ def start(
         run = kind.create(config, out, name, meta)
         with run.lock():
             try:
-                return Session(kind, job, run, report, track, checkpoint_seconds).execute()
+                return Session(kind, job, [run], report, track, checkpoint_seconds).execute()[0]
             except BaseException:
                 if not run.has_learned():  # its name is free again
                     run.remove()
@@ -101,7 +103,7 @@ def resume(
             return finished
         checkpoints.require_good(run.checkpoints)
         with kept_programs(report.message), closing(kind.make_job(config)) as job:
-            return Session(kind, job, run, report, track, checkpoint_seconds).execute()
+            return Session(kind, job, [run], report, track, checkpoint_seconds).execute()[0]
 
 
 def start_or_resume(
@@ -120,13 +122,103 @@ def start_or_resume(
     Raises:
         AccumbensError: as for `start` and `resume`; the run was started with other settings, or from another network.
     """
-    path = kind.folder(config, out) / name
-    options = {"track": track, "checkpoint_seconds": checkpoint_seconds}
-    if not path.exists():
-        return start(kind, config, report, out=out, name=name, origin=origin, **options)
-    run, there = kind.open(path)
-    require_same(every_setting(config) | _origin_asked(origin), every_setting(there) | _origin_there(run, origin), path)
-    return resume(kind, path, report, **options)
+    options: dict[str, Any] = {"track": track, "checkpoint_seconds": checkpoint_seconds, "origins": [origin]}
+    (result,) = start_or_resume_together(kind, [config], report, out=out, names=[name], **options)
+    return result
+
+
+@pinned_generator()
+def start_or_resume_together(
+    kind: Kind[Any],
+    configs: Sequence[Any],
+    report: Reporter,
+    *,
+    out: Path,
+    names: Sequence[str],
+    track: str | None = None,
+    checkpoint_seconds: float = 60.0,
+    origins: Sequence[Origin | None] | None = None,
+    until: float = 1.0,
+) -> list[Any]:
+    """Work on runs side by side in one program, each from the start or all from where they stand.
+
+    Args:
+        kind: of the runs.
+        configs: what they are asked to do; several must be in one of the groups of `kind.programs`.
+        report: shows them to a person.
+        out: folder that runs are kept in.
+        names: of the runs.
+        track: `tensorboard` or `wandb` beside the CSV files.
+        checkpoint_seconds: seconds between checkpoints.
+        origins: whose network each begins from.
+        until: the part of its length to which every run goes; it can be resumed.
+
+    Returns:
+        the `Result` of every run; of several, the NotFiniteError of one that stopped being finite.
+
+    Raises:
+        AccumbensError: as for `start` and `resume`; a run was started with other settings, or from another network;
+            or some have learned that others have not.
+    """
+    require_usable(track, checkpoint_seconds)
+    origins = [None] * len(configs) if origins is None else origins
+    there: list[RunDirectory | None] = []
+    for config, name, origin in zip(configs, names, origins, strict=True):
+        path, run = kind.folder(config, out) / name, None
+        if path.exists():
+            run, begun = kind.open(path)
+            require_generator(run)
+            asked = every_setting(config) | _origin_asked(origin)
+            require_same(asked, every_setting(begun) | _origin_there(run, origin), path)
+        there.append(run)
+    if len(configs) == 1 and there[0] is not None and until >= 1.0:
+        return [resume(kind, there[0].path, report, track=track, checkpoint_seconds=checkpoint_seconds)]
+    _require_level([run for run in there if run is not None])
+    with ExitStack() as stack:
+        stack.enter_context(kept_programs(report.message))
+        job = kind.make_jobs(configs)
+        new: list[RunDirectory] = []
+        try:
+            runs = []
+            for run, config, name, origin, own in zip(there, configs, names, origins, job.jobs, strict=True):
+                if run is None:
+                    meta = {} if origin is None else {"from": checked_origin(kind, origin, own)._asdict()}
+                    run = kind.create(config, out, name, meta)
+                    new.append(run)
+                stack.enter_context(run.lock())
+                runs.append(run)
+            return _work(kind, configs, job, runs, report, track, checkpoint_seconds, until)
+        except BaseException:
+            for run in new:
+                if not run.has_learned():  # its name is free again
+                    run.remove()
+            raise
+
+
+def _work(kind: Kind[Any], configs: Sequence[Any], job: Any, runs: Sequence[RunDirectory], *how: Any) -> list[Any]:
+    """What each run came to; one that stops being finite is left where it is, and the others go on without it."""
+    left, found = list(range(len(runs))), {}
+    while left:
+        try:
+            with closing(job):
+                results = Session(kind, job, [runs[index] for index in left], *how).execute()
+        except NotFiniteError as error:
+            if len(runs) == 1:
+                raise
+            each = len(job.seeds) // len(left)
+            found[left.pop(error.row // each)] = error
+            if left:
+                job = kind.make_jobs([configs[index] for index in left])
+        else:
+            found |= dict(zip(left, results, strict=True))
+            left = []
+    return [found[index] for index in range(len(runs))]
+
+
+def _require_level(runs: Sequence[RunDirectory]) -> None:
+    """Refuse runs of which some have learned what others have not: none is begun anew."""
+    if len(runs) > 1 and any(run.has_learned() for run in runs):
+        newest_common_step(runs)
 
 
 def _origin_asked(origin: Origin | None) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """The device loop: environments, agent and learning of all seeds in one compiled program.
 
-`RunState` is one pytree. `chunk(state, blocks)` runs that many blocks; a block is `rollout_length` steps of all
+`RunState` is one pytree. `chunk(state, blocks, values)` runs that many blocks; a block is `rollout_length` steps of all
 environments and one learning phase. The counters are shared by all seeds and never batched, so a `lax.cond` on them
 stays a branch under `jax.vmap`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from accumbens.agents.protocol import Agent, Memory, Rollout, reset_memory
 from accumbens.envs.promises import broken_promises
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
+from accumbens.runs.side_by_side import Values
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.episodes import Episodes, no_episodes, record
 from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
@@ -40,10 +41,15 @@ class RunState(NamedTuple):
 
 
 class DeviceLoop(NamedTuple):
-    """The device loop as pure functions, not yet compiled."""
+    """The device loop as pure functions, not yet compiled.
 
-    init: Callable[[Integer[Array, " seeds"]], RunState]
-    chunk: Callable[[RunState, Int[Array, ""]], tuple[RunState, ChunkMetrics]]
+    Attributes:
+        init: `init(seeds, values=None)` makes the state of all seeds.
+        chunk: `chunk(state, blocks, values=None)` runs that many blocks.
+    """
+
+    init: Callable[..., RunState]
+    chunk: Callable[..., tuple[RunState, ChunkMetrics]]
 
 
 class Collected(NamedTuple):
@@ -72,10 +78,16 @@ def absorb(
     return state._replace(agent=agent_state, episodes=episodes), report
 
 
-def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
-    """Return the loop of `agent` on `env`."""
+def make_device_loop(
+    env: Environment, agent: Agent, agent_with: Callable[[Mapping[str, Array]], Agent] | None = None
+) -> DeviceLoop:
+    """Return the loop of `agent` on `env`; `agent_with(values)` is the agent with other values of some settings."""
 
-    def init_seed(seed: Integer[Array, ""]) -> SeedState:
+    def agent_of(values: Values) -> Agent:
+        return agent if values is None or agent_with is None else agent_with(values)
+
+    def init_seed(seed: Integer[Array, ""], values: Values) -> SeedState:
+        agent = agent_of(values)
         keys = jax.random.split(stream_key(seed, Stream.FIRST_STATES, 0), agent.num_envs)
         env_states, observation = jax.vmap(env.reset)(keys)
         return SeedState(
@@ -87,7 +99,7 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
             no_episodes(agent.num_envs),
         )
 
-    def collect(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, Collected]:
+    def collect(agent: Agent, state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, Collected]:
         def step(running, offset):
             memory, env_states, observation, elapsed = running
             time = iteration * agent.rollout_length + offset
@@ -123,10 +135,11 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
         state = state._replace(memory=memory, env_states=env_states, observation=observation)
         return state, Collected(rollout, epsilon[0], broken.any(axis=0))
 
-    def block(state: SeedState, iteration: Int[Array, ""]) -> tuple[SeedState, BlockMetrics]:
-        return absorb(agent, *collect(state, iteration), iteration)
+    def block(state: SeedState, iteration: Int[Array, ""], values: Values) -> tuple[SeedState, BlockMetrics]:
+        agent = agent_of(values)
+        return absorb(agent, *collect(agent, state, iteration), iteration)
 
-    def chunk(run: RunState, blocks: Int[Array, ""]) -> tuple[RunState, ChunkMetrics]:
+    def chunk(run: RunState, blocks: Int[Array, ""], values: Values = None) -> tuple[RunState, ChunkMetrics]:
         last = run.iteration + blocks
 
         def unfinished(running):
@@ -135,13 +148,13 @@ def make_device_loop(env: Environment, agent: Agent) -> DeviceLoop:
 
         def body(running):
             run, totals = running
-            seeds, metrics = jax.vmap(block, (0, None))(run.seeds, run.iteration)
+            seeds, metrics = jax.vmap(block, (0, None, 0))(run.seeds, run.iteration, values)
             return RunState(seeds, run.iteration + 1), add_block(totals, metrics, run.iteration)
 
         run, totals = jax.lax.while_loop(unfinished, body, (run, no_totals(run.seeds.seed.size, agent.num_cells)))
         return run, summarise(totals, run.seeds.episodes)
 
-    def init(seeds: Integer[Array, " seeds"]) -> RunState:
-        return RunState(jax.vmap(init_seed)(seeds), jnp.zeros((), jnp.int32))
+    def init(seeds: Integer[Array, " seeds"], values: Values = None) -> RunState:
+        return RunState(jax.vmap(init_seed)(seeds, values), jnp.zeros((), jnp.int32))
 
     return DeviceLoop(init, chunk)

@@ -33,7 +33,7 @@ def evaluate_run(
     require_evaluation(num_episodes, epsilons)
     run, config = AGENTS.open(path)
     with closing(make_job(dataclasses.replace(config, num_eval_episodes=num_episodes))) as job:
-        state = job.restore(run, warn)
+        state = job.restore([run], warn)
         return config, job.step_of(state), [job.play(state, epsilon) for epsilon in epsilons]
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from accumbens.agents.settings import SACSettings
+from accumbens.agents.settings import SACSettings, SettingsWithoutCells
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
 from accumbens.errors import UnknownNameError
@@ -145,6 +145,24 @@ class Agents(Kind[RunConfig]):
         from accumbens.training.job import make_job
 
         return make_job(config)
+
+    def programs(self, configs: Sequence[RunConfig]) -> list[list[int]]:
+        """Return groups of runs that differ in numbers, where agents of cells and the environment are on the device."""
+        from accumbens.runs.side_by_side import Beside, groups
+        from accumbens.training.trainer import Trainer
+
+        first = configs[0]
+        if isinstance(first.settings, SettingsWithoutCells) or not registry.is_on_device(first.env):
+            return super().programs(configs)
+        return groups(Beside("settings", Trainer, Trainer.trace), configs)
+
+    def make_jobs(self, configs: Sequence[RunConfig]) -> Job[Any]:
+        """Return what trains runs side by side."""
+        if len(configs) == 1:
+            return self.make_job(configs[0])
+        from accumbens.training.trainer import Trainer
+
+        return Trainer(*configs)
 
     def plan(self, config: RunConfig) -> Plan:
         """Return steps, updates, parameters of every cell, and memory of the replay."""

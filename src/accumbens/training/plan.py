@@ -1,8 +1,8 @@
 """A run's sizes, known before anything is compiled."""
 
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.errors import AccumbensError, users_code
 from accumbens.generator import make_key
+from accumbens.runs.side_by_side import with_values
 from accumbens.training.config import RunConfig
 
 MOST_CHUNKS = 500
@@ -83,6 +84,17 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
         notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts)],
     )
     return agent, plan
+
+
+def make_agent_with(config: RunConfig) -> Callable[[Mapping[str, Any]], Agent]:
+    """Return `agent_with(values)`: the agent of a run with other values of some settings, which may be traced."""
+    settings = cast(AgentSettings, config.settings)
+    facts, truncates = environment_facts(config.env, settings.discretisation)
+
+    def agent_with(values: Mapping[str, Any]) -> Agent:
+        return make_agent(with_values(settings, values), facts, config.total_timesteps, truncates)
+
+    return agent_with
 
 
 def chunk_blocks(blocks: int) -> int:

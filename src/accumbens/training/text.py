@@ -1,6 +1,6 @@
 """Language agents through the session: the seeds of a run are trained one after the other, block by block."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -62,14 +62,15 @@ class TextTrainer(AgentJob[TextState]):
         """Return the vocabulary, which `meta.json` keeps: networks mean nothing without it."""
         return {"vocabulary": to_table(self._vocabulary)}
 
-    def restore(self, run: RunDirectory, warn: Callable[[str], None]) -> TextState:
+    def restore(self, runs: Sequence[RunDirectory], warn: Callable[[str], None]) -> TextState:
         """Return the state of the newest good checkpoint.
 
         Raises:
             AccumbensError: there is none, or the environment tells other words than it did.
         """
-        self.require_continues(run)
-        return super().restore(run, warn)
+        for run in runs:
+            self.require_continues(run)
+        return super().restore(runs, warn)
 
     def require_continues(self, run: RunDirectory) -> None:
         """Refuse an environment that tells other words than it did when the run was started.

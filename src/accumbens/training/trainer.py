@@ -1,7 +1,8 @@
-"""The compiled pieces of one run of cells, with the same face for the device loop and the host loop."""
+"""The compiled pieces of runs of cells, with the same face for the device loop and the host loop."""
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import jax
@@ -13,7 +14,9 @@ from accumbens.cells import Stack
 from accumbens.envs import registry
 from accumbens.envs.promises import require_kept
 from accumbens.envs.protocol import Environment
+from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.interrupt import wait_for
+from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
@@ -22,16 +25,21 @@ from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
 from accumbens.training.job import MEASURED_BLOCKS, MeasuredJob
 from accumbens.training.metrics import PER_CELL, ChunkMetrics
-from accumbens.training.plan import make_agent_and_plan
+from accumbens.training.plan import make_agent_and_plan, make_agent_with
 
 
 class Trainer(MeasuredJob[RunState]):
-    """The compiled pieces of one run of cells."""
+    """The compiled pieces of one run of cells, or of several side by side."""
 
     added_leaves = (".episodes.current_lost",)
 
-    def __init__(self, config: RunConfig):
+    def __init__(self, config: RunConfig, *beside: RunConfig):
         """Build the agent and its loop; nothing is compiled yet.
+
+        Args:
+            config: of the run.
+            beside: of runs that learn side by side with it: they may differ in numbers of their settings and in
+                their seeds, and the environment must be on the device.
 
         Raises:
             AccumbensError: the environment cannot be used, or a size does not fit it.
@@ -44,20 +52,35 @@ class Trainer(MeasuredJob[RunState]):
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns = [*shared, *per_cell]
         self._warned = False
+        self._runs: Sequence[Trainer] = [self]
+        self._values: Values = values_of([config, *beside], "settings")
+        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
         self._env: Environment | None = None
         self._host: HostLoop | None = None
         self._host_evaluation: HostEvaluation | None = None
         episodes = config.num_eval_episodes
         if registry.is_on_device(config.env):
             env = self._env = registry.make(config.env)
-            loop = make_device_loop(env, self.agent)
-            self._init = jax.jit(loop.init)
-            self._program: Any = jax.jit(loop.chunk, donate_argnums=0)
-            self._chunk: Callable[[RunState, int], tuple[RunState, ChunkMetrics]] = lambda state, blocks: self._program(
-                state, jnp.int32(blocks)
+            agent_with = make_agent_with(config)
+            loop, count, whole = (
+                make_device_loop(env, self.agent, agent_with),
+                len(self.seeds),
+                cast(Any, RunState)(SEEDS, ALL),
             )
-            evaluate = make_device_evaluation(env, self.agent, episodes)
-            self._evaluate: Evaluate = jax.jit(jax.vmap(evaluate, (0, None)))
+            init = jax.jit(over_devices(loop.init, count, (SEEDS, SEEDS), whole))
+            self._init = lambda seeds: init(seeds, self._values)
+            chunk = over_devices(loop.chunk, count, (whole, ALL, SEEDS), (whole, SEEDS))
+            self._program: Any = jax.jit(chunk, donate_argnums=0)
+            self._chunk: Callable[[RunState, int], tuple[RunState, ChunkMetrics]] = lambda state, blocks: self._program(
+                state, jnp.int32(blocks), self._values
+            )
+
+            def evaluate(agent_state: Any, epsilon: Any, values: Any) -> Evaluation:
+                agent = self.agent if values is None else agent_with(values)
+                return make_device_evaluation(env, agent, episodes)(agent_state, epsilon)
+
+            play = jax.jit(over_devices(jax.vmap(evaluate, (0, None, 0)), count, (SEEDS, ALL, SEEDS), SEEDS))
+            self._evaluate: Evaluate = lambda agent_state, epsilon=0.0: play(agent_state, epsilon, self._values)
         else:
             settings = cast(AgentSettings, config.settings)
             self._host = HostLoop(config.env, self.agent, self.seeds, settings.discretisation, overlap=settings.overlap)
@@ -65,6 +88,32 @@ class Trainer(MeasuredJob[RunState]):
             self._evaluate = self._host_evaluation = HostEvaluation(
                 config.env, self.agent, len(self.seeds), episodes, settings.discretisation
             )
+        if beside:
+            self._runs = [self._alone(own) for own in (config, *beside)]
+
+    def _alone(self, config: RunConfig) -> "Trainer":
+        """One of the runs side by side, which reads and writes for itself but does not learn alone."""
+        own = copy.copy(self)
+        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
+        own.agent = make_agent_with(config)({})
+        return own
+
+    @property
+    def jobs(self) -> "Sequence[Trainer]":
+        """Return the work of each of the runs side by side."""
+        return self._runs
+
+    def like_one(self) -> RunState:
+        """Return the shapes of the state of one of the runs side by side."""
+        return like_one(self.like(), len(self._runs))
+
+    def parts(self, state: RunState) -> list[RunState]:
+        """Return the states of the runs side by side."""
+        return split_runs(state, len(self._runs))
+
+    def joined(self, parts: Sequence[RunState]) -> RunState:
+        """Return the state of all runs side by side."""
+        return join_runs(parts)
 
     def init(self) -> RunState:
         """Return the run before its first step."""
@@ -99,14 +148,14 @@ class Trainer(MeasuredJob[RunState]):
 
     def _rows(self, metrics: ChunkMetrics, step: int) -> list[dict[str, Any]]:
         updates = self.agent.updates_at(step // self.plan.steps_per_block)
-        shared = {
-            "epsilon": metrics.epsilon[0].item(),
-            "learning_rate": np.asarray(self.agent.learning_rate(jnp.int32(updates))).item(),
-            "updates": updates,
-        }
+        each = len(self.seeds) // len(self._runs)
+        rates = [np.asarray(run.agent.learning_rate(jnp.int32(updates))).item() for run in self._runs]
         rows = []
         for index in range(len(self.seeds)):
-            row = shared | {
+            row = {
+                "epsilon": metrics.epsilon[index].item(),
+                "learning_rate": rates[index // each],
+                "updates": updates,
                 "episodes": int(metrics.episodes[index]),
                 "mean_return": metrics.mean_return[index].item(),
                 "mean_length": metrics.mean_length[index].item(),
@@ -156,9 +205,21 @@ class Trainer(MeasuredJob[RunState]):
     def compile(self) -> None:
         """Compile the chunk; environments on the host are stepped for it, and `init` and `restore` begin them anew."""
         if self._host is None:
-            self._program = self._program.lower(self.like(), jax.ShapeDtypeStruct((), jnp.int32)).compile()
+            self._program = self._program.lower(
+                self.like(), jax.ShapeDtypeStruct((), jnp.int32), self._values
+            ).compile()
         else:
             jax.block_until_ready(self.chunk(self._late(), 1))
+
+    def trace(self) -> None:
+        """Go through the programs on the device without compiling them.
+
+        Raises:
+            TypeError: of JAX; a setting that differs between runs side by side is not a number to compute with.
+        """
+        state = self.like()
+        jax.eval_shape(self._program, state, jax.ShapeDtypeStruct((), jnp.int32), self._values)
+        jax.eval_shape(self._evaluate, state.seeds.agent)
 
     def _late(self) -> RunState:
         """A state in which it learns, to be thrown away."""

@@ -37,9 +37,10 @@ class GaussianUnits(Units):
         cls, settings: CoagentPolicySettings, key: PRNGKeyArray, inputs: int, units: int, last: bool
     ) -> "GaussianUnits":
         """Return units with the settings' first σ."""
-        start = {"sigmoid": 0.0, "relu": settings.sigma, "exp": math.log(settings.sigma)}
-        learned = settings.sigma_schedule == "learned"
-        spread = jnp.full(units, start[settings.sigma_parametrisation]) if learned else jnp.asarray(settings.sigma)
+        spread = jnp.asarray(settings.sigma)
+        if settings.sigma_schedule == "learned":
+            start = {"sigmoid": 0.0, "relu": settings.sigma, "exp": math.log(settings.sigma)}
+            spread = jnp.full(units, start[settings.sigma_parametrisation])
         connection, bias = uniform(key, inputs, units)
         return cls(connection=connection, bias=bias, spread=spread, settings=settings, rectified=not last)
 

@@ -1,8 +1,12 @@
 """What values the settings of coagents may have: those that would not be used are refused too."""
 
 import dataclasses
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jax.core import Tracer
 
 from accumbens.credit.settings import (
     CoagentActionValueSettings,
@@ -12,6 +16,17 @@ from accumbens.credit.settings import (
     CoagentSettings,
 )
 from accumbens.errors import require
+
+
+def _with_numbers(check: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Leave out the check of settings that are arrays: fits side by side have been checked, each with its numbers."""
+
+    @functools.wraps(check)
+    def checked(settings: CoagentNetworkSettings) -> None:
+        if not any(isinstance(value, Tracer) for value in vars(settings).values()):
+            check(settings)
+
+    return checked
 
 
 def check_network(settings: CoagentNetworkSettings) -> None:
@@ -51,6 +66,7 @@ def check_policy(settings: CoagentPolicySettings) -> None:
     require_default(settings, ["sigma_decay"], "sigma_schedule=decayed", schedule == "decayed")
 
 
+@_with_numbers
 def check_coagent(settings: CoagentSettings) -> None:
     """Refuse values that REINFORCE could not use.
 
@@ -69,6 +85,7 @@ def check_coagent(settings: CoagentSettings) -> None:
     require("stage_epochs", stage, ">= 1, or none", stage is None or stage >= 1)
 
 
+@_with_numbers
 def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
     """Refuse values that critics could not use.
 
@@ -87,6 +104,7 @@ def check_actor_critic(settings: CoagentActorCriticSettings) -> None:
     require_default(settings, ["policy_weight"], "a layer draws", drawing or settings.units == "gaussian")
 
 
+@_with_numbers
 def check_action_value(settings: CoagentActionValueSettings) -> None:
     """Refuse values that ε-greedy units could not use.
 

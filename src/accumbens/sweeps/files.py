@@ -1,0 +1,46 @@
+"""What a sweep leaves beside its runs, and a copy small enough to be committed."""
+
+import shutil
+from pathlib import Path
+
+import tomli_w
+
+from accumbens.errors import AccumbensError
+from accumbens.runs.directory import command_line
+from accumbens.sweeps.effects import effects_of, write_effects
+from accumbens.sweeps.figure import draw_sensitivity
+from accumbens.sweeps.plan import Sweep
+from accumbens.sweeps.result import Standing
+from accumbens.sweeps.tables import write_summary
+
+FILES = ("summary.csv", "effects.csv", "sensitivity.png", "diverged.json")
+"""What is written, and copied by an export."""
+
+
+def write(sweep: Sweep, standing: Standing, folder: Path) -> None:
+    """Write `summary.csv`, `effects.csv` and `sensitivity.png`.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_summary(sweep, standing, folder / "summary.csv")
+    effects = effects_of(sweep, standing)
+    write_effects(effects, folder / "effects.csv")
+    draw_sensitivity(sweep, standing, effects, folder / "sensitivity.png")
+
+
+def export(sweep: Sweep, standing: Standing, folder: Path, to: Path) -> None:
+    """Copy what others need to check a result: tables, figure, the sweep as a file, and the command.
+
+    Raises:
+        AccumbensError: nothing was run yet.
+    """
+    if standing.metric is None:
+        raise AccumbensError(f"there is nothing to export in {folder}")
+    to.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        if (folder / name).exists():  # nothing may have diverged
+            shutil.copy(folder / name, to / name)
+    (to / "sweep.toml").write_text(tomli_w.dumps(dict(sweep.document)), encoding="utf-8")
+    (to / "command.txt").write_text(f"{command_line()}\n", encoding="utf-8")
