@@ -1,11 +1,11 @@
 """Measure what a seed's numbers depend on, and what they do not: short runs, compared number by number.
 
-    python benchmarks/reproducibility.py [--steps 40960] [--output benchmarks/results/reproducibility.csv]
+    python benchmarks/reproducibility.py [--steps 24576] [--output benchmarks/results/reproducibility.csv]
 
 Every run is a process of its own without kept programs, on one core unless it says otherwise. Two runs are compared in
 all numbers of `metrics.csv` but the clock's, of one seed: the first row in which any is another, and the first in which
-the training return is (the test loss of a fit, a team's loss on data that it does not learn from). Sharded: the same
-program with its seeds spread over devices, which are threads of XLA here.
+the training return is (the test loss of a fit, a team's loss on data that it does not learn from). Several devices are
+threads of XLA here.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -148,6 +148,7 @@ def comparisons(steps: int) -> list[tuple[str, str, tuple[Way, int], tuple[Way, 
         return Way(words, cores, tuple(environ.items()), killed)
 
     alone, two, again = (agent(), 0), (agent(2), 1), (("AGAIN", "1"),)  # or it would be the same run
+    shared = agent(8, XLA_FLAGS=DEVICES)
     told = agent(JAX_DEFAULT_PRNG_IMPL="rbg", JAX_THREEFRY_PARTITIONABLE="0")
     found = [
         ("agent", "the same command twice", alone, (agent(AGAIN="1"), 0)),
@@ -163,6 +164,8 @@ def comparisons(steps: int) -> list[tuple[str, str, tuple[Way, int], tuple[Way, 
             for most, flag in (("AVX2", "--xla_cpu_max_isa=AVX2"), ("SSE4.2", "--xla_cpu_max_isa=SSE4_2"))
         ),
         ("agent", "one device, and one of 4 that are there", alone, (agent(XLA_FLAGS=DEVICES), 0)),
+        ("agent", "8 seeds on one device, and shared out over 4", (agent(8), 0), (shared, 0)),
+        ("agent", "2 seeds on one device, and 8 over 4", (agent(2), 0), (shared, 0)),
     ]
     for of, words in (("fit", FIT), ("team", TEAM)):
         few, many = (Way((*words, "--seeds", count)) for count in ("1", "4"))
@@ -171,55 +174,6 @@ def comparisons(steps: int) -> list[tuple[str, str, tuple[Way, int], tuple[Way, 
             (of, "alone, and one of 4 seeds", (few, 0), (many, 0)),
         ]
     return found
-
-
-def shard(steps: int, folder: Path) -> None:
-    """Train 8 seeds on one device and on four, and 2 seeds; write `metrics.csv` of each into a folder of `folder`."""
-    import jax
-    from jax.sharding import AxisType, NamedSharding, PartitionSpec
-
-    from accumbens.generator import pinned_generator
-    from accumbens.training.config import resolve_config
-    from accumbens.training.trainer import Trainer
-
-    mesh = jax.make_mesh((4,), ("seeds",), axis_types=(AxisType.Auto,))
-
-    def place(state: object) -> object:
-        def of(leaf: jax.Array) -> NamedSharding:
-            return NamedSharding(mesh, PartitionSpec("seeds") if leaf.ndim else PartitionSpec())
-
-        return jax.device_put(state, jax.tree.map(of, state))
-
-    changes: Mapping[str, str] = {"net_arch": "32,32"}
-    ways: dict[str, tuple[int, Callable]] = {
-        "one": (8, lambda state: state),
-        "four": (8, place),
-        "two": (2, lambda s: s),
-    }
-    for name, (seeds, placed) in ways.items():
-        trainer = Trainer(resolve_config("CartPole-v1", "ad_pqn", total_timesteps=steps, seeds=seeds, changes=changes))
-        blocks, rows = 2048 // trainer.plan.steps_per_block, []
-        with pinned_generator():
-            state = placed(trainer.init())
-            while (step := trainer.step_of(state)) < steps:
-                state, found = trainer.run_blocks(state, blocks, print)
-                rows += [{"step": step + 2048, "seed": seed, **row} for seed, row in enumerate(found)]
-        (folder / name).mkdir()
-        with (folder / name / "metrics.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-
-
-def sharded(steps: int, folder: Path) -> list[Row]:
-    """Return the rows of the results that are about seeds spread over devices."""
-    way = Way((), environ=(("XLA_FLAGS", DEVICES),))
-    finish(start(way, [sys.executable, __file__, "--steps", str(steps), "--shard", str(folder)]))
-    one, four, two = (rows_of(folder / name / "metrics.csv", 0) for name in ("one", "four", "two"))
-    return [
-        compare("agent", "8 seeds on one device, and sharded over 4", one, four),
-        compare("agent", "2 seeds on one device, and 8 sharded over 4", two, four),
-    ]
 
 
 def add_up(table: Path) -> None:
@@ -265,22 +219,18 @@ def measure(steps: int) -> list[Row]:
                 )
             )
             print(*rows[-1].values(), flush=True)
-        return rows + sharded(steps, Path(tempfile.mkdtemp(dir=folder))) + added_up(Path(folder))
+        return rows + added_up(Path(folder))
 
 
 def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=40960, help="of each seed of an agent")
+    parser.add_argument("--steps", type=int, default=24576, help="of each seed of an agent")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "reproducibility.csv")
-    parser.add_argument("--shard", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--add-up", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.add_up:
         add_up(options.add_up)
-        return
-    if options.shard:
-        shard(options.steps, options.shard)
         return
     rows = measure(options.steps)
     with options.output.open("w", newline="", encoding="utf-8") as file:
