@@ -3,6 +3,7 @@
 import importlib
 import os
 import socket
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,8 @@ from accumbens.experiments.cluster.worker import Order, described
 from accumbens.experiments.execute import Outcome, Tally
 from accumbens.experiments.plan import Program
 from accumbens.experiments.reporter import ExperimentReporter
+
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -161,19 +164,33 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     if "://" in asked or (asked != "auto" and not (host and colon and port.isdecimal())):
         raise AccumbensError(f"ray={address!r} cannot be used: expected auto or HOST:PORT, such as 10.0.0.1:6379")
     nobody = f"there is no Ray cluster at {asked}; 'ray start --head' starts one on this machine"
-    if asked != "auto":  # Ray itself would try for minutes
-        try:
-            socket.create_connection((host, int(port)), timeout=5.0).close()
-        except OSError as error:
-            raise AccumbensError(f"{nobody} ({error})") from error
+    if asked != "auto":
+        _require_answer(host, int(port), nobody)
     try:
         ray.init(address=asked, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
-        raise AccumbensError(f"{nobody if isinstance(error, ConnectionError) else 'Ray refuses'}: {error}") from error
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        what = nobody if isinstance(error, ConnectionError) else "Ray refuses"
+        raise AccumbensError(f"{what}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(host: str, port: int, nobody: str) -> None:
+    """Refuse an address where no cluster is; there `ray.init` would wait for minutes, deaf to Ctrl-C.
+
+    Raises:
+        AccumbensError: `nobody`, and why.
+    """
+    ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    try:
+        socket.create_connection((host, port), timeout=5.0).close()
+        subprocess.run([*ask, "--address", f"{host}:{port}"], capture_output=True, check=True, timeout=_PATIENCE)
+    except OSError as error:
+        raise AccumbensError(f"{nobody} ({error})") from error
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise AccumbensError(f"{nobody} (something is there, but it is no cluster, or does not answer)") from error
 
 
 @contextmanager
