@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from accumbens.cli.cluster import Cluster
+from accumbens.experiments.cluster import on_ray
 from accumbens.experiments.cluster.on_ray import OnRay
 from accumbens.experiments.cluster.on_slurm import OnSlurm, Part
 from accumbens.experiments.cluster.where import Here
@@ -58,3 +59,13 @@ def test_without_the_extra_that_is_said(cli, tmp_path, monkeypatch):
     outcome = cli(*SMOKE, "--output", tmp_path, "--ray", "auto")
     assert outcome.code == 2
     assert "--ray needs Ray, which is not installed" in outcome.err
+
+
+def test_where_something_else_listens_ray_is_not_waited_for(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(on_ray, "_PATIENCE", 3.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        outcome = cli(*SMOKE, "--output", tmp_path, "--ray", address)
+    assert outcome.code == 2
+    assert f"there is no Ray cluster at {address}" in outcome.err
+    assert "something is there, but it is no cluster" in outcome.err

@@ -56,7 +56,7 @@ def accumbens(command):
 
 @pytest.fixture
 def learned():
-    """`learned(folder)`: what its runs learned, file by file; all but wall times, machines, and commands."""
+    """`learned(folder)`: what its runs learned, file by file; all but wall times, machines, commits and commands."""
     return _learned
 
 
@@ -69,7 +69,7 @@ def _learned(folder):
         if file.suffix == ".csv":
             with file.open() as lines:
                 rows = list(csv.DictReader(lines))
-            times = ("seconds", "wall_seconds", "train_seconds", "compile_seconds", "steps_per_second")
+            times = ("commit", "seconds", "wall_seconds", "train_seconds", "compile_seconds", "steps_per_second")
             found[name] = [{key: value for key, value in row.items() if key not in times} for row in rows]
         elif file.name == "meta.json":
             document = json.loads(file.read_text())

@@ -76,7 +76,9 @@ def test_cut_short_a_checkpoint_never_comes_before_its_table(run, tmp_path, monk
     (run / "meta.json").write_text("over")
     parcel, written = sender.parcel(), []
 
-    def replaced(path, target, replace=type(run).replace):
+    replace = type(run).replace
+
+    def replaced(path, target):
         if len(written) == after:
             raise KeyboardInterrupt
         written.append(target.name)

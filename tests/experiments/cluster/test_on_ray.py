@@ -117,7 +117,7 @@ def test_ctrl_c_saves_what_is_at_work_and_the_rest_can_go_on_here(cluster, begin
     process = begin(*words, "--ray", cluster.address)
     wait_until(lambda: list(folder.glob("*/*/*/checkpoints")) and "2" in rows(folder), process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "stopping after these chunks" in err
     assert "Traceback" not in err

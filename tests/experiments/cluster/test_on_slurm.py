@@ -54,7 +54,7 @@ def test_its_parts_and_the_last_step_do_what_one_command_does(small, written, ac
     assert done.returncode == 0, done.stderr
     here, there = learned(small / "here/experiments/small-smoke"), learned(folder)
     assert "summary.csv" in here
-    assert {name for name in here} == set(there)
+    assert set(here) == set(there)
     assert all(there[name] == here[name] for name in here if not name.endswith("meta.json"))
 
     done = submitted(copy, SLURM_ARRAY_TASK_ID="0")  # submitted again

@@ -40,7 +40,7 @@ def order(programs, small, monkeypatch):
         token = Token(".token", "secret")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / token.name).write_text(token.text)
-        asked = {"index": index, "attempt": 1, "runs": described(programs[index]), "folder": str(folder)}
+        asked = {"number": index, "attempt": 1, "runs": described(programs[index]), "folder": str(folder)}
         asked |= {"command": tuple(sys.argv), "from_folder": os.getcwd(), "token": token, "versions": versions()}
         asked |= {"checkpoint_seconds": 0.0, "until": 1.0}
         return Order(**asked | changes)

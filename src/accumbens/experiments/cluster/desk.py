@@ -29,13 +29,13 @@ class Event(NamedTuple):
     """What a worker reported.
 
     Attributes:
-        index: of its program.
+        number: of its program.
         attempt: at it, from 1.
         name: of a method of the `ExperimentReporter`, or `begun`.
         values: what it is told.
     """
 
-    index: int
+    number: int
     attempt: int
     name: str
     values: tuple[Any, ...]

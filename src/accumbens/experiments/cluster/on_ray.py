@@ -1,12 +1,9 @@
-"""Programs of an experiment as tasks of an existing Ray cluster.
+"""Programs of an experiment as tasks of an existing Ray cluster: how to be its guest, and a quiet one."""
 
-Whoever starts it keeps the books: a program whose worker is lost is handed out again, and goes on from the newest
-checkpoint; a program that begins from the networks of another waits for that. Everything workers send goes to the
-`Desk`, an actor on the machine of the command, so that it does not go down with the machine that sent it.
-"""
-
+import importlib
 import os
 import socket
+import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,15 +14,13 @@ from typing import Any, ClassVar
 
 from accumbens.errors import AccumbensError, require
 from accumbens.experiments.cluster.desk import Desk, Token, difference, versions
-from accumbens.experiments.cluster.worker import Order, described, work
-from accumbens.experiments.execute import Broken, Outcome, Tally, Worked
+from accumbens.experiments.cluster.foreman import Foreman
+from accumbens.experiments.cluster.worker import Order, described
+from accumbens.experiments.execute import Outcome, Tally
 from accumbens.experiments.plan import Program
 from accumbens.experiments.reporter import ExperimentReporter
-from accumbens.runs.interrupt import Interrupt
 
-MOST_LOSSES = 3
-"""So often a program is handed out without a step further, before it counts as failed."""
-_SECONDS_BETWEEN = 0.25
+_PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,7 @@ class OnRay:
                 shared = None if self.carry else token
                 orders = [
                     Order(
-                        index=index,
+                        number=index,
                         attempt=0,
                         runs=described(program),
                         folder=str(folder),
@@ -93,7 +88,8 @@ class OnRay:
                     )
                     for index, program in enumerate(pending)
                 ]
-                return _Foreman(ray, self, desk, pending, orders, tally, report, folder.name).run()
+                task = {"num_cpus": self.cpus, "num_gpus": self.gpus, "runtime_env": self.environment()}
+                return Foreman(ray, task, desk, pending, orders, tally, report, folder.name).run()
             finally:
                 ray.kill(desk)
 
@@ -151,7 +147,8 @@ def _ray() -> Any:
             """elsewhere 'pip install "accumbens[ray]"'."""
         ) from error
     # No option keeps it from printing what machines say as they die; with --json that would be read as a result.
-    ray._private.worker.print_to_stdstream = lambda *_, **__: None
+    prints: Any = importlib.import_module("ray._private.worker")
+    prints.print_to_stdstream = lambda *_, **__: None
     return ray
 
 
@@ -167,19 +164,33 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
     if "://" in asked or (asked != "auto" and not (host and colon and port.isdecimal())):
         raise AccumbensError(f"ray={address!r} cannot be used: expected auto or HOST:PORT, such as 10.0.0.1:6379")
     nobody = f"there is no Ray cluster at {asked}; 'ray start --head' starts one on this machine"
-    if asked != "auto":  # Ray itself would try for minutes
-        try:
-            socket.create_connection((host, int(port)), timeout=5.0).close()
-        except OSError as error:
-            raise AccumbensError(f"{nobody} ({error})") from error
+    if asked != "auto":
+        _require_answer(host, int(port), nobody)
     try:
         ray.init(address=asked, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
-        raise AccumbensError(f"{nobody if isinstance(error, ConnectionError) else 'Ray refuses'}: {error}") from error
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        what = nobody if isinstance(error, ConnectionError) else "Ray refuses"
+        raise AccumbensError(f"{what}: {error}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(host: str, port: int, nobody: str) -> None:
+    """Refuse an address where no cluster is; there `ray.init` would wait for minutes, deaf to Ctrl-C.
+
+    Raises:
+        AccumbensError: `nobody`, and why.
+    """
+    ask = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    try:
+        socket.create_connection((host, port), timeout=5.0).close()
+        subprocess.run([*ask, "--address", f"{host}:{port}"], capture_output=True, check=True, timeout=_PATIENCE)
+    except OSError as error:
+        raise AccumbensError(f"{nobody} ({error})") from error
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise AccumbensError(f"{nobody} (something is there, but it is no cluster, or does not answer)") from error
 
 
 @contextmanager
@@ -194,151 +205,3 @@ def _token_in(folder: Path) -> Iterator[Token]:
         (folder / token.name).unlink(missing_ok=True)
         with suppress(OSError):  # runs are in it
             folder.rmdir()
-
-
-class _Foreman:
-    """Hands out programs until all are over, or the user stops."""
-
-    def __init__(
-        self,
-        ray: Any,
-        where: OnRay,
-        desk: Any,
-        programs: Sequence[Program],
-        orders: Sequence[Order],
-        tally: Tally,
-        report: ExperimentReporter,
-        name: str,
-    ):
-        self._ray, self._desk, self._tally, self._report = ray, desk, tally, report
-        self._programs, self._orders, self._name = programs, list(orders), name
-        self._waiting = list(range(len(programs)))
-        self._running: dict[Any, int] = {}
-        self._shown: set[int] = set()
-        self._begun: set[int] = set()
-        self._starts: list[list[float | None]] = [[] for _ in programs]
-        self._stopping = self._stopped = False
-        self._task = ray.remote(
-            num_cpus=where.cpus,
-            num_gpus=where.gpus,
-            max_retries=0,  # a program is handed out again here, with another number
-            max_calls=1,  # a process of its own: it has a working folder, and memory is given back
-            runtime_env=where.environment(),
-        )(_work)
-        most = max((node["Resources"].get("CPU", 0.0) for node in ray.nodes() if node["Alive"]), default=0.0)
-        if most < where.cpus:
-            report.message(f"no machine of the cluster has {where.cpus} CPUs: programs wait until one joins")
-
-    def run(self) -> Outcome:
-        """Work until nothing is left."""
-
-        def notify() -> None:
-            self._report.message("stopping after these chunks; Ctrl-C again stops at once, at the last checkpoints")
-
-        with Interrupt(notify) as interrupt:
-            while self._waiting or self._running:
-                if interrupt.requested and not self._stopping:
-                    self._stop()
-                self._hand_out()
-                tasks = list(self._running)
-                over, _ = self._ray.wait(tasks, timeout=_SECONDS_BETWEEN) if tasks else ([], [])
-                self._hear()
-                for task in over:
-                    self._end(task, self._running.pop(task))
-        return self._tally.outcome(interrupted=self._stopped)
-
-    def _hand_out(self) -> None:
-        """Submit what need not wait for the networks of another program."""
-        left = {*self._waiting, *self._running.values()}
-        names = {index: {f"{self._name}/{run.label}" for run in self._programs[index]} for index in left}
-        for index in list(self._waiting):
-            others = set().union(*(names[other] for other in left if other != index))
-            if not others.intersection(run.origin for run in self._programs[index]):
-                self._waiting.remove(index)
-                order = self._orders[index]._replace(attempt=self._orders[index].attempt + 1)
-                self._orders[index] = order
-                self._starts[index].append(None)
-                self._running[self._task.remote(order, self._desk)] = index
-
-    def _stop(self) -> None:
-        """Have everybody told; take back what nobody has begun."""
-        self._stopping = True
-        self._stopped = bool(self._waiting)
-        self._waiting.clear()
-        self._ray.get(self._desk.stop.remote())
-        self._hear()
-        for task, index in self._running.items():
-            if index not in self._begun:
-                self._ray.cancel(task)
-
-    def _hear(self) -> None:
-        """Tell on what the workers reported."""
-        for index, attempt, name, values in self._ray.get(self._desk.heard.remote()):
-            if attempt != self._orders[index].attempt:
-                continue
-            program = self._programs[index]
-            if name == "begun":
-                self._begun.add(index)
-                if index not in self._shown:
-                    self._shown.add(index)
-                    self._report.begun(program)
-            elif name == "message":
-                self._report.message(*values)
-            elif name == "started":
-                self._starts[index][-1] = values[0]
-                self._report.started(program, *values)
-            else:
-                self._report.progress(program, *values)
-
-    def _end(self, task: Any, index: int) -> None:
-        """Count what a task came to."""
-        errors, program = self._ray.exceptions, self._programs[index]
-        found: Worked | None
-        try:
-            found = self._ray.get(task)
-        except errors.TaskCancelledError:
-            found = None
-        except (errors.WorkerCrashedError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
-            self._begun.discard(index)
-            if self._stopping:
-                found = None
-            elif len(last := self._starts[index][-MOST_LOSSES:]) == MOST_LOSSES and len(set(last)) == 1:
-                short = f"its worker was lost {MOST_LOSSES} times without a step further"
-                found = Broken(short, f"{short}: {error}")
-            else:
-                labels = ", ".join(run.label for run in program)
-                self._report.message(f"the worker of {labels} was lost; it goes on from its newest checkpoint")
-                self._waiting.append(index)
-                return
-        except errors.RayError as error:  # the worker could not be started, or a mistake of ours
-            found = Broken(f"{type(error).__name__}: {error}".splitlines()[0], str(error))
-        self._desk.free.remote(index)
-        if found is None:
-            self._stopped = True
-        elif self._tally.settle(program, found):
-            self._stopped = True
-
-
-class _Calls:
-    """The desk as a worker sees it: a call waits for its answer, and raises what was raised."""
-
-    def __init__(self, actor: Any):
-        self._actor = actor
-
-    def __getattr__(self, name: str) -> Any:
-        def call(*values: Any) -> Any:
-            import ray
-            from ray.exceptions import RayTaskError
-
-            try:
-                return ray.get(getattr(self._actor, name).remote(*values))
-            except RayTaskError as error:
-                raise error.cause from error
-
-        return call
-
-
-def _work(order: Order, desk: Any) -> Worked | None:
-    """The task: see `worker.work`."""
-    calls: Any = _Calls(desk)
-    return work(order, calls)

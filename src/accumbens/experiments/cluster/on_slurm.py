@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,7 +59,7 @@ def parts_of(programs: Sequence[Program], name: str) -> list[list[Program]]:
     for program in programs:
         origins = {run.origin for run in program}
         before = [part for part in parts if origins & {f"{name}/{run.label}" for other in part for run in other}]
-        parts = [part for part in parts if part not in before] + [[*sum(before, []), program]]
+        parts = [part for part in parts if part not in before] + [[*chain.from_iterable(before), program]]
     return parts
 
 

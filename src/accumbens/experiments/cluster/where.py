@@ -14,10 +14,8 @@ from accumbens.experiments.reporter import ExperimentReporter
 class Where(Protocol):
     """A place where programs are worked on."""
 
-    @property
-    def shows(self) -> bool:
-        """Whether the runs are over afterwards, so that a table and a figure of them can be shown."""
-        ...
+    shows: ClassVar[bool]
+    """Whether the runs are over afterwards, so that a table and a figure of them can be shown."""
 
     def execute(
         self,

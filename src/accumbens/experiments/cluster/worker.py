@@ -36,7 +36,7 @@ class Order(NamedTuple):
     """What a worker shall do.
 
     Attributes:
-        index: of the program.
+        number: of the program.
         attempt: at it, from 1.
         runs: of the program: the noun for the kind, the configuration, variant and origin of each.
         folder: of the experiment, as the command names it.
@@ -48,7 +48,7 @@ class Order(NamedTuple):
         until: see `execute`.
     """
 
-    index: int
+    number: int
     attempt: int
     runs: tuple[tuple[str, Any, str, str], ...]
     folder: str
@@ -78,7 +78,7 @@ def work(order: Order, desk: Desk) -> Worked | None:
     wrong = difference(order.versions, platform.node(), versions())
     if wrong:
         return Broken(wrong, wrong)
-    if desk.begin(order.index, order.attempt, platform.node()) is not Answer.GO_ON:
+    if desk.begin(order.number, order.attempt, platform.node()) is not Answer.GO_ON:
         return None
     sys.argv = list(order.command)  # the runs' files name it
     sys.path.append(order.from_folder)  # last, where modules of the user's own are looked for
@@ -142,7 +142,7 @@ class _Carrier:
         self._home = Moved(str(own), "" if is_absolute else order.from_folder)
         self.folder.mkdir(parents=True)
         origins = [run.origin for run in program if run.origin]
-        there = desk.fetch(order.index, origins, Moved(self._home.there + os.sep, self._home.here + os.sep))
+        there = desk.fetch(order.number, origins, Moved(self._home.there + os.sep, self._home.here + os.sep))
         for name, parcel in there.items():
             receive(self.folder.parent / name, parcel)
         self._runs = [run.directory(self.folder) for run in program]
@@ -170,7 +170,7 @@ class _Carrier:
 
     def _send(self) -> Answer:
         parcels = [sender.parcel() for sender in self._senders]
-        return self._desk.store(self._order.index, self._order.attempt, parcels)
+        return self._desk.store(self._order.number, self._order.attempt, parcels)
 
     def _newest(self) -> list[Path | None]:
         return [checkpoints.newest(run.checkpoints) for run in self._runs]
@@ -208,7 +208,7 @@ class _Telling:
     def failed(self, run: PlannedRun, reason: str) -> None: ...
 
     def _tell(self, name: str, *values: Any) -> None:
-        self._heed(self._desk.tell(self._order.index, self._order.attempt, name, values))
+        self._heed(self._desk.tell(self._order.number, self._order.attempt, name, values))
 
     def _heed(self, answer: Answer) -> None:
         if answer is Answer.TOO_LATE:
