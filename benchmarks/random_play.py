@@ -1,11 +1,13 @@
-"""What random actions return in the environments that the papers report.
+"""What random actions return in the environments that the papers report, or in others.
 
     uv run --extra box2d --extra dmc python benchmarks/random_play.py
+    uv run --extra octax python benchmarks/random_play.py octax/brix octax/pong octax/spacejam --output FILE
 
 Every action is drawn uniformly from those an agent of ours has; continuous ones are bang-bang. The numbers land in
 benchmarks/results/random_play.csv; `accumbens compare` puts the zero of a normalised score there.
 """
 
+import argparse
 import csv
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from accumbens.envs import registry
 from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.generator import make_key
 from accumbens.training.comparing import REFERENCES
 
 EPISODES = 1000
@@ -39,7 +42,7 @@ def on_device(name, num_episodes):
         start = env.reset(first_key)[0], jnp.array(False), jnp.zeros(()), jnp.zeros((), jnp.int32)
         return jax.lax.while_loop(unfinished, step, start)[2]
 
-    return np.asarray(jax.jit(jax.vmap(play))(jax.random.split(jax.random.key(0), num_episodes)), np.float64)
+    return np.asarray(jax.jit(jax.vmap(play))(jax.random.split(make_key(0), num_episodes)), np.float64)
 
 
 def on_host(name, num_episodes):
@@ -56,11 +59,14 @@ def on_host(name, num_episodes):
 
 
 def main():
-    path = Path(__file__).with_name("results") / "random_play.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("environments", nargs="*", default=list(REFERENCES))
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results") / "random_play.csv")
+    arguments = parser.parse_args()
+    with arguments.output.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["env", "episodes", "mean_return", "standard_error"])
-        for name in REFERENCES:
+        for name in arguments.environments:
             num_episodes = EPISODES_OF_A_SIMULATOR if name.startswith("dmc/") else EPISODES
             returns = (on_device if registry.is_on_device(name) else on_host)(name, num_episodes)
             error = returns.std(ddof=1) / num_episodes**0.5

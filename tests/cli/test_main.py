@@ -314,13 +314,14 @@ def test_envs_are_listed(cli):
 
 
 def test_envs_that_need_an_extra_are_marked(cli, monkeypatch):
-    monkeypatch.setattr(trainable, "missing_extras", lambda: ["box2d", "jaxmarl"])
+    monkeypatch.setattr(trainable, "missing_extras", lambda: ["box2d", "jaxmarl", "octax"])
     shown, missing = cli("envs").out, cli("envs", "--json").json["missing_extra"]
     assert (missing["LunarLander-v3"], missing["smax/2s3z"]) == ("box2d", "jaxmarl")
-    assert set(missing.values()) == {"box2d", "jaxmarl"}
+    assert missing["octax/brix"] == "octax"
+    assert set(missing.values()) == {"box2d", "jaxmarl", "octax"}
     assert "LunarLander-v3 (box2d)" in shown
     assert "smax/2s3z (jaxmarl)" in shown
-    for extra in ("box2d", "jaxmarl"):
+    for extra in ("box2d", "jaxmarl", "octax"):
         assert f'needs an extra that is not installed: pip install "accumbens[{extra}]"' in shown
 
 

@@ -11,6 +11,7 @@ from vector_environments import assert_same, side_by_side
 from accumbens.envs import registry
 from accumbens.envs.checker import check_environment
 from accumbens.envs.to_gymnasium import to_gymnasium
+from accumbens.envs.trainable import device_environments, missing_extras
 from accumbens.envs.wrappers import auto_reset
 
 NUM_ENVS = 64
@@ -18,6 +19,8 @@ NUM_ENVS = 64
 
 @pytest.fixture(scope="module", params=registry.device_environments())
 def env(request):
+    if device_environments()[request.param] in missing_extras():
+        pytest.skip("needs an extra")
     return registry.make(request.param)
 
 

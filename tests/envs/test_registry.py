@@ -29,7 +29,7 @@ def test_listing_imports_neither_jax_nor_gymnasium():
 import sys
 import accumbens
 from accumbens.envs import registry
-assert len(registry.device_environments()) == 17
+assert len(registry.device_environments()) == 20
 assert registry.is_on_device("minatar/breakout") and registry.benchmark_of("CartPole-v1") == "classic"
 sys.exit(bool({"jax", "jaxtyping", "numpy", "gymnasium", "gymnax"} & set(sys.modules)))
 """
@@ -41,8 +41,9 @@ def test_listed_names_are_those_that_are_implemented():
     from accumbens.envs.jax import CLASSIC_CONTROL
     from accumbens.envs.memory import MEMORY
     from accumbens.envs.minatar import GAMES
+    from accumbens.envs.octax import GAMES as ARCADE
 
-    assert set(registry.device_environments()) == {*CLASSIC_CONTROL, *GAMES, *PROBES, *MEMORY}
+    assert set(registry.device_environments()) == {*CLASSIC_CONTROL, *GAMES, *ARCADE, *PROBES, *MEMORY}
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,7 @@ def test_listed_names_are_those_that_are_implemented():
         ("minatar/seaquest", "minatar/seaquest", True, "minatar"),
         ("MinAtar/Breakout-v1", "minatar/breakout", True, "minatar"),
         ("MinAtar/SpaceInvaders-v1", "minatar/space_invaders", True, "minatar"),
+        ("octax/pong", "octax/pong", True, "minatar"),
         ("probe/conditioning", "probe/conditioning", True, "probe"),
         ("memory/chain-16", "memory/chain-16", True, "classic"),
         ("LunarLander-v3", "LunarLander-v3", False, "gymnasium"),

@@ -160,6 +160,7 @@ KINDS = {
     "minatar/asterix": Board,
     "minatar/space_invaders": Board,
     "minatar/seaquest": Board,
+    **dict.fromkeys(registry.octax_environments(), Board),
     "probe/conditioning": Trial,
     **{f"memory/chain-{length}": Bars for length in (2, 4, 8, 16, 32, 64, 128)},
     "memory/cartpole": Bars,

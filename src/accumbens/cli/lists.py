@@ -16,6 +16,7 @@ def envs(*, json: Flag = False) -> int:
     from accumbens.envs import registry
     from accumbens.envs.trainable import (
         PACKAGES,
+        device_environments,
         host_environments,
         missing_extras,
         several_agents_environments,
@@ -23,16 +24,16 @@ def envs(*, json: Flag = False) -> int:
     )
     from accumbens.runs.tables import to_json
 
-    ours, others, missing = registry.device_environments(), host_environments(), missing_extras()
+    ours, others, missing = device_environments(), host_environments(), missing_extras()
     suite = [name for name in others if name in registry.control_suite_environments()]
     gymnasium = [name for name in others if name not in suite]
     texts, teams = text_environments(), several_agents_environments()
-    needed = {name: extra for name, extra in (others | texts | teams).items() if extra in missing}
+    needed = {name: extra for name, extra in (ours | others | texts | teams).items() if extra in missing}
     if json:
         print(
             to_json(
                 {
-                    "device": ours,
+                    "device": list(ours),
                     "control_suite": suite,
                     "gymnasium": gymnasium,
                     "text": list(texts),
@@ -44,7 +45,7 @@ def envs(*, json: Flag = False) -> int:
         return 0
     console = Console(highlight=False)
     for title, names in (
-        ("on the device: compiled together with the agent, fast", ours),
+        ("on the device: compiled together with the agent, fast", list(ours)),
         ("DeepMind Control Suite, on the host: continuous actions are made bang-bang", suite),
         ("Gymnasium, on the host: Box observations; discrete actions, or continuous ones made bang-bang", gymnasium),
         ("in words, on the host: for language agents, such as poad", list(texts)),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CLASSIC = ("CartPole-v1", "Acrobot-v1", "MountainCar-v0")
 _MINATAR_GAMES = ("breakout", "freeway", "asterix", "space_invaders", "seaquest")
 _MINATAR = tuple(f"minatar/{game}" for game in _MINATAR_GAMES)
+_OCTAX = tuple(f"octax/{game}" for game in ("brix", "pong", "spacejam"))
 _PROBES = ("probe/conditioning",)
 _MEMORY = (*(f"memory/chain-{length}" for length in (2, 4, 8, 16, 32, 64, 128)), "memory/cartpole")
 # Registered with Gymnasium under these names: where each is made, and after how many steps its episodes are truncated.
@@ -57,7 +58,7 @@ def gymnasium_id(name: str) -> str:
 
 
 GYMNASIUM_ENTRY_POINT = "accumbens.envs.to_gymnasium:to_gymnasium"
-GYMNASIUM_IDS = {gymnasium_id(name): name for name in (*_CLASSIC, *_MINATAR, *_PROBES, *_MEMORY)}
+GYMNASIUM_IDS = {gymnasium_id(name): name for name in (*_CLASSIC, *_MINATAR, *_OCTAX, *_PROBES, *_MEMORY)}
 _ALIASES |= GYMNASIUM_IDS
 
 
@@ -85,8 +86,13 @@ def register_environment(name: str, make: "Callable[[], accumbens.envs.protocol.
 
 
 def device_environments() -> list[str]:
-    """List the names of our environments that run on the device."""
-    return [*_CLASSIC, *_MINATAR, *_PROBES, *_MEMORY]
+    """List the names of our environments that run on the device; those of `octax_environments` need an extra."""
+    return [*_CLASSIC, *_MINATAR, *_OCTAX, *_PROBES, *_MEMORY]
+
+
+def octax_environments() -> list[str]:
+    """List the names of the arcade games, which run on the device and need the extra `octax`."""
+    return list(_OCTAX)
 
 
 def control_suite_environments() -> list[str]:
@@ -210,7 +216,8 @@ def is_on_device(name: str) -> bool:
 def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "probe", "gymnasium"]:
     """Name the benchmark that an environment belongs to, by which presets choose their settings.
 
-    Tasks of memory and environments of `register_environment` have the settings of `classic`, for small tasks.
+    Tasks of memory and environments of `register_environment` have the settings of `classic`, for small tasks; arcade
+    games have those of `minatar`, for games seen as pictures.
 
     Raises:
         UnknownNameError: nothing of that name is registered.
@@ -222,7 +229,7 @@ def benchmark_of(name: str) -> Literal["classic", "minatar", "dmc", "probe", "gy
         return "dmc"
     if name in _PROBES:
         return "probe"
-    return "minatar" if name in _MINATAR else "gymnasium"
+    return "minatar" if name in (*_MINATAR, *_OCTAX) else "gymnasium"
 
 
 def make(name: str) -> "accumbens.envs.protocol.Environment":
@@ -230,7 +237,8 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
 
     Raises:
         UnknownNameError: nothing of that name is registered.
-        AccumbensError: it runs on the host, or it is one of your own and is not what it says it is.
+        AccumbensError: it runs on the host, it needs an extra that is not installed, or it is one of your own and is
+            not what it says it is.
     """
     name = resolve(name)
     if name in _CLASSIC:
@@ -239,6 +247,10 @@ def make(name: str) -> "accumbens.envs.protocol.Environment":
         return CLASSIC_CONTROL[name]()
     if name in _MINATAR:
         from accumbens.envs.minatar import GAMES
+
+        return GAMES[name]()
+    if name in _OCTAX:
+        from accumbens.envs.octax import GAMES
 
         return GAMES[name]()
     if name in _PROBES:

@@ -1,4 +1,4 @@
-"""Which environments on the host can be trained, and which package they need, without making any."""
+"""Which environments can be trained, and which package they need, without making any."""
 
 import importlib.util
 from typing import Any
@@ -18,6 +18,7 @@ _MODULES = {
     "jaxmarl": ("jaxmarl",),
     "minigrid": ("minigrid",),
     "mujoco": ("mujoco", "imageio"),
+    "octax": ("octax", "cv2"),
     "textworld": ("textworld",),
 }
 """What an extra brings."""
@@ -28,6 +29,7 @@ PACKAGES = {
     "jaxmarl": "accumbens[jaxmarl]",
     "minigrid": "accumbens[minigrid]",
     "mujoco": "gymnasium[mujoco]",
+    "octax": "accumbens[octax]",
     "textworld": "textworld",
 }
 """What is to be installed for an extra."""
@@ -36,6 +38,12 @@ _NO_NUMBERS = ("gymnasium.envs.toy_text", "accumbens.envs.text")
 """Where those environments of Gymnasium's and ours are whose observations are no Box of numbers."""
 
 _WITHOUT_MUJOCO_3 = ("Pusher-v4",)
+
+
+def device_environments() -> dict[str, str]:
+    """Return our environments on the device, each with the extra it needs; empty for none."""
+    arcade = registry.octax_environments()
+    return {name: "octax" if name in arcade else "" for name in registry.device_environments()}
 
 
 def host_environments() -> dict[str, str]:

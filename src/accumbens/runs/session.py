@@ -109,7 +109,8 @@ class Session:
         except (NotFiniteError, EnvironmentFailedError) as error:
             kept = "there is no checkpoint yet" if self._saved is None else "the last good checkpoint is kept"
             lines = str(error)
-            raise type(error)(lines + ("\n" if "\n" in lines else "; ") + kept) from None
+            error.args = (lines + ("\n" if "\n" in lines else "; ") + kept,)
+            raise error from None
         finally:
             for book in self._books:
                 if book.tracker:

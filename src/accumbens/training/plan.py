@@ -1,6 +1,5 @@
 """A run's sizes, known before anything is compiled."""
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
@@ -17,6 +16,8 @@ from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.errors import AccumbensError, users_code
+from accumbens.generator import make_key
+from accumbens.runs.side_by_side import with_values
 from accumbens.training.config import RunConfig
 
 MOST_CHUNKS = 500
@@ -70,7 +71,7 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
     steps_per_block = agent.num_envs * agent.rollout_length
     blocks = -(-config.total_timesteps // steps_per_block)
     with users_code(f"cell={settings.cell} with readout={settings.readout} does not work"):
-        stack = jax.eval_shape(lambda: agent.network(agent.init(jax.random.key(0))))
+        stack = jax.eval_shape(lambda: agent.network(agent.init(make_key(0))))
     replay = replay_of(settings, facts, config.total_timesteps, truncates)
     plan = Plan(
         steps_per_block=steps_per_block,
@@ -91,8 +92,7 @@ def make_agent_with(config: RunConfig) -> Callable[[Mapping[str, Any]], Agent]:
     facts, truncates = environment_facts(config.env, settings.discretisation)
 
     def agent_with(values: Mapping[str, Any]) -> Agent:
-        changed = dataclasses.replace(settings, **values)
-        return make_agent(changed, facts, config.total_timesteps, truncates)
+        return make_agent(with_values(settings, values), facts, config.total_timesteps, truncates)
 
     return agent_with
 

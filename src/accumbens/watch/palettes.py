@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from accumbens.envs.registry import octax_environments
 from accumbens.watch.style import mixed
 
 INDIGO, CYAN, TEAL, GREEN, OLIVE = "#332288", "#88ccee", "#44aa99", "#117733", "#999933"
@@ -56,7 +57,15 @@ GAMES: dict[str, tuple[Colour, ...]] = {
         diver=SAND,
     ),
 }
-"""The channels of MinAtar's games, in order."""
+"""The channels of games, in order: things in MinAtar's, the frames of a step in arcade games."""
+
+_FRAMES = (
+    Colour(_pale(INDIGO, 0.8), "frame 1"),
+    Colour(_pale(INDIGO, 0.65), "frame 2"),
+    Colour(_pale(INDIGO, 0.45), "frame 3"),
+    Colour(INDIGO, "frame 4"),
+)
+GAMES |= dict.fromkeys(octax_environments(), _FRAMES)
 
 ACTIONS: dict[str, tuple[str, ...]] = {
     "CartPole-v1": ("← push", "push →"),
@@ -68,6 +77,9 @@ ACTIONS: dict[str, tuple[str, ...]] = {
     "minatar/asterix": ("stay", "←", "↑", "→", "↓"),
     "minatar/space_invaders": ("stay", "←", "→", "fire"),
     "minatar/seaquest": ("stay", "←", "↑", "→", "↓", "fire"),
+    "octax/brix": ("←", "→", "stay"),
+    "octax/pong": ("↑", "↓", "stay"),
+    "octax/spacejam": ("↑", "↓", "←", "→", "stay"),
 }
 """What actions do, in order."""
 
