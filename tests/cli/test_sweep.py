@@ -82,7 +82,7 @@ def test_a_sweep_of_a_team(cli, tmp_path):
     [
         (["quik"], "unknown sweep 'quik'; did you mean 'quick'? Run 'accumbens sweeps'"),
         (["CartPole-v1"], "nothing is varied of CartPole-v1: give --over"),
-        (["quick", "--seeds", "3"], "--seeds cannot be used with quick: what a sweep of a file consists of stands in it"),
+        (["quick", "--seeds", "3"], "--seeds cannot be used with quick: what a sweep of a file"),
         (["quick", "--set", "num_envs=3"], "--set cannot be used with quick"),
         (["quick", "--name", "a/b"], "name='a/b' cannot be used: it must be a single folder name"),
         (["CartPole-v1", "--over", "learning_rate"], "--over 'learning_rate' cannot be used: expected key=value"),
