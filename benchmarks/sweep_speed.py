@@ -2,12 +2,12 @@
 
     taskset -c 0 uv run python benchmarks/sweep_speed.py [--lengths 20000 100000] [--runs 4] [--repeats 1] [--all]
 
-Both are commands as a user gives them, processes of their own from start to end: `accumbens sweep` with 8 learning rates
-and 8 trace decays, one seed each, and `accumbens train` with the settings of single points, half of the runs before the
-sweep and half after it, so that other programs on the machine slow both alike. Counted are the seconds of the processor
-and of the clock, with programs that were compiled before. Without `--all` only some of the 64 runs are measured, spread
-over the grid; `measured` says how many, and what is said of 64 is 64 times the best, or the median, of these; with it,
-64 runs are their sum, whatever the column. A row of `results/sweep_speed.csv` is written for every length.
+Both are commands as a user gives them, processes of their own from start to end: `accumbens sweep` with 8 learning
+rates and 8 trace decays, one seed each, and `accumbens train` with the settings of single points, half of the runs
+before the sweep and half after it, so that other programs on the machine slow both alike. Counted are the seconds of
+the processor and of the clock, with programs that were compiled before. Without `--all` only some of the 64 runs are
+measured, spread over the grid: `measured` says how many, and what is said of 64 is 64 times the best, or the median, of
+these; with it, 64 runs are their sum, whatever the column. `results/sweep_speed.csv` has a row for every length.
 """
 
 import argparse
