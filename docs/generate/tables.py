@@ -251,6 +251,16 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def sweep_speed() -> str:
+    """What 64 points of CartPole cost in one program, beside 64 runs: seconds of the processor, the best of each."""
+    rows = []
+    for row in read(RESULTS / "sweep_speed.csv"):
+        costs = [f"{float(row[f'{name}_cpu_best']):,.1f} s" for name in ("run", "runs", "sweep")]
+        of = "" if row["measured"] == row["points"] else f" ({row['measured']} measured)"
+        rows.append((f"{int(row['steps']):,}", costs[0] + of, *costs[1:], f"{float(row['ratio_cpu_best']):.1f}"))
+    return markdown_table(("steps of each point", "one run", "64 runs", "64 points in one program", "ratio"), rows)
+
+
 def reproducibility() -> str:
     """What a seed's numbers depend on."""
     rows = []

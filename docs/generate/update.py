@@ -68,6 +68,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "score": fits.score,
     "signals": tables.signals,
     "student_speed": teams.student_speed,
+    "sweep_speed": tables.sweep_speed,
     "task_settings": fits.task_settings,
     "tasks": fits.tasks,
     "team_ablations": teams.team_ablations,
