@@ -138,6 +138,7 @@ def test_each_is_what_it_is_alone_but_for_the_last_bits(what, tmp_path):
         run, recorded = kind.open(kind.folder(config, tmp_path) / f"p{index}")
         assert recorded == config
         assert kind.recorded(run) is not None
+        assert [session["seeds_in_program"] for session in run.read_meta()["sessions"]] == [2 * len(configs)]
         (kind.folder(config, tmp_path) / "alone").rename(tmp_path / f"alone-{index}")
 
 
