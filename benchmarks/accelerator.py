@@ -162,6 +162,7 @@ def measure_replay(config: Any, least_seconds: float, report: Report) -> None:
 
     from accumbens.agents.factory import replay_ring
     from accumbens.envs import registry
+    from accumbens.generator import make_key
     from accumbens.replay.ring import Rows
 
     settings, env = config.settings, registry.make(config.env)
@@ -182,7 +183,7 @@ def measure_replay(config: Any, least_seconds: float, report: Report) -> None:
         return storage, total + sum(jnp.sum(leaf, dtype=jnp.float32) for leaf in jax.tree.leaves(batch)), key
 
     def many(storage, count):
-        return jax.lax.fori_loop(0, count, step, (storage, jnp.float32(0), jax.random.key(0)))[:2]
+        return jax.lax.fori_loop(0, count, step, (storage, jnp.float32(0), make_key(0)))[:2]
 
     storage = jax.block_until_ready(jax.jit(ring.init)())
     report(

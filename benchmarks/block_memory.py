@@ -20,6 +20,7 @@ from measure_update import draw_against_steps, measure_updates, write_rows
 from accumbens.agents import network, stacks
 from accumbens.agents.sequence_q import Sequences, make_gradient
 from accumbens.envs import registry
+from accumbens.generator import make_key
 from accumbens.presets import resolve_preset
 from accumbens.runs.pictures import save_figure
 
@@ -40,7 +41,7 @@ def compiled_gradient(changes: dict[str, Any], steps: int) -> tuple[Any, Any, Se
     env = registry.make(ENV)
     settings: Any = resolve_preset("ad_rtu_pqn", ENV, "classic").settings
     settings = dataclasses.replace(settings, net_arch=NET_ARCH, num_envs=ENVS, rollout_length=steps, **changes)
-    stack = stacks.build_stack(settings, env, jax.random.key(0))
+    stack = stacks.build_stack(settings, env, make_key(0))
     traces: Any = ()
     if settings.time_credit == "traces":
         traces = jax.tree.map(lambda x: jnp.broadcast_to(x, (ENVS, *x.shape)), stack.no_traces())

@@ -25,6 +25,7 @@ import numpy as np
 from measure_update import measure_updates, write_rows
 
 from accumbens.agents import network, stacks
+from accumbens.generator import make_key
 from accumbens.presets import resolve_preset
 
 try:
@@ -58,7 +59,7 @@ def compiled_update(cells: int, credit: str, batch: int) -> tuple[Any, list[Any]
         stack = stacks.build_stack(settings, BREAKOUT, key)
         return stack, network.init_optimiser_states(optimiser, stack)
 
-    keys = jax.random.split(jax.random.key(0), 3)
+    keys = jax.random.split(make_key(0), 3)
     rows = (
         jax.random.bernoulli(keys[0], 0.1, (batch, 400)).astype(jnp.float32),
         tuple(jnp.full((batch, HIDDEN), 0.1) for _ in range(cells)),

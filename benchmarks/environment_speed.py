@@ -26,6 +26,7 @@ import tyro
 from accumbens.envs import registry
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
+from accumbens.generator import make_key
 
 RESULTS = Path(__file__).parent / "results" / "environment_speed.csv"
 
@@ -72,9 +73,9 @@ def measure(play: Callable[[int], None], num_steps: int, repeats: int) -> Speed:
 def device_speed(env: Environment, num_envs: int, num_steps: int, repeats: int) -> tuple[Speed, float]:
     """Time our environment; also returns the CPU seconds it took to trace and compile."""
     begin = time.process_time()
-    rollout = jax.jit(partial(random_rollout, env, num_envs, num_steps)).lower(jax.random.key(0)).compile()
+    rollout = jax.jit(partial(random_rollout, env, num_envs, num_steps)).lower(make_key(0)).compile()
     compile_seconds = time.process_time() - begin
-    keys = jax.random.split(jax.random.key(0), repeats)
+    keys = jax.random.split(make_key(0), repeats)
     return measure(
         lambda repeat: jax.block_until_ready(rollout(keys[repeat])), num_envs * num_steps, repeats
     ), compile_seconds

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from accumbens.cells.attention import attention_weights
+from accumbens.generator import make_key
 
 SIZES = [(128, 32, 4), (128, 128, 8), (400, 400, 8)]  # hidden units, outputs, rank
 BATCH = {128: 384, 400: 96}
@@ -49,7 +50,7 @@ def programs(form, arguments):
 def main() -> None:
     rows = []
     for hidden, outputs, rank in SIZES:
-        keys = jax.random.split(jax.random.key(0), 3)
+        keys = jax.random.split(make_key(0), 3)
         shapes = [(BATCH[hidden], rank, hidden), (BATCH[hidden], rank, outputs), (BATCH[hidden], hidden)]
         arguments = [jax.random.normal(key, shape) for key, shape in zip(keys, shapes, strict=True)]
         compiled = {form.__name__: programs(form, arguments) for form in (direct, factored)}

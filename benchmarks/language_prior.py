@@ -21,6 +21,7 @@ import numpy as np
 import accumbens
 from accumbens.agents.token_settings import SMALL
 from accumbens.envs.text.household import Kitchen, admissible, after, describe
+from accumbens.generator import make_key
 from accumbens.language import Choices, Transformer, action_log_probs, restricted, score, stacked
 from accumbens.training.config import resolve_config
 from accumbens.training.text_model import LanguageOfRun, language_of
@@ -107,7 +108,7 @@ def rows_of(model: str, prompt: str, seeds: int) -> Iterable[dict[str, Any]]:
     config = resolve_config(ENV, "poad", changes={"model": model, "prompt": PROMPTS[prompt]})
     settings: Any = config.settings
     language = language_of(settings, ENV)
-    drawn = [language.networks(jax.random.key(seed)).policy for seed in range(seeds if model == SMALL else 1)]
+    drawn = [language.networks(make_key(seed)).policy for seed in range(seeds if model == SMALL else 1)]
     known = [token_log_probs(policy, language) for policy in drawn]
     for policy in POLICIES:
         returns, done = np.array([expected_return(chances_by(policy, one)) for one in known]).T

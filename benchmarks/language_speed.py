@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from accumbens.generator import make_key
 from accumbens.language import LoraSettings, Sizes, choices_of, learns, load_language_model, score, with_lora
 
 RESULTS = Path(__file__).parent / "results" / "language_speed.csv"
@@ -77,7 +78,7 @@ def work(model):
     scored, by_one = (eqx.filter_jit(f) for f in (lambda model, choices: score(model, choices).log_probs, alone))
     past = eqx.filter_jit(lambda model, tokens: model(tokens).cache(PROMPT, spare=TOKENS))(model, tight.prompt)
     next_token = eqx.filter_jit(lambda model, past, token: jnp.argmax(model.logits(model(token, past).hidden)))
-    corrected = with_lora(model, LoraSettings(), key=jax.random.key(0))
+    corrected = with_lora(model, LoraSettings(), key=make_key(0))
     moving, frozen = eqx.partition(corrected, learns(corrected))
 
     @eqx.filter_jit

@@ -17,6 +17,7 @@ import numpy as np
 
 from accumbens.envs import registry
 from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.generator import make_key
 from accumbens.training.comparing import REFERENCES
 
 EPISODES = 1000
@@ -41,7 +42,7 @@ def on_device(name, num_episodes):
         start = env.reset(first_key)[0], jnp.array(False), jnp.zeros(()), jnp.zeros((), jnp.int32)
         return jax.lax.while_loop(unfinished, step, start)[2]
 
-    return np.asarray(jax.jit(jax.vmap(play))(jax.random.split(jax.random.key(0), num_episodes)), np.float64)
+    return np.asarray(jax.jit(jax.vmap(play))(jax.random.split(make_key(0), num_episodes)), np.float64)
 
 
 def on_host(name, num_episodes):

@@ -18,6 +18,7 @@ import numpy as np
 from accumbens.agents.protocol import reset_memory
 from accumbens.envs import registry
 from accumbens.envs.wrappers import auto_reset
+from accumbens.generator import make_key
 from accumbens.training.kind import AGENTS
 from accumbens.training.trainer import Trainer
 
@@ -30,7 +31,7 @@ def record(run_path: Path, seed: int, num_steps: int) -> np.ndarray:
     run, config = AGENTS.open(run_path)
     trainer = Trainer(config)
     state = trainer.restore(run, print)
-    env, agent, key = registry.make(config.env), trainer.agent, jax.random.key(seed)
+    env, agent, key = registry.make(config.env), trainer.agent, make_key(seed)
     trained = jax.tree.map(lambda leaf: leaf[0], agent.network(state.seeds.agent))
 
     def step(running, t):

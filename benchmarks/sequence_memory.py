@@ -22,6 +22,7 @@ from accumbens.credit.registry import make_rule, rule_entry
 from accumbens.credit.tasks.protocol import Stream
 from accumbens.credit.tasks.sequences import make_copying
 from accumbens.credit.tasks.settings import CopyingSettings
+from accumbens.generator import make_key
 from accumbens.runs.pictures import save_figure
 
 RESULTS = Path(__file__).parent / "results" / "sequence-memory"
@@ -41,11 +42,11 @@ def compiled_update(rule: str, changes: dict[str, Any], steps: int) -> tuple[Any
     task = make_copying(CopyingSettings(delay=steps - 2 * RECALLED, recalled=RECALLED, held_out=1), SEQUENCES)
     settings = dataclasses.replace(rule_entry(rule)[1].settings, layers=(HIDDEN,), batch_size=SEQUENCES, **changes)
     made = make_rule(rule, settings, task.facts)
-    network, memory = made.init(jax.random.key(0))
+    network, memory = made.init(make_key(0))
     assert isinstance(task.train, Stream)
-    x, y = task.train.batch((), jnp.int32(0), jax.random.key(1))
+    x, y = task.train.batch((), jnp.int32(0), make_key(1))
     batch = Batch(x, y, jnp.int32(0))
-    update = jax.jit(lambda network, batch: made.update(network, memory, batch, jax.random.key(2))[0])
+    update = jax.jit(lambda network, batch: made.update(network, memory, batch, make_key(2))[0])
     return update.lower(network, batch).compile(), network, batch
 
 

@@ -22,6 +22,7 @@ from team_policies import Policy, policies_of, random_legal
 from accumbens.envs.teams.protocol import TeamEnvironment
 from accumbens.envs.teams.registry import make_team
 from accumbens.envs.teams.wrappers import auto_reset_team
+from accumbens.generator import make_key
 
 RESULTS = Path(__file__).parent / "results"
 OURS = ("team/fill-in-2", "team/fill-in-4", "team/equal-space-3")
@@ -61,7 +62,7 @@ def returns(env: TeamEnvironment, policy: Policy, episodes: int) -> tuple[np.nda
         _, told = jax.lax.scan(step, (*first, jnp.zeros((), bool)), jnp.arange(env.facts.max_episode_steps))
         return told[0].sum(), told[1].sum(), told[2].any()
 
-    played = jax.jit(jax.vmap(episode))(jax.random.split(jax.random.key(0), episodes))
+    played = jax.jit(jax.vmap(episode))(jax.random.split(make_key(0), episodes))
     paid, lengths, terminated = map(np.asarray, played)
     return paid, lengths, terminated
 
@@ -90,9 +91,9 @@ def main(
         if not isinstance(env, TeamEnvironment):
             raise SystemExit(f"{name} runs on the host")
         begin = time.process_time()
-        rollout = jax.jit(partial(random_rollout, env, num_envs, num_steps)).lower(jax.random.key(0)).compile()
+        rollout = jax.jit(partial(random_rollout, env, num_envs, num_steps)).lower(make_key(0)).compile()
         compile_seconds = time.process_time() - begin
-        keys = jax.random.split(jax.random.key(0), repeats)
+        keys = jax.random.split(make_key(0), repeats)
         speed = measure(
             lambda repeat, run=rollout, keys=keys: jax.block_until_ready(run(keys[repeat])),
             num_envs * num_steps,

@@ -251,6 +251,19 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def reproducibility() -> str:
+    """What a seed's numbers depend on."""
+    rows = []
+    for row in read(RESULTS / "reproducibility.csv"):
+        equal, name = row["equal"] == "True", row["curve"].replace("_", " ")
+        firsts = [f"{int(row[step]):,}" if row[step] else "–" for step in ("first_step", "first_step_of_curve")]
+        end, other, gap = (f"{float(row[column]):.4g}" for column in ("end", "end_other", "largest_gap"))
+        ends = f"{name} {end}" if equal else f"{name} {end} and {other}"
+        rows.append((row["of"], row["compared"], "yes" if equal else "no", *firsts, ends, "–" if equal else gap))
+    heads = ("run", "compared", "equal", "a number differs at step", "the curve does", "at the end", "largest gap")
+    return markdown_table(heads, rows)
+
+
 def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table of Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]

@@ -61,6 +61,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "layers": fits.layers,
     "presets": tables.presets,
     "reads": fits.reads,
+    "reproducibility": tables.reproducibility,
     "results": tables.results,
     "rule_settings": fits.rule_settings,
     "rules": fits.rules,

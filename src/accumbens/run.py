@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from accumbens import kinds
 from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.generator import pinned_generator
 from accumbens.runs import launch
 from accumbens.runs.tables import read_table
 from accumbens.typed import checked, checked_or_none, is_shown
@@ -151,6 +152,7 @@ class Run:
             table[place] = float(row["mean_return"])
         return Evaluations(np.array(steps, np.int64), table)
 
+    @pinned_generator()
     def evaluate(self, num_episodes: int = 100, epsilon: float = 0.0) -> Played:
         """Play with what an agent has learned; every run meets the same first states and random numbers.
 
@@ -211,6 +213,7 @@ class Run:
             raise KeyboardInterrupt(f"stopped at {place}: accumbens.open_run({str(self.path)!r}).resume()")
         return self
 
+    @pinned_generator()
     def load(self, seed: int | None = None, step: int | None = None) -> Any:
         """Return what a seed had learned at a snapshot, to act or to predict with; see `accumbens.load`.
 
@@ -281,6 +284,7 @@ class Run:
         write(render(load_runs(self._with(others)), title), output)
         return output
 
+    @pinned_generator()
     def watch(
         self,
         output: str | Path | None = None,
@@ -314,6 +318,7 @@ class Run:
         found = self.kind.watch(request, terminal=False)
         return Path(found["page"] if "page" in found else found["video"])
 
+    @pinned_generator()
     def audit(self, measured: bool = True) -> "Audit":
         """Derive from the computation itself what every part of the network learns from.
 
@@ -325,6 +330,7 @@ class Run:
         """
         return self.kind.audit(self.kind.read(self._directory.config), measured)
 
+    @pinned_generator()
     def export(
         self, output: str | Path | None = None, *, seed: int | None = None, step: int | None = None, force: bool = False
     ) -> Path:

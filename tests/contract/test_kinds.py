@@ -282,6 +282,27 @@ def test_experiment(cli):
     assert re.search(r"done before +hill/steep/trot/slow", cli("experiment", "gaits.toml")[1])
 
 
+def test_sweep(cli):
+    text = 'hill = "hill/steep"\ngait = "trot"\nstrides = 9\nseeds = 2\nsearch = "halving"\n[over]\n'
+    Path("slopes.toml").write_text(text + "slope = [0.25, 0.5, 4.0]\n")
+    code, out, err = cli("sweep", "slopes.toml", "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["best"] == {"slope": "4.0"}
+    assert [row["until"] for row in found["rows"]] == [1.0, 1 / 3, 1 / 3]
+    assert [row["step"] for row in found["rows"]] == [9, 3, 3]
+    assert len(found["reporting"]["scores"]) == 2
+    folder = Path("runs/sweeps/slopes")
+    best = accumbens.open_run(folder / "hill/steep/trot/slope=4.0").result
+    again = accumbens.open_run(folder / "hill/steep/trot/slope=4.0,seeds=2-3").result
+    assert (best.seeds, again.seeds) == ([0, 1], [2, 3])
+    assert found["reporting"]["scores"] == again.height
+    meta = json.loads((folder / "hill/steep/trot/slope=4.0/meta.json").read_text())
+    assert [session["from_step"] for session in meta["sessions"]] == [0, 3]
+    code, out, err = cli("sweep", "slopes.toml", "--json")
+    assert (code, json.loads(out)) == (0, found)
+
+
 def test_no_other_command_claims_it(run, cli):
     code, _, err = cli("evaluate", run[0])
     assert (code, "this is for agents, which 'accumbens train' makes" in err) == (2, True)

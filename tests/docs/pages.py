@@ -77,8 +77,8 @@ def planned(words: list[str], page: Path) -> list[str]:
 
 def shortened(words: list[str]) -> list[str]:
     """Return the command with training cut down to a few steps; everything else stays as it is documented."""
-    if words[1] == "experiment":
-        return [*words, "--dry-run"]
+    if words[1] in ("experiment", "sweep"):
+        return words if "--dry-run" in words else [*words, "--dry-run"]
     if words[1] == "watch" and "--probe" in words:
         return [*words, "--total-timesteps", "64", "--seeds", "2"]
     if words[1] not in _SHORT or "--dry-run" in words:

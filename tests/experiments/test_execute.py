@@ -35,8 +35,8 @@ class Notes:
     def failed(self, run, reason):
         self.seen.append(("failed", run.variant, reason))
 
-    def started(self, done): ...
-    def progress(self, done, score, per_second): ...
+    def started(self, program, done): ...
+    def progress(self, program, done, score, per_second): ...
     def message(self, text): ...
 
 
@@ -80,10 +80,10 @@ def test_a_run_is_told_on_in_the_unit_of_its_kind():
     seen = []
 
     class Watching(Notes):
-        def started(self, done):
+        def started(self, program, done):
             seen.append(("started", done))
 
-        def progress(self, done, score, per_second):
+        def progress(self, program, done, score, per_second):
             seen.append((done, score, per_second))
 
         def message(self, text):

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 EPSILON = 1e-8
 
 
-def degrees_of_freedom(t: Float[Array, ""], b2: float) -> Float[Array, ""]:
+def degrees_of_freedom(t: Float[Array, ""], b2: Float[Array, ""] | float) -> Float[Array, ""]:
     """Return ρ_t = ρ_∞ - 2 t b^t / (1 - b^t), ρ_∞ = 2 / (1 - b) - 1: how many squares the second moment is made of.
 
     With b = 0.999 the two terms are 1999 and, at first, 1994 or so: from their difference in float32 (optax 0.2.8) the
@@ -33,7 +33,7 @@ def degrees_of_freedom(t: Float[Array, ""], b2: float) -> Float[Array, ""]:
 
 
 def cell_optimiser(
-    kind: Literal["adam", "radam"], schedule: Callable, max_norm: float, b1: float, b2: float
+    kind: Literal["adam", "radam"], schedule: Callable, max_norm: Float[Array, ""] | float, b1: float, b2: float
 ) -> optax.GradientTransformation:
     """Return the optimiser; its `update` gets the gradient of one cell and sees no other.
 

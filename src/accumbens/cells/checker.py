@@ -13,11 +13,13 @@ from jaxtyping import Array, Float
 from accumbens.cells.protocol import Cell, CellOutput, output_of
 from accumbens.cells.readout import QuantileReadout, Readout, ScalarReadout
 from accumbens.errors import AccumbensError, users_code
+from accumbens.generator import make_key, pinned_generator
 from accumbens.tracing.compile import quick_jit
 
 INPUTS, HIDDEN, ACTIONS, FEATURES = 7, 5, 3, 2
 
 
+@pinned_generator()
 def check_cell(make: Callable[..., Cell]) -> None:
     """Check a kind of cell by making some and looking at what they compute.
 
@@ -59,7 +61,7 @@ def check_cell_with(
     options = {} if features is None else {"action_features": features}
 
     def made(seed: int) -> Any:
-        return make(INPUTS, HIDDEN, actions, key=jax.random.key(seed), readout=readout, **options)
+        return make(INPUTS, HIDDEN, actions, key=make_key(seed), readout=readout, **options)
 
     with users_code("the cell does not work", make):
         cell: Any = made(0)
@@ -86,7 +88,7 @@ def _candidates(features: int | None) -> Iterator[Float[Array, "candidates featu
         yield None
         return
     for count in (1, ACTIONS):  # one action, and all of them
-        yield jax.random.normal(jax.random.key(count), (count, features))
+        yield jax.random.normal(make_key(count), (count, features))
 
 
 def _check_outputs(cell: Any, candidates: Array | None, readout: Readout, actions: int) -> None:
@@ -127,6 +129,7 @@ def _check_chosen(cell: Any, actions: int) -> None:
     _require(_same(chosen, expected), "`chosen` and a call give different outputs for the same actions")
 
 
+@pinned_generator()
 def check_readout(make: Callable[..., Readout]) -> None:
     """Check a kind of readout: what it reads of zeros and of random numbers must be one finite number per action.
 

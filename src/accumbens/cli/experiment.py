@@ -9,6 +9,7 @@ from typing import Annotated
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parsed
+from accumbens.cli.cluster import HERE, Place
 from accumbens.cli.start import OUTPUT
 
 NAME = tyro.conf.arg(
@@ -32,6 +33,7 @@ def experiment(
     json: Flag = False,
     quiet: Flag = False,
     checkpoint_seconds: Annotated[float, parsed("checkpoint_seconds", float, "SECONDS")] = 60.0,
+    cluster: Place = HERE,
 ) -> int:
     """Run all of an experiment, and end with a table and a figure; the same command continues where it stopped.
 
@@ -47,6 +49,7 @@ def experiment(
         json: Print the result as one line of JSON on standard output; everything else goes to standard error.
         quiet: Print only warnings, on standard error.
         checkpoint_seconds: Seconds between checkpoints.
+        cluster: Where the runs are worked on.
     """
     from accumbens.cli.experiment_view import ExperimentView, state_of
     from accumbens.cli.terminal import print_json
@@ -61,7 +64,9 @@ def experiment(
         raise AccumbensError(f"data={data!r} cannot be used: {why}")
     if data is not None and not Path(data).expanduser().is_dir():
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
-    runs = execute.select(asked.runs, only)
+    runs, where = execute.select(asked.runs, only), cluster.where()
+    if draw and not where.shows:
+        raise AccumbensError("--draw cannot be used with --slurm or --part: table and figure are made when all is over")
     folder = asked.folder(output)
     view = ExperimentView(runs, json, quiet)
     about = {"experiment": asked.name, "budget": asked.budget, "folder": str(folder)}
@@ -73,17 +78,19 @@ def experiment(
     outcome = execute.Outcome({}, {}, interrupted=False)
     if not draw:
         with view, _data_in(variable, data):
-            outcome = execute.execute(alone(runs), folder, view, checkpoint_seconds=checkpoint_seconds)
+            outcome = where.execute(alone(runs), folder, view, checkpoint_seconds=checkpoint_seconds)
     if outcome.interrupted:
         view.message("stopped, nothing is lost: the same command goes on, with --draw it shows what there is")
-    # Runs that --only leaves out are in the table and the figure all the same.
-    rows = summary.write(asked, folder)
-    view.table(asked, rows, folder)
-    if export is not None:
-        summary.export(asked.runs, folder, Path(export))
+    over = {"interrupted": outcome.interrupted, "failed": outcome.failures}
+    if where.shows:
+        # Runs that --only leaves out are in the table and the figure all the same.
+        rows = summary.write(asked, folder)
+        view.table(asked, rows, folder)
+        if export is not None:
+            summary.export(asked.runs, folder, Path(export))
+        over["rows"] = [row.values for row in rows]
     if json:
-        over = {"interrupted": outcome.interrupted, "failed": outcome.failures}
-        print_json(about | over | {"rows": [row.values for row in rows]})
+        print_json(about | over)
     if outcome.interrupted:
         return 130
     return 1 if outcome.failures else 0
@@ -98,7 +105,7 @@ def _data_in(variable: str, folder: str | None) -> Iterator[None]:
     """
     before = os.environ.get(variable)
     if folder is not None:
-        os.environ[variable] = folder
+        os.environ[variable] = os.path.abspath(os.path.expanduser(folder))  # so it means the same to other processes
     try:
         yield
     finally:

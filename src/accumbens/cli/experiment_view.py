@@ -1,14 +1,15 @@
-"""How an experiment looks in the terminal: two bars while it runs, a line per run, and the table at the end."""
+"""How an experiment looks in the terminal: bars while it runs, a line per run, and the table at the end."""
 
 import math
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from accumbens.cli.terminal import print_whole
@@ -19,8 +20,21 @@ from accumbens.runs.experimenting import Row
 from accumbens.runs.result import Result
 
 
+@dataclass
+class _AtWork:
+    """A program that learns: its bar, the runs that are not over, and how far each began and is."""
+
+    bar: TaskID
+    left: list[PlannedRun]
+    first: float = 0.0
+    done: float = 0.0
+
+    def learned(self) -> float:
+        return (self.done - self.first) * sum(run.config.seeds for run in self.left)
+
+
 class ExperimentView:
-    """Shows all runs of an experiment on a console: one bar for all, one for the run at hand.
+    """Shows all runs of an experiment on a console: one bar for all, one for each program at work.
 
     Everything goes to standard output; to standard error if that is kept for JSON, or if only warnings are left.
     """
@@ -40,14 +54,12 @@ class ExperimentView:
         self._total = float(sum(map(size_of_all, runs)))
         self._num_runs = len(runs)
         self._all = self._progress.add_task("all runs", total=self._total, text="")
-        self._one = self._progress.add_task("", total=None, text="", visible=False)
         self._runs_over, self._size_over = 0, 0.0
         self._failed = 0
         self._said: set[str] = set()
         self._learned = 0.0  # in this process, by all seeds
         self._begin = time.monotonic()
-        self._program: Program = ()
-        self._first = self._done = 0.0
+        self._at_work: dict[tuple[str, ...], _AtWork] = {}  # by the labels of the program's runs
 
     def __enter__(self) -> "ExperimentView":
         """Show the bars."""
@@ -58,28 +70,31 @@ class ExperimentView:
 
     def __exit__(self, *_: object) -> None:
         """Leave the bar of all runs as it is."""
-        self._progress.update(self._one, visible=False)
+        for own in self._at_work.values():
+            self._progress.remove_task(own.bar)
+        self._at_work.clear()
         self._progress.stop()
 
     def begun(self, program: Program) -> None:
         """Show the bar of a run, or of those that learn side by side."""
-        self._program, self._done, self._first = program, 0.0, 0.0
         label = program[0].label if len(program) == 1 else f"{len(program)} runs of {program[0].place}"
-        total, text = program[0].size, "compiling …"
-        self._progress.update(self._one, description=escape(label), completed=0, total=total, text=text, visible=True)
+        bar = self._progress.add_task(escape(label), total=program[0].size, text="compiling …")
+        self._at_work[_labels(program)] = _AtWork(bar, list(program))
 
-    def started(self, done: float) -> None:
-        """Move the run's bar to where a resumed run stands."""
-        self._done = self._first = done
-        self._progress.update(self._one, completed=done, text="")
+    def started(self, program: Program, done: float) -> None:
+        """Move the program's bar to where a resumed run stands."""
+        own = self._at_work[_labels(program)]
+        own.first = own.done = done
+        self._progress.update(own.bar, completed=done, text="")
         self._show_all()
 
-    def progress(self, done: float, score: float, per_second: float) -> None:
+    def progress(self, program: Program, done: float, score: float, per_second: float) -> None:
         """Move both bars."""
-        self._done, words = done, self._words
+        own, words = self._at_work[_labels(program)], self._words
+        own.done = done
         shown = "–" if math.isnan(score) else f"{score:{words.score_form}}"
         text = f"{_count(done)} {words.unit}  {words.score} {shown}  {per_second:,.0f} {words.step}s/s"
-        self._progress.update(self._one, completed=done, text=text)
+        self._progress.update(own.bar, completed=done, text=text)
         self._show_all()
 
     def message(self, text: str) -> None:
@@ -103,17 +118,22 @@ class ExperimentView:
         self._console.print(f"[red]failed[/]      {escape(f'{run.label}: {reason}')}", soft_wrap=True)
 
     def _over(self, run: PlannedRun) -> None:
-        if run in self._program:  # not one that was skipped
-            self._learned += (self._done - self._first) * run.config.seeds
-            self._program = tuple(other for other in self._program if other != run)
+        for key, own in self._at_work.items():
+            if run.label in key:  # not one that was skipped
+                self._learned += (own.done - own.first) * run.config.seeds
+                own.left = [other for other in own.left if other.label != run.label]
+                if not own.left:
+                    self._progress.remove_task(self._at_work.pop(key).bar)
+                break
         self._runs_over += 1
         self._size_over += size_of_all(run)
         self._show_all()
 
     def _show_all(self) -> None:
-        seeds = sum(run.config.seeds for run in self._program)
-        completed = min(self._size_over + self._done * seeds, self._total)
-        learned = self._learned + (self._done - self._first) * seeds
+        at_work = self._at_work.values()
+        so_far = sum(own.done * sum(run.config.seeds for run in own.left) for own in at_work)
+        completed = min(self._size_over + so_far, self._total)
+        learned = self._learned + sum(own.learned() for own in at_work)
         text = f"{self._runs_over}/{self._num_runs} runs  {short(completed)}/{short(self._total)} "
         text += f"{self._words.unit} of all seeds"
         if learned and completed < self._total:
@@ -172,6 +192,10 @@ def state_of(folder: Path, run: PlannedRun) -> str:
         return "done"
     so_far = progress_of(folder, run)
     return f"at {run.kind.words.unit.removesuffix('s')} {_count(so_far)}" if so_far else "new"
+
+
+def _labels(program: Program) -> tuple[str, ...]:
+    return tuple(run.label for run in program)
 
 
 def size_of_all(run: PlannedRun) -> int:

@@ -3,7 +3,10 @@
 import atexit
 import os
 import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib.metadata import version
+from typing import Any
 
 import tyro
 
@@ -50,6 +53,9 @@ COMMANDS = {
     "sweeps": sweeps,
     "settings": settings,
 }
+
+_WITHOUT_NUMBERS = ("envs", "algos", "tasks", "rules", "experiments", "runs")
+"""Commands that draw no random numbers, and need not wait for JAX."""
 
 _STOPPED = 130
 """Exit code of a run that Ctrl-C stopped: 128 and the signal's number."""
@@ -99,7 +105,23 @@ def _call(arguments: list[str]) -> int:
     if command not in COMMANDS:
         raise UnknownNameError("command", command, list(COMMANDS))
     check_options(command, COMMANDS[command], words)
-    return tyro.cli(COMMANDS[command], prog=f"accumbens {command}", args=words)
+    function = COMMANDS[command]
+    if command not in _WITHOUT_NUMBERS:
+        function = _pinned(function)
+    return tyro.cli(function, prog=f"accumbens {command}", args=words)
+
+
+def _pinned(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same command, that draws the same random numbers whatever JAX is configured to; help is shown without JAX."""
+
+    @wraps(function)
+    def pinned(*args: Any, **options: Any) -> Any:
+        from accumbens.generator import pinned_generator
+
+        with pinned_generator():
+            return function(*args, **options)
+
+    return pinned
 
 
 def run() -> None:

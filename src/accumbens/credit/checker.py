@@ -10,9 +10,11 @@ import numpy as np
 
 from accumbens.credit.protocol import Batch, Network, Rule, TaskFacts, Update
 from accumbens.errors import AccumbensError, users_code
+from accumbens.generator import make_key, pinned_generator
 from accumbens.tracing.compile import quick_jit
 
 
+@pinned_generator()
 def check_rule(rule: Any, facts: TaskFacts, batch_size: int = 8) -> None:
     """Check a rule by its shapes and one update of a small batch of random examples.
 
@@ -33,7 +35,7 @@ def check_rule(rule: Any, facts: TaskFacts, batch_size: int = 8) -> None:
     x, y = (numbers.normal(size=(*rows, count)).astype(np.float32) for count in (facts.inputs, facts.outputs))
     if facts.kind == "classification":
         y = np.arange(math.prod(rows), dtype=np.int32).reshape(rows) % facts.outputs
-    batch, key = Batch(jnp.asarray(x), jnp.asarray(y), jnp.int32(0)), jax.random.key(0)
+    batch, key = Batch(jnp.asarray(x), jnp.asarray(y), jnp.int32(0)), make_key(0)
     with users_code("the rule does not work", rule.update):
         network, memory = _shapes_of_init(rule, key)
         _check_network(network, batch, facts)

@@ -27,7 +27,7 @@ from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
-from accumbens.runs.side_by_side import Values, join_runs, split_runs, values_of
+from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of
 
 CHUNK_SECONDS = 1.0
 """About how long a chunk takes, which Ctrl-C waits for and after which the bar moves."""
@@ -57,11 +57,8 @@ class Fitting(Job[FitState]):
             except AccumbensError as error:
                 raise AccumbensError(f"rule={config.rule} cannot be used: {error}") from error
         self._runs: Sequence[Fitting] = [self]
-        self._values: Values = None
-        if beside:
-            self._runs = [self._alone(own) for own in (config, *beside)]
-            self.seeds = [seed for run in self._runs for seed in run.seeds]
-            self._values = values_of([config, *beside], "rule_settings")
+        self._values: Values = values_of([config, *beside], "rule_settings")
+        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
 
         def rule_with(settings: RuleSettings) -> Rule:
             return make_rule(config.rule, settings, self.task.facts, config.task)
@@ -87,14 +84,14 @@ class Fitting(Job[FitState]):
                 self.trace()
         self.num_layers = len(network.layers)
         self.classifies = self.task.facts.kind == "classification"
-        for run in self._runs:
-            run.num_layers = self.num_layers
         self.columns = [
             *("epoch", "learning_loss"),
             *(f"{split}_{what}" for split in sorted(self._host_data.splits) for what in self._scored()),
             *(f"{name}_{layer}" for name in Diagnostics._fields for layer in range(1, self._layers_of(name) + 1)),
             *jax.eval_shape(jax.vmap(lambda network: network.measures()), network),
         ]
+        if beside:
+            self._runs = [self._alone(own) for own in (config, *beside)]
 
     def trace(self) -> None:
         """Go through the programs without compiling them: what they call of the user's own may raise.
@@ -116,6 +113,10 @@ class Fitting(Job[FitState]):
     def jobs(self) -> "Sequence[Fitting]":
         """Return the work of each of the fits side by side."""
         return self._runs
+
+    def like_one(self) -> FitState:
+        """Return the shapes of the state of one of the runs side by side."""
+        return like_one(self.like(), len(self._runs))
 
     def parts(self, state: FitState) -> list[FitState]:
         """Return the states of the fits side by side."""
@@ -186,8 +187,8 @@ class Fitting(Job[FitState]):
         loss, update = np.asarray(state.seeds.loss), int(state.update)
         if not np.isfinite(loss).all():
             self.require_finite_parameters(state)
-            seed = self.seeds[int(np.argmin(np.isfinite(loss)))]
-            raise NotFiniteError(f"the loss of seed {seed} is no longer finite at update {update}")
+            row = int(np.argmin(np.isfinite(loss)))
+            raise NotFiniteError.of(row, f"the loss of seed {self.seeds[row]} is no longer finite at update {update}")
         return state, [], float(loss.mean()) / (update - evaluated)
 
     def is_due(self, before: int, after: int) -> bool:
@@ -237,7 +238,9 @@ class Fitting(Job[FitState]):
             for leaf in jax.tree.leaves(eqx.filter(layer, eqx.is_inexact_array)):
                 finite = np.isfinite(leaf).reshape(len(self.seeds), -1).all(axis=1)
                 if not finite.all():
-                    raise NotFiniteError(
-                        f"layer {number} of seed {self.seeds[int(np.argmin(finite))]} is no longer finite (NaN or Inf) "
-                        f"at update {int(state.update)}; a lower learning_rate often helps"
+                    row = int(np.argmin(finite))
+                    raise NotFiniteError.of(
+                        row,
+                        f"layer {number} of seed {self.seeds[row]} is no longer finite (NaN or Inf) "
+                        f"at update {int(state.update)}; a lower learning_rate often helps",
                     )

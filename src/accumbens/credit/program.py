@@ -4,7 +4,6 @@
 branch that shuffles the data at the start of an epoch stays a branch under `jax.vmap`.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,7 +18,7 @@ from accumbens.credit.losses import correct, losses
 from accumbens.credit.protocol import Batch, Network, Rule
 from accumbens.credit.settings import RuleSettings
 from accumbens.credit.tasks.protocol import Examples, Stream, Task
-from accumbens.runs.side_by_side import Values
+from accumbens.runs.side_by_side import Values, with_values
 from accumbens.runs.streams import Stream as RandomStream
 from accumbens.runs.streams import stream_key
 
@@ -133,7 +132,7 @@ def make_program(
     def learning_with(values: Values) -> Learning:
         if values is None or rule_with is None:
             return Learning(rule, make_optimiser(settings))
-        changed = dataclasses.replace(settings, **values)
+        changed = with_values(settings, values)
         return Learning(rule_with(changed), make_optimiser(changed))
 
     if isinstance(train, Stream):

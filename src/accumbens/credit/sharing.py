@@ -14,6 +14,7 @@ from accumbens.credit.registry import make_rule, rule_entry
 from accumbens.credit.tasks.description import Description, from_table, to_table
 from accumbens.credit.tasks.settings import PixelSettings, TextSettings
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.sharing import Card, Learned, Scores, Sharing
 from accumbens.runs.tables import Rows
@@ -33,7 +34,7 @@ class FitSharing(Sharing):
     def like(self, config: FitConfig, about: Description) -> Network:
         """Return the shapes of the layers."""
         rule = make_rule(config.rule, config.rule_settings, about.facts, config.task)
-        return jax.eval_shape(lambda: rule.init(jax.random.key(0))[0])
+        return jax.eval_shape(lambda: rule.init(make_key(0))[0])
 
     def about(self, run: RunDirectory, config: FitConfig) -> Description:
         """Return the description of the task that the run keeps."""

@@ -8,8 +8,10 @@ from jaxtyping import Array, PRNGKeyArray
 from accumbens.envs.protocol import Environment, Observation, State, Step
 from accumbens.envs.wrappers import auto_reset
 from accumbens.errors import AccumbensError, users_code
+from accumbens.generator import make_key, pinned_generator
 
 
+@pinned_generator()
 def check_environment(env: Environment, num_steps: int = 10_000) -> None:
     """Check an environment by its types and by random play.
 
@@ -62,7 +64,7 @@ def _check_facts(env: Environment) -> None:
 
 
 def _check_types(env: Environment) -> None:
-    key, action = jax.random.key(0), jnp.zeros((), jnp.int32)
+    key, action = make_key(0), jnp.zeros((), jnp.int32)
     with users_code(f"environment {env.name!r}: JAX cannot compile reset", env.reset):
         state, observation = jax.eval_shape(env.reset, key)
     with users_code(f"environment {env.name!r}: JAX cannot compile step", env.step):
@@ -89,7 +91,7 @@ def _check_that_keys_decide(env: Environment) -> None:
         state, observation = env.reset(key)
         return observation, env.step(key, state, jnp.zeros((), jnp.int32))[1]
 
-    keys = jax.random.split(jax.random.key(0), 2)
+    keys = jax.random.split(make_key(0), 2)
     alone, batched = jax.jit(first_step)(keys[0]), jax.jit(jax.vmap(first_step))(keys)
     same = jax.tree.map(lambda one, many: np.allclose(one, many[0], rtol=1e-4, atol=1e-5), alone, batched)
     _require(all(jax.tree.leaves(same)), env, "the same key gives different results; all randomness must come from it")
@@ -114,7 +116,7 @@ def _check_random_play(env: Environment, num_steps: int) -> None:
         state, _ = env.reset(key)
         return jax.lax.scan(play, (state, jnp.zeros((), jnp.int32)), jax.random.split(key, num_steps))[1]
 
-    outcome, elapsed, firsts = jax.tree.map(np.asarray, jax.jit(episodes)(jax.random.key(0)))
+    outcome, elapsed, firsts = jax.tree.map(np.asarray, jax.jit(episodes)(make_key(0)))
 
     _require(np.all(np.isfinite(outcome.reward)), env, "some rewards are not finite")
     _require(np.all(np.isfinite(outcome.observation)), env, "some observations are not finite")

@@ -17,6 +17,7 @@ from accumbens.envs.protocol import Environment
 from accumbens.envs.to_gymnasium_vector import VectorEnvironment, as_declared, first_key, make_space, word
 from accumbens.envs.wrappers import time_limit
 from accumbens.errors import AccumbensError, UnknownNameError
+from accumbens.generator import pinned_generator
 
 
 @overload
@@ -153,11 +154,13 @@ def _programs(reset: Callable, step: Callable) -> tuple[Callable, Callable]:
     `numbers` are reward, terminated and truncated in one array: fetching three costs more than a step.
     """
 
+    @pinned_generator()
     def begin(key):
         key, reset_key = jax.random.split(key)
         state, observation = reset(reset_key)
         return key, state, as_declared(observation)
 
+    @pinned_generator()
     def advance(key, state, action):
         key, step_key = jax.random.split(key)
         state, outcome = step(step_key, state, action)

@@ -16,8 +16,9 @@ from gymnasium.vector.utils import batch_space
 
 from accumbens.envs.protocol import Environment
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key, pinned_generator
 
-first_key = jax.jit(jax.random.key)
+first_key = jax.jit(make_key)
 
 
 def word(generator: np.random.Generator) -> np.uint32:
@@ -180,7 +181,7 @@ def _programs(reset: Callable, step: Callable, mode: AutoresetMode) -> tuple[Cal
         return jax.tree.map(lambda one, two: jnp.where(condition, one, two), chosen, other)
 
     def seed(word, given, key):
-        first = jax.random.key(word)
+        first = make_key(word)
         return first if key is None else choose(given, first, key)
 
     def begin(key):
@@ -188,10 +189,12 @@ def _programs(reset: Callable, step: Callable, mode: AutoresetMode) -> tuple[Cal
         state, observation = reset(reset_key)
         return key, state, as_declared(observation)
 
+    @pinned_generator()
     def begin_some(chosen, key, state, observation):
         begun = begin(key)
         return begun if state is None else choose(chosen, begun, (key, state, observation))
 
+    @pinned_generator()
     def advance(key, state, ended, action):
         """`(key, state, observation, (reward, terminated, truncated), final observation where one is needed)`."""
         next_key, step_key = jax.random.split(key)

@@ -179,35 +179,87 @@ def execute(
     Raises:
         AccumbensError: an environment or a task cannot be made, or an extra is not installed.
     """
-    results, failures, pending = standing(programs, folder, report, until)
-    require_usable(pending)
-    for program in pending:
+    tally = Tally(folder, report, until)
+    for program in tally.pending(programs):
         report.begun(program)
-        to = OneProgram(report, program)
+        if tally.settle(program, worked(program, folder, OneProgram(report, program), checkpoint_seconds, until)):
+            return tally.outcome(interrupted=True)
+    return tally.outcome(interrupted=False)
 
-        def fail(short: str, whole: str, program: Program = program) -> None:
+
+class Broken(NamedTuple):
+    """Why a whole program failed.
+
+    Attributes:
+        short: in a line.
+        whole: with what a person needs to mend it.
+    """
+
+    short: str
+    whole: str
+
+
+Worked = list[Result | NotFiniteError] | Broken
+"""What work on a program came to: the result of every run, or why there are none."""
+
+
+def worked(program: Program, folder: Path, to: Reporter, checkpoint_seconds: float, until: float) -> Worked:
+    """Do as `work_on`; what goes wrong is returned."""
+    try:
+        return work_on(program, folder, to, checkpoint_seconds=checkpoint_seconds, until=until)
+    except (AccumbensError, OSError) as error:
+        return Broken(str(error), str(error))
+    except Exception as error:  # memory of the device, a broken environment: not a reason to lose a night
+        return Broken(f"{type(error).__name__}: {error}", traceback.format_exc())
+
+
+class Tally:
+    """What the runs of an experiment have come to so far, told on to a person."""
+
+    def __init__(self, folder: Path, report: ExperimentReporter, until: float = 1.0):
+        """Begin with nothing; for the arguments see `execute`."""
+        self._folder, self._report, self._until = folder, report, until
+        self._results: dict[str, Result] = {}
+        self._failures: dict[str, str] = {}
+
+    def pending(self, programs: Sequence[Program]) -> list[Program]:
+        """Count what is done or cannot be worked on; return what is left of every program.
+
+        Raises:
+            AccumbensError: as for `require_usable`.
+        """
+        found = standing(programs, self._folder, self._report, self._until)
+        self._results |= found.results
+        self._failures |= found.failures
+        require_usable(found.pending)
+        return found.pending
+
+    def settle(self, program: Program, found: Worked) -> bool:
+        """Count what a program came to; return whether the user stopped it."""
+        if isinstance(found, Broken):
             for run in program:
-                failures[run.label] = short
-                report.failed(run, whole)
+                self._fail(run, found.short, found.whole)
+            return False
+        stopped = False
+        for run, result in zip(program, found, strict=True):
+            if isinstance(result, NotFiniteError):
+                self._fail(run, str(result), str(result))
+                continue
+            self._report.ended(run, result, skipped=False)
+            if result.interrupted and not self._is_there(run):
+                stopped = True
+            else:
+                self._results[run.label] = result
+        return stopped
 
-        try:
-            found = work_on(program, folder, to, checkpoint_seconds=checkpoint_seconds, until=until)
-        except (AccumbensError, OSError) as error:
-            fail(str(error), str(error))
-        except Exception as error:  # memory of the device, a broken environment: not a reason to lose a night
-            fail(f"{type(error).__name__}: {error}", traceback.format_exc())
-        else:
-            stopped = False
-            for run, result in zip(program, found, strict=True):
-                if isinstance(result, NotFiniteError):
-                    failures[run.label] = str(result)
-                    report.failed(run, str(result))
-                    continue
-                report.ended(run, result, skipped=False)
-                if result.interrupted and (until >= 1.0 or run.kind.paused(run.directory(folder), until) is None):
-                    stopped = True
-                else:
-                    results[run.label] = result
-            if stopped:
-                return Outcome(results, failures, interrupted=True)
-    return Outcome(results, failures, interrupted=False)
+    def outcome(self, interrupted: bool) -> Outcome:
+        """Return what there is."""
+        return Outcome(self._results, self._failures, interrupted)
+
+    def _fail(self, run: PlannedRun, short: str, whole: str) -> None:
+        self._failures[run.label] = short
+        self._report.failed(run, whole)
+
+    def _is_there(self, run: PlannedRun) -> bool:
+        """Whether a run that has not ended is where it shall be."""
+        return self._until < 1.0 and run.kind.paused(run.directory(self._folder), self._until) is not None

@@ -14,14 +14,14 @@ class ExperimentReporter(Protocol):
     """Whoever shows the runs to a person; every method may do nothing."""
 
     def begun(self, program: Program) -> None:
-        """Runs are begun or continued side by side."""
+        """Runs are begun or continued side by side; on a cluster, while others are at work."""
         ...
 
-    def started(self, done: float) -> None:
-        """Learning begins, where each of the runs stands in the unit of its kind."""
+    def started(self, program: Program, done: float) -> None:
+        """Learning begins, where each of the runs stands in the unit of its kind; again after a machine was lost."""
         ...
 
-    def progress(self, done: float, score: float, per_second: float) -> None:
+    def progress(self, program: Program, done: float, score: float, per_second: float) -> None:
         """A chunk ended; for what the numbers are, see `Words` of the run's kind."""
         ...
 
@@ -43,7 +43,7 @@ class OneProgram:
 
     def __init__(self, report: ExperimentReporter, program: Program):
         """Pass on to `report` what is said of the runs of `program`."""
-        self._report, self._size, self._total = report, program[0].size, 1
+        self._report, self._program, self._total = report, program, 1
 
     def preparing(self, kind: Kind[Any], config: Any, run: Path) -> None:
         """The experiment has said so."""
@@ -54,11 +54,11 @@ class OneProgram:
     def start(self, step: int, total: int) -> None:
         """Pass it on."""
         self._total = total
-        self._report.started(self._done(step))
+        self._report.started(self._program, self._done(step))
 
     def progress(self, step: int, score: float, per_second: float) -> None:
         """Pass it on."""
-        self._report.progress(self._done(step), score, per_second)
+        self._report.progress(self._program, self._done(step), score, per_second)
 
     def evaluated(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """The table at the end says it."""
@@ -68,4 +68,4 @@ class OneProgram:
         self._report.message(text)
 
     def _done(self, step: int) -> float:
-        return self._size * step / self._total
+        return self._program[0].size * step / self._total

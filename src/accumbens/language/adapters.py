@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 from accumbens.language.assembly import Place
 from accumbens.language.hugging_face import NAMES, name_of, read_json
 from accumbens.language.lora import MATRICES, LoraSettings, with_lora
@@ -101,7 +101,7 @@ def read_adapters(folder: Path, model: Transformer) -> Transformer:
         raise AccumbensError(f"{path} is not there; it holds the corrections") from error
     except SafetensorError as error:
         raise AccumbensError(f"{path} is not a file of safetensors: {error}") from error
-    fresh = with_lora(model, settings, key=jax.random.key(0))
+    fresh = with_lora(model, settings, key=make_key(0))
     places = [(name, i, part) for i in range(len(fresh.blocks)) for name in settings.matrices for part in ("A", "B")]
 
     def parts(model: Transformer) -> list[Any]:

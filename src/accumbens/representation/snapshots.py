@@ -15,6 +15,7 @@ from accumbens.credit.registry import make_rule
 from accumbens.credit.tasks.protocol import Task
 from accumbens.credit.tasks.registry import make_task
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.snapshots import network_of_seed, snapshot_path, snapshot_steps
@@ -59,7 +60,7 @@ class Snapshots:
         """Return the networks of all seeds at a snapshot."""
         rule = make_rule(self.config.rule, self.config.rule_settings, self.facts, self.config.task)
         count = self.config.seeds
-        like = jax.eval_shape(jax.vmap(lambda key: rule.init(key)[0]), jax.random.split(jax.random.key(0), count))
+        like = jax.eval_shape(jax.vmap(lambda key: rule.init(key)[0]), jax.random.split(make_key(0), count))
         return checkpoints.restore(snapshot_path(self.run, step), like)[0]
 
     def network(self, step: int, seed: int) -> Any:
@@ -69,7 +70,7 @@ class Snapshots:
     def kind_of_network(self) -> type[Network]:
         """Return the class of its networks."""
         rule = make_rule(self.config.rule, self.config.rule_settings, self.facts, self.config.task)
-        return type(jax.eval_shape(lambda key: rule.init(key)[0], jax.random.key(0)))
+        return type(jax.eval_shape(lambda key: rule.init(key)[0], make_key(0)))
 
 
 def open_snapshots(path: Path, step: int | None = None, seed: int | None = None) -> Snapshots:

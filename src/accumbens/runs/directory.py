@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.errors import AccumbensError
+from accumbens.generator import GENERATOR
 from accumbens.runs import checkpoints
 from accumbens.runs.settings import write_document
 from accumbens.runs.tables import read_table, to_json, write_atomically
@@ -142,7 +143,8 @@ def make_directory(
             run.checkpoints.mkdir()
             run.snapshots.mkdir()
             write_document(document, run.config)
-            run.write_meta(**describe_machine(), command=command_line(), sessions=[], wall_seconds=0.0, **meta)
+            begun = {"command": command_line(), "generator": GENERATOR, "sessions": [], "wall_seconds": 0.0}
+            run.write_meta(**describe_machine(), **begun, **meta)
             return RunDirectory(_move(staging, parent / stem, numbered=name is None))
         except BaseException:
             shutil.rmtree(staging)
@@ -265,6 +267,20 @@ def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path)
     ]
     if differences:
         raise AccumbensError(f"the run {path} was started with other settings ({'; '.join(differences)})")
+
+
+def require_generator(run: RunDirectory) -> None:
+    """Refuse to continue a run with other random numbers than it was begun with; one that does not say has ours.
+
+    Raises:
+        AccumbensError: they were another generator's.
+    """
+    found = run.read_meta().get("generator", GENERATOR)
+    if found != GENERATOR:
+        raise AccumbensError(
+            f"the run {run.path} cannot be continued: its random numbers are of the generator {found!r}, and this "
+            f"version of accumbens draws them by {GENERATOR!r} only"
+        )
 
 
 def command_line() -> str:

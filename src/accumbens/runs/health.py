@@ -7,8 +7,15 @@ class NotFiniteError(AccumbensError, FloatingPointError):
     """A loss, a gradient or a parameter became NaN or infinite.
 
     Attributes:
-        run: of several runs side by side, the index of the first of which it is.
+        row: the first seed of which it is, as an index.
     """
 
     exit_code = 1
-    run = 0
+    row = 0
+
+    @classmethod
+    def of(cls, row: int, text: str) -> "NotFiniteError":
+        """Return the error of a seed."""
+        error = cls(text)
+        error.row = row
+        return error

@@ -61,7 +61,7 @@ class Job(ABC, Generic[S]):
             AccumbensError: there is none, or it does not fit this run.
         """
         step = None if len(runs) == 1 else newest_common_step(runs)
-        like = self.jobs[0].like()
+        like = self.like_one()
         read = (like, warn, self.added_leaves, self.leaves_of_any_length, step)
         parts = [restore_newest(run, *read) for run in runs]
         return self.restored(self.joined(parts))
@@ -74,6 +74,10 @@ class Job(ABC, Generic[S]):
     def jobs(self) -> Sequence["Job[S]"]:
         """The work of each of the runs that learn side by side in this: of one run, itself alone."""
         return [self]
+
+    def like_one(self) -> Any:
+        """Return what `like` would of the job of one of those runs."""
+        return self.like()
 
     def parts(self, state: S) -> list[S]:
         """Return the states of those runs."""

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from accumbens.errors import AccumbensError
+from accumbens.generator import pinned_generator
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, newest_common_step, require_same
+from accumbens.runs.directory import RunDirectory, newest_common_step, require_generator, require_same
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin
@@ -19,6 +20,7 @@ from accumbens.runs.settings import every_setting
 from accumbens.runs.tracking import require_usable
 
 
+@pinned_generator()
 def start(
     kind: Kind[Any],
     config: Any,
@@ -62,6 +64,7 @@ def start(
                 raise
 
 
+@pinned_generator()
 def resume(
     kind: Kind[Any],
     path: Path,
@@ -86,10 +89,11 @@ def resume(
 
     Raises:
         AccumbensError: there is no run of this kind at `path`, another process is at it, no checkpoint of it can be
-            used, or it is as long already.
+            used, its numbers were drawn by another generator, or it is as long already.
     """
     require_usable(track, checkpoint_seconds)
     run, config = kind.open(path)
+    require_generator(run)
     with run.lock():
         if length is not None:
             config = _lengthen(kind, run, config, length, report)
@@ -123,6 +127,7 @@ def start_or_resume(
     return result
 
 
+@pinned_generator()
 def start_or_resume_together(
     kind: Kind[Any],
     configs: Sequence[Any],
@@ -162,6 +167,7 @@ def start_or_resume_together(
         path, run = kind.folder(config, out) / name, None
         if path.exists():
             run, begun = kind.open(path)
+            require_generator(run)
             asked = every_setting(config) | _origin_asked(origin)
             require_same(asked, every_setting(begun) | _origin_there(run, origin), path)
         there.append(run)
@@ -199,7 +205,8 @@ def _work(kind: Kind[Any], configs: Sequence[Any], job: Any, runs: Sequence[RunD
         except NotFiniteError as error:
             if len(runs) == 1:
                 raise
-            found[left.pop(error.run)] = error
+            each = len(job.seeds) // len(left)
+            found[left.pop(error.row // each)] = error
             if left:
                 job = kind.make_jobs([configs[index] for index in left])
         else:

@@ -6,9 +6,10 @@ value, such as for a branch or a size, tracing fails; where it is kept in the st
 two structures. Either way runs with different values are programs of their own.
 """
 
+import copy
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +18,8 @@ from jaxtyping import Array, Float
 
 from accumbens.errors import AccumbensError
 from accumbens.runs.job import Job
+
+T = TypeVar("T")
 
 Values = Mapping[str, Float[Array, "*seeds"]] | None
 """Settings that are not the same for all seeds, by name; None where all are."""
@@ -30,11 +33,13 @@ class Beside(NamedTuple):
         make: `make(*configs)` makes the job of several runs.
         trace: goes through all programs of a job with the values that it has, and compiles none; a TypeError of JAX
             says that a value is needed that is not known yet.
+        told: settings that the structure of a state has, and that the programs do not take from there.
     """
 
     part: str
     make: Callable[..., Job[Any]]
     trace: Callable[[Any], None]
+    told: Sequence[str] = ()
 
 
 def varied(configs: Sequence[Any], part: str) -> list[str]:
@@ -50,6 +55,13 @@ def values_of(configs: Sequence[Any], part: str) -> Values:
     settings, seeds = [getattr(config, part) for config in configs], configs[0].seeds
     found = {name: np.repeat([getattr(own, name) for own in settings], seeds) for name in varied(configs, part)}
     return {name: jnp.asarray(values, jnp.float32) for name, values in found.items()} or None
+
+
+def with_values(settings: T, values: Mapping[str, Any]) -> T:
+    """Return settings with arrays in place of some numbers, which are of another type than the fields say."""
+    changed = copy.copy(settings)
+    vars(changed).update(values)
+    return changed
 
 
 def groups(beside: Beside, configs: Sequence[Any]) -> list[list[int]]:
@@ -97,7 +109,8 @@ def _is_computed_with(beside: Beside, configs: Sequence[Any], indices: Sequence[
 
     others = [with_another(name) for name in names]
     try:
-        structure, *different = (jax.tree.structure(beside.make(config).like()) for config in (first, *others))
+        kept = [other for name, other in zip(names, others, strict=True) if name not in beside.told]
+        structure, *different = (jax.tree.structure(beside.make(config).like()) for config in (first, *kept))
         if any(other != structure for other in different):  # equal ones may have other hashes
             return False
         beside.trace(beside.make(first, *others))
@@ -134,6 +147,15 @@ def split_runs(state: Any, runs: int) -> list[Any]:
         )
         for index in range(runs)
     ]
+
+
+def like_one(like: Any, runs: int) -> Any:
+    """Return the shapes of the state of one of so many runs, of those of the state of all."""
+
+    def shape(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((leaf.shape[0] // runs, *leaf.shape[1:]), leaf.dtype)
+
+    return like if runs == 1 else like._replace(seeds=jax.tree.map(shape, like.seeds))
 
 
 def join_runs(parts: Sequence[Any]) -> Any:

@@ -5,6 +5,8 @@ from enum import IntEnum
 import jax
 from jaxtyping import Array, Int, Integer, PRNGKeyArray
 
+from accumbens.generator import make_key
+
 
 class Stream(IntEnum):
     """What the random numbers are for."""
@@ -19,4 +21,4 @@ class Stream(IntEnum):
 
 def stream_key(seed: Integer[Array, ""], stream: Stream, step: Int[Array, ""] | int) -> PRNGKeyArray:
     """Return the key of (seed, stream, step)."""
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), stream), step)
+    return jax.random.fold_in(jax.random.fold_in(make_key(seed), stream), step)

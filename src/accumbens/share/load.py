@@ -6,6 +6,7 @@ from typing import Any
 
 from accumbens import kinds
 from accumbens.errors import AccumbensError
+from accumbens.generator import pinned_generator
 from accumbens.share.files import read_learned
 from accumbens.share.weights import CONFIG
 
@@ -13,6 +14,7 @@ HUB_NAME = r"[\w][\w.-]*/[\w][\w.-]*"
 """What repositories of the Hub are called: `user/repo`."""
 
 
+@pinned_generator()
 def load(path: str | Path, *, seed: int | None = None, step: int | None = None, exploration_seed: int = 0) -> Any:
     """Open a trained agent or a fitted network, on whatever device JAX finds.
 

@@ -134,7 +134,9 @@ def short(
     method = method or kind.usual_method
     for key in others:
         if key not in keys_of(kind):
-            raise AccumbensError(f"{option_of(key)} is not for {place}, a {kind.words.place}")
+            noun = kind.words.place
+            article = "an" if noun[0] in "aeiou" else "a"
+            raise AccumbensError(f"{option_of(key)} is not for {place}, {article} {noun}")
     document = dict(zip(words_of(kind), (place, method), strict=True)) | dict(others)
     base = kinds.resolve(kind, place, method, _numbers(kind, document), settings)
     usual = "-".join([kind.place(base), method, *over])

@@ -41,7 +41,7 @@ class Choices:
     @property
     def size(self) -> float:
         """How many different values there are."""
-        return len(self.texts)
+        return float(len(self.texts))
 
     def said(self, random: bool) -> str:
         """Return the values for people."""
@@ -103,7 +103,7 @@ Values = Choices | Range
 """The values of one setting."""
 
 
-def parse_values(name: str, given: str | Sequence[Any], hint: Any) -> Values:
+def parse_values(name: str, given: Any, hint: Any) -> Values:
     """Return the values of a setting that a text or a list stands for.
 
     A text is `a..b`, with `:n`, `:log` or `:linear` behind it if need be, or values between commas; those of a setting

@@ -30,7 +30,7 @@ def epsilon_greedy(
     q: Float[Array, "envs actions"],
     epsilon: Float[Array, ""] | float,
     repeat: Repeat,
-    duration_exponent: float | None = None,
+    duration_exponent: Float[Array, ""] | float | None = None,
     layout: Layout = SCALAR,
 ) -> tuple[Int[Array, "envs *dimensions"], Repeat]:
     """Choose greedy actions, or with probability ε random ones.
@@ -71,7 +71,13 @@ def epsilon_greedy(
     return action, Repeat(exploratory, jnp.maximum(remaining, 0))
 
 
-def linear_epsilon(step: Int[Array, ""], start: float, end: float, begin_step: int, duration: int) -> Float[Array, ""]:
+def linear_epsilon(
+    step: Int[Array, ""],
+    start: Float[Array, ""] | float,
+    end: Float[Array, ""] | float,
+    begin_step: int,
+    duration: int,
+) -> Float[Array, ""]:
     """Return ε: `start` until `begin_step`, then linear to `end` over `duration` steps (at once if 0)."""
     fraction = jnp.clip((step - begin_step) / max(duration, 1), 0.0, 1.0)
     return start + fraction * (end - start)

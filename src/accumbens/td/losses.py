@@ -11,7 +11,7 @@ def squared(td_error: Float[Array, "..."]) -> Float[Array, "..."]:
     return jnp.square(td_error)
 
 
-def huber(td_error: Float[Array, "..."], threshold: float = 1.0) -> Float[Array, "..."]:
+def huber(td_error: Float[Array, "..."], threshold: Float[Array, ""] | float = 1.0) -> Float[Array, "..."]:
     """Return δ² / 2 for |δ| ≤ κ and κ (|δ| - κ/2) beyond. Reference: Huber (1964); Mnih et al. (2015), κ = 1."""
     size = jnp.abs(td_error)
     return jnp.where(size <= threshold, 0.5 * jnp.square(td_error), threshold * (size - 0.5 * threshold))
@@ -36,7 +36,9 @@ def quantile_regression(
 
 
 def quantile_huber(
-    quantiles: Float[Array, "*batch quantiles"], targets: Float[Array, "*batch targets"], threshold: float = 1.0
+    quantiles: Float[Array, "*batch quantiles"],
+    targets: Float[Array, "*batch targets"],
+    threshold: Float[Array, ""] | float = 1.0,
 ) -> Float[Array, "*batch"]:
     """Return the quantile Huber loss, Huber's loss divided by κ; with κ = 0 quantile regression on |δ|.
 

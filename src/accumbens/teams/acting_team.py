@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 
 from accumbens.envs.teams.protocol import Seen, TeamFacts
 from accumbens.errors import AccumbensError, UnknownNameError, require
+from accumbens.generator import make_key, pinned_generator
 from accumbens.teams.acting import policy_of_values
 from accumbens.teams.action_values import values_of
 from accumbens.teams.config import TeamConfig
@@ -56,7 +57,7 @@ def acting_of(config: TeamConfig, about: About) -> Acting:
     settings, seed = config.settings, jnp.uint32(0)
     if isinstance(settings, PlayingSettings):
         values = values_of(True, settings.layers, about.facts)
-        shapes = jax.eval_shape(values.init, jax.random.key(0))
+        shapes = jax.eval_shape(values.init, make_key(0))
         return Acting(policy_of_values(values.read), lambda networks, target: networks, shapes)
     if isinstance(settings, ConservativeSettings):
         learner = make_conservative(settings, about.facts)
@@ -99,7 +100,7 @@ class ActingTeam:
         self.facts, self.scale = about
         acting = acting_of(config, about)
         self.policy, self._params_of = acting.policy, acting.params
-        self._act = jax.jit(self.policy.act)
+        self._act = jax.jit(pinned_generator()(self.policy.act))
         self.params = acting.params(networks, target_of(config, self.scale))
         self.reset()
 
@@ -142,7 +143,7 @@ class ActingTeam:
             AccumbensError: something is not as the environment gives it, or missing.
         """
         seen = self._seen(observations, legal)
-        actions, self._memory = self._act(self._asked, self._memory, seen, self._rewards(rewards), jax.random.key(0))
+        actions, self._memory = self._act(self._asked, self._memory, seen, self._rewards(rewards), make_key(0))
         self._is_first, actions = False, np.asarray(actions)
         if isinstance(observations, Mapping):
             chosen = dict(zip(self.facts.agents, actions.tolist(), strict=True))

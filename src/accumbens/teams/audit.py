@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from accumbens.envs.teams.protocol import Seen, TeamFacts
+from accumbens.generator import make_key
 from accumbens.teams.acting import Asked, policy_of, policy_of_values
 from accumbens.teams.action_values import values_of
 from accumbens.teams.imitation import (
@@ -110,7 +111,7 @@ def audit_team(settings: Any, facts: TeamFacts, measured: bool = True, policies:
     if not isinstance(settings, PolicySettings):
         shared = isinstance(settings, PlayingSettings) or settings.shared
         values = values_of(shared, settings.layers, facts)
-        networks = quick_jit(values.init)(jax.random.key(0))
+        networks = quick_jit(values.init)(make_key(0))
         acting = acts_on(policy_of_values(values.read), networks, facts)
         return Found(settings, facts.agents, acting, None, None, None, {})
     policies = policies or policies_of(settings, facts)
@@ -160,7 +161,7 @@ def acts_on(policy: TeamPolicy, params: Any, facts: TeamFacts) -> Matrix:
         memory, actions = policy.init(), []
         for step in range(STEPS):
             seen, rewards = Seen(*(part[step] for part in told[:3])), told[3][step]
-            done, memory = policy.act(params, memory, seen, rewards, jax.random.key(0))
+            done, memory = policy.act(params, memory, seen, rewards, make_key(0))
             actions.append(done)
         return jnp.stack(actions)
 
@@ -306,7 +307,7 @@ def _networks(settings: PolicySettings, facts: TeamFacts, policies: Policies) ->
     learner = make_imitation(settings, facts, Scale((0.0,), 1.0, 0.0, 0.0, 1))
 
     def init() -> Networks:
-        return learner.init(jnp.uint32(0)).networks._replace(team=policies.init(jax.random.key(0)))
+        return learner.init(jnp.uint32(0)).networks._replace(team=policies.init(make_key(0)))
 
     return _moved(quick_jit(init)())
 

@@ -10,6 +10,7 @@ from jaxtyping import Bool
 
 from accumbens.envs.teams.protocol import HostTeam, Seen, TeamEnvironment, TeamFacts, TeamStep
 from accumbens.errors import EnvironmentFailedError, users_code
+from accumbens.generator import make_key
 from accumbens.teams.episodes import Episodes
 
 
@@ -95,7 +96,7 @@ def require_shapes(environment: TeamEnvironment) -> None:
     Raises:
         EnvironmentFailedError: names the shapes, or the environment raised.
     """
-    facts, key = environment.facts, jax.eval_shape(lambda: jax.random.key(0))
+    facts, key = environment.facts, jax.eval_shape(lambda: make_key(0))
     actions = jax.ShapeDtypeStruct((len(facts.agents),), np.int32)
     with users_code(f"environment {facts.name!r}: reset failed", environment.reset, EnvironmentFailedError):
         state, seen = jax.eval_shape(environment.reset, key)

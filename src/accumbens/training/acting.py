@@ -11,6 +11,7 @@ from accumbens.agents import network
 from accumbens.agents.protocol import Memory, reset_memory
 from accumbens.cells import Stack
 from accumbens.errors import AccumbensError
+from accumbens.generator import pinned_generator
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.config import RunConfig
 from accumbens.training.facts import Facts
@@ -53,7 +54,7 @@ class ActingAgent:
             decision = act(stack, memory, observation, epsilon, key)
             return decision.action, layout.expected(decision.values), decision.memory
 
-        self._decide = jax.jit(decide)
+        self._decide = jax.jit(pinned_generator()(decide))  # traced when it first acts, wherever that is
         self._first_memory = lambda num_envs: network.init_memory(settings, facts, num_envs)
         self._memory: Memory | None = None
         self._time = 0

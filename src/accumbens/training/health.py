@@ -23,7 +23,7 @@ def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int
     block = first_bad[first_bad >= 0].min()
     seed, cell = np.argwhere(first_bad == block)[0]
     step = (int(block) + 1) * steps_per_block
-    raise _error(int(cell), seeds[seed], f"the loss or gradient of the block that ends at step {step}")
+    raise _error(int(cell), seeds, int(seed), f"the loss or gradient of the block that ends at step {step}")
 
 
 def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: int) -> None:
@@ -41,7 +41,7 @@ def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: in
         for leaf in jax.tree.leaves(eqx.filter(parameters, eqx.is_array)):
             finite = np.isfinite(leaf).reshape(len(seeds), -1).all(axis=1)
             if not finite.all():
-                raise _error(cell, seeds[int(np.argmin(finite))], f"the parameters at step {step}")
+                raise _error(cell, seeds, int(np.argmin(finite)), f"the parameters at step {step}")
 
 
 def negative_reward_warning(settings: Settings, lowest_reward: float) -> str | None:
@@ -57,8 +57,9 @@ def negative_reward_warning(settings: Settings, lowest_reward: float) -> str | N
     )
 
 
-def _error(cell: int, seed: int, where: str) -> NotFiniteError:
-    return NotFiniteError(
-        f"cell {cell + 1} of seed {seed} is no longer finite (NaN or Inf) in {where}; a lower learning_rate or "
-        "max_gradient_norm often helps"
+def _error(cell: int, seeds: list[int], row: int, where: str) -> NotFiniteError:
+    return NotFiniteError.of(
+        row,
+        f"cell {cell + 1} of seed {seeds[row]} is no longer finite (NaN or Inf) in {where}; a lower learning_rate or "
+        "max_gradient_norm often helps",
     )

@@ -14,6 +14,7 @@ from accumbens.cells import Carry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.envs.gymnasium import HostEnvironments, HostStep
 from accumbens.envs.promises import PROMISES
+from accumbens.generator import pinned_generator
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.device import Collected, RunState, SeedState, absorb
 from accumbens.training.episodes import no_episodes
@@ -154,6 +155,7 @@ class HostLoop:
         finally:
             wait([learning])
 
+    @pinned_generator()  # holds in one thread, and this is another
     def _learn_and_wait(self, run: RunState, block: Block, totals: Totals) -> tuple[RunState, Totals]:
         return jax.block_until_ready(self._learn(run, *block, totals))
 

@@ -10,6 +10,7 @@ from accumbens.agents.settings import AgentSettings, SettingsWithoutCells
 from accumbens.agents.token_settings import SMALL, TokenSettings
 from accumbens.envs import registry
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.sharing import Card, Learned, Scores, Sharing
 from accumbens.runs.tables import Rows
@@ -58,7 +59,7 @@ class AgentSharing(Sharing):
         if isinstance(about, Vocabulary):
             return text_agent.learned_shapes(text_agent.language_from(_of_tokens(config), about))
         settings = _of_cells(config)
-        return jax.eval_shape(lambda: stacks.build_stack(settings, about, jax.random.key(0)))
+        return jax.eval_shape(lambda: stacks.build_stack(settings, about, make_key(0)))
 
     def about(self, run: RunDirectory, config: RunConfig) -> facts.Facts | Vocabulary:
         """Return the facts of the environment, or its vocabulary."""

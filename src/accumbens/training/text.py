@@ -11,6 +11,7 @@ from accumbens.agents.token_policy import Networks
 from accumbens.agents.token_ppo import TokenMetrics
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.training.config import RunConfig
@@ -131,7 +132,7 @@ class TextTrainer(AgentJob[TextState]):
         player = learner.player(seed)
         returns, lengths, ended = np.zeros(count), np.zeros(count, int), np.zeros(count, bool)
         while not ended.all() and lengths.max() < LONGEST_EPISODE:
-            turns = player.turns(copies.observations, copies.admissible, jax.random.key(0), greedy=True)
+            turns = player.turns(copies.observations, copies.admissible, make_key(0), greedy=True)
             texts = [turn.text for turn in turns]
             for copy in np.flatnonzero(random.random(count) < epsilon):
                 actions = copies.admissible[copy]

@@ -14,6 +14,7 @@ from accumbens.agents.token_policy import Networks, act, chances, state_values, 
 from accumbens.agents.token_settings import SMALL, TokenSettings
 from accumbens.envs.text.copies import admissible_texts
 from accumbens.errors import AccumbensError, require
+from accumbens.generator import make_key, pinned_generator
 from accumbens.language import Sizes, TextTokenizer, load_language_model, stacked
 from accumbens.language.adapters import write_adapters
 from accumbens.runs.streams import Stream, stream_key
@@ -72,7 +73,7 @@ def learned_shapes(language: LanguageOfRun) -> Networks:
     """Return the shapes of what learns."""
 
     def learned() -> Networks:
-        networks = language.networks(jax.random.key(0))
+        networks = language.networks(make_key(0))
         return eqx.filter(networks, what_learns(networks))
 
     return jax.eval_shape(learned)
@@ -109,10 +110,11 @@ class ActingLanguageAgent:
         assert isinstance(settings, TokenSettings)
         self.config, self.seed, self.step = config, seed, step
         self.language = language = language_from(settings, known)
-        whole = language.networks(jax.random.key(0))
+        whole = language.networks(make_key(0))
         self.networks: Networks = eqx.combine(learned, eqx.filter(whole, what_learns(whole), inverse=True))
         end, self._draws, self._time = language.tokenizer.end, jnp.uint32(draws), 0
-        self._act = jax.jit(lambda networks, *rest: act(settings, end, networks, *rest))
+        drawn = pinned_generator()(lambda networks, *rest: act(settings, end, networks, *rest))
+        self._act = jax.jit(drawn)  # traced when it first acts, wherever that is
         self._probabilities = jax.jit(lambda networks, one: jnp.exp(chances(settings, networks.policy, one)))
         self._value = jax.jit(lambda networks, choices: state_values(networks, choices)[0, 0])
 

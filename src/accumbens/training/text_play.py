@@ -13,6 +13,7 @@ from accumbens.agents.token_policy import Networks, act, chances, first_value, s
 from accumbens.agents.token_ppo import rule_and_decay
 from accumbens.agents.token_settings import TokenSettings
 from accumbens.envs.text.copies import TextCopies
+from accumbens.generator import make_key
 from accumbens.language import Choices
 from accumbens.language.choices import Sizes, padded, sizes_of
 from accumbens.language.tokenizer import END
@@ -130,7 +131,7 @@ class _Mind:
             return chances(settings, networks.policy, choices), state_values(networks, choices)
 
         def written(networks: Networks, choices: Choices) -> tuple[Array, Array]:
-            acted = act(settings, end, networks, choices, jax.random.key(0), jnp.asarray(True))
+            acted = act(settings, end, networks, choices, make_key(0), jnp.asarray(True))
             return acted.written, acted.length
 
         self._weigh, self._write, self._value = jax.jit(weighed), jax.jit(written), jax.jit(first_value)

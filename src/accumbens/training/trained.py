@@ -10,6 +10,7 @@ from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings, SettingsWithoutCells
 from accumbens.cells import Stack
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 from accumbens.runs import checkpoints
 from accumbens.runs.snapshots import network_of_seed, snapshot_path
 from accumbens.training.config import RunConfig
@@ -66,6 +67,6 @@ def open_trained(path: Path, step: int | None = None) -> Trained:
     agent, _ = make_agent_and_plan(config)
     facts, _ = environment_facts(config.env, config.settings.discretisation)
     seeds = jnp.arange(config.seeds)
-    like = jax.eval_shape(jax.vmap(lambda seed: agent.network(agent.init(jax.random.key(seed)))), seeds)
+    like = jax.eval_shape(jax.vmap(lambda seed: agent.network(agent.init(make_key(seed)))), seeds)
     networks, step = checkpoints.restore(file, like)
     return Trained(config, config.settings, facts, config.seed_list(), agent, networks, step)

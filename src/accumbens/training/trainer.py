@@ -16,7 +16,7 @@ from accumbens.envs.promises import require_kept
 from accumbens.envs.protocol import Environment
 from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.interrupt import wait_for
-from accumbens.runs.side_by_side import Values, join_runs, split_runs, values_of
+from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
@@ -53,11 +53,8 @@ class Trainer(MeasuredJob[RunState]):
         self.columns = [*shared, *per_cell]
         self._warned = False
         self._runs: Sequence[Trainer] = [self]
-        self._values: Values = None
-        if beside:
-            self._runs = [self._alone(own) for own in (config, *beside)]
-            self.seeds = [seed for run in self._runs for seed in run.seeds]
-            self._values = values_of([config, *beside], "settings")
+        self._values: Values = values_of([config, *beside], "settings")
+        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
         self._env: Environment | None = None
         self._host: HostLoop | None = None
         self._host_evaluation: HostEvaluation | None = None
@@ -91,6 +88,8 @@ class Trainer(MeasuredJob[RunState]):
             self._evaluate = self._host_evaluation = HostEvaluation(
                 config.env, self.agent, len(self.seeds), episodes, settings.discretisation
             )
+        if beside:
+            self._runs = [self._alone(own) for own in (config, *beside)]
 
     def _alone(self, config: RunConfig) -> "Trainer":
         """One of the runs side by side, which reads and writes for itself but does not learn alone."""
@@ -103,6 +102,10 @@ class Trainer(MeasuredJob[RunState]):
     def jobs(self) -> "Sequence[Trainer]":
         """Return the work of each of the runs side by side."""
         return self._runs
+
+    def like_one(self) -> RunState:
+        """Return the shapes of the state of one of the runs side by side."""
+        return like_one(self.like(), len(self._runs))
 
     def parts(self, state: RunState) -> list[RunState]:
         """Return the states of the runs side by side."""

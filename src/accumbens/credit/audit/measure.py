@@ -17,6 +17,7 @@ from accumbens.credit.audit.program import Program, weights
 from accumbens.credit.audit.reading import OUTPUTS, SCALAR
 from accumbens.credit.audit.replay import replay
 from accumbens.credit.protocol import Batch, Rule, TaskFacts
+from accumbens.generator import make_key
 from accumbens.tracing.compile import quick_jit
 
 DIRECTIONS = 256
@@ -64,7 +65,7 @@ def draw(rule: Rule, facts: TaskFacts, program: Program, examples: int) -> Point
             return leaf
         return leaf + jnp.asarray(0.1 * np.abs(rng.normal(size=leaf.shape)), leaf.dtype)
 
-    network, memory = quick_jit(rule.init)(jax.random.key(0))
+    network, memory = quick_jit(rule.init)(make_key(0))
     rows = (examples,) if facts.steps is None else (examples, facts.steps)
     if facts.kind == "classification":
         y = rng.integers(0, facts.outputs, rows).astype(np.int32)
@@ -72,7 +73,7 @@ def draw(rule: Rule, facts: TaskFacts, program: Program, examples: int) -> Point
         y = rng.normal(size=(*rows, facts.outputs)).astype(np.float32)
     x = jnp.asarray(rng.normal(size=(*rows, facts.inputs)), jnp.float32)
     batch = Batch(x, jnp.asarray(y), jnp.zeros((), jnp.int32))
-    arguments = [*jax.tree.leaves((network, jax.tree.map(moved, memory), batch)), jax.random.key(1)]
+    arguments = [*jax.tree.leaves((network, jax.tree.map(moved, memory), batch)), make_key(1)]
 
     def record(arguments: list[Array]) -> list[Array]:
         values: list[Array] = []
@@ -134,7 +135,7 @@ def _changed(program: Program, point: Point) -> dict[str, Bool[np.ndarray, " lay
 def _other(value: Array, label: str, rng: np.random.Generator) -> Array:
     """Another value that is as good: of another example if examples have one each, or moved a little."""
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-        return jax.random.key(2) if value.ndim == 0 else value[::-1]
+        return make_key(2) if value.ndim == 0 else value[::-1]
     other, active = np.asarray(value), label.startswith("activity:")
     if label == "epoch":
         other = other + 1

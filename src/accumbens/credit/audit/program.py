@@ -10,8 +10,9 @@ from jaxtyping import PRNGKeyArray
 
 from accumbens.credit.networks.controlled import GOAL
 from accumbens.credit.protocol import Batch, Rule, TaskFacts
+from accumbens.generator import make_key
 
-KEY = jax.eval_shape(lambda: jax.random.key(0))
+KEY = jax.eval_shape(lambda: make_key(0))
 
 
 def batch_shapes(facts: TaskFacts, examples: int) -> Any:

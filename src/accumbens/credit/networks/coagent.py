@@ -1,5 +1,6 @@
 """Coagent networks (Gupta et al., 2021): layers of units that draw what they emit, and are told how well it went."""
 
+import dataclasses
 import itertools
 from typing import NamedTuple
 
@@ -106,6 +107,8 @@ class CoagentNetwork(Network):
             facts: of the task.
             key: of the parameters.
         """
+        # Networks of other learning rates are alike, and can learn side by side.
+        settings = dataclasses.replace(settings, learning_rate=1.0)
         widths = [facts.inputs, *settings.layers, facts.outputs]
         letters = (settings.partition or "s" * len(settings.layers)) + ("s" if settings.units == "gaussian" else "d")
         layers: list[Units] = []

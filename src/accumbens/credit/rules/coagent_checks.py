@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
+from jax.core import Tracer
 
 from accumbens.credit.settings import (
     CoagentActionValueSettings,
@@ -23,7 +23,7 @@ def _with_numbers(check: Callable[[Any], None]) -> Callable[[Any], None]:
 
     @functools.wraps(check)
     def checked(settings: CoagentNetworkSettings) -> None:
-        if not any(isinstance(value, jax.core.Tracer) for value in vars(settings).values()):
+        if not any(isinstance(value, Tracer) for value in vars(settings).values()):
             check(settings)
 
     return checked

@@ -16,6 +16,7 @@ from accumbens.credit.tasks.protocol import Examples, Stream, Task
 from accumbens.credit.tasks.settings import AddingSettings, CopyingSettings, SequenceSettings
 from accumbens.credit.tasks.splits import check_seed
 from accumbens.errors import require
+from accumbens.generator import make_key
 
 MOST_STEPS = 1_000_000
 """Longest delay or length; what tests is kept in memory."""
@@ -119,7 +120,7 @@ def _make(
         return draw(key, batch_size, length, True)
 
     def held_out(number: int, length: int) -> Examples:
-        key = jax.random.fold_in(jax.random.key(settings.split_seed), number)
+        key = jax.random.fold_in(make_key(settings.split_seed), number)
         return Examples(*map(np.asarray, draw(key, settings.held_out, length, False)))
 
     what = (name, batch_size, sorted(dataclasses.asdict(settings).items()))

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings
+from accumbens.generator import make_key
 from accumbens.tracing.compile import quick_jit
 from accumbens.training.audit.dependencies import Dependencies
 from accumbens.training.audit.shapes import trace_shapes
@@ -54,7 +55,7 @@ def loss_jacobian(settings: AgentSettings, env: EnvironmentFacts, batch: int = 4
     """
     rng = np.random.default_rng(0)
     losses = per_cell.make_losses(settings, env)
-    stack = jax.eval_shape(lambda key: stacks.build_stack(settings, env, key), jax.random.key(0))
+    stack = jax.eval_shape(lambda key: stacks.build_stack(settings, env, key), make_key(0))
     stack = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.5, size=leaf.shape), leaf.dtype), stack)
     factored = () if env.action_dimensions is None else (env.action_dimensions,)
     choices = env.num_actions // (env.action_dimensions or 1)
@@ -95,7 +96,7 @@ def disturb(
     choices = env.num_actions // (env.action_dimensions or 1)
     rollout = _drawn(rng, shapes.rollout)
     rollout = rollout._replace(action=_drawn(rng, shapes.rollout.action, choices))
-    state = quick_jit(agent.init)(jax.random.key(0))
+    state = quick_jit(agent.init)(make_key(0))
     cells = agent.network(state).cells
     leaves, structure = jax.tree.flatten(state)
     networks = set().union(*found.parameters, *found.memory)
@@ -105,7 +106,7 @@ def disturb(
 
     def learn(errors: Any) -> Any:
         tapped = tap(state, cells, Disturbance(errors))
-        return jax.tree.leaves(agent.learn(tapped, rollout, jnp.asarray(ITERATION), jax.random.key(1))[0])
+        return jax.tree.leaves(agent.learn(tapped, rollout, jnp.asarray(ITERATION), make_key(1))[0])
 
     compiled = quick_jit(learn)
     undisturbed = compiled(jnp.zeros(len(cells)))

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 
 from accumbens.agents.protocol import Agent, EnvironmentFacts, Rollout
 from accumbens.errors import AccumbensError
+from accumbens.generator import make_key
 
-KEY = jax.eval_shape(lambda: jax.random.key(0))
+KEY = jax.eval_shape(lambda: make_key(0))
 SCALAR = jax.ShapeDtypeStruct((), jnp.float32)
 ITERATION = jax.ShapeDtypeStruct((), jnp.int32)
 

@@ -1,0 +1,1 @@
+"""Experiments on more than one machine."""

@@ -1,0 +1,285 @@
+"""The work of a sweep, with training played by a stand-in: who goes on, from where, and what is decided again."""
+
+import contextlib
+import csv
+import math
+
+import numpy as np
+import pytest
+
+from accumbens.errors import AccumbensError
+from accumbens.sweeps.effects import OVER_POINTS, effects_of
+from accumbens.sweeps.files import export, write
+from accumbens.sweeps.halving import Rung, better_first, rungs
+from accumbens.sweeps.result import read_diverged, read_standing
+from accumbens.sweeps.tables import document as plain
+from accumbens.sweeps.tables import verdict
+from accumbens.sweeps.work import carry_out, programs_of
+
+
+class Quiet:
+    """A view of nothing, that remembers what failed."""
+
+    def __init__(self):
+        self.failures = []
+
+    def __getattr__(self, name):
+        return lambda *arguments, **named: None
+
+    def failed(self, run, reason):
+        self.failures.append(run.variant)
+
+
+@pytest.fixture
+def go(monkeypatch, tmp_path):
+    """`go(sweep, most=64) -> Outcome`, with each point alone in a program unless `together`."""
+
+    def call(sweep, most=64, together=True):
+        def group(self, configs):
+            return [list(range(len(configs)))] if together else [[index] for index in range(len(configs))]
+
+        monkeypatch.setattr(type(sweep.kind), "programs", group)
+        view = Quiet()
+        call.view = view
+        return carry_out(sweep, tmp_path, lambda *_: contextlib.nullcontext(view), most=most)
+
+    return call
+
+
+def good(config, seed, step):
+    """Better for larger steps and traces; seeds differ by a little."""
+    return 10 * math.log10(config.settings.learning_rate) + 50 + config.settings.trace_decay + 0.01 * seed + step / 1000
+
+
+def test_the_rungs_of_a_halving_search():
+    assert rungs(27, 3) == [Rung(27, 1 / 27), Rung(9, 1 / 9), Rung(3, 1 / 3), Rung(1, 1.0)]
+    assert [rung.points for rung in rungs(10, 3)] == [10, 3, 1]
+    assert [rung.points for rung in rungs(2, 3)] == [2]
+    assert [rung.until for rung in rungs(4, 2)] == [0.25, 0.5, 1.0]
+
+
+def test_who_is_better():
+    runs, scores = list("abcde"), [1.0, math.nan, 3.0, 3.0, 9.0]
+    assert "".join(better_first(runs, scores, lambda run: run == "e", False)) == "cdabe"
+    assert "".join(better_first(runs, scores, lambda run: run == "e", True)) == "acdbe"
+
+
+def test_all_points_and_then_the_best_with_other_seeds(make, trained, go, tmp_path):
+    trained.score = good
+    sweep = make(report_seeds=2)
+    assert not go(sweep).interrupted
+    (names, starts, until), report = trained.calls
+    assert (len(names), starts, until) == (6, {0}, 1.0)
+    assert report == (["learning_rate=0.01,trace_decay=0.9,seeds=3-4"], {0}, 1.0)
+    standing = read_standing(sweep, tmp_path)
+    assert sweep.point_of(standing.best.run) == {"learning_rate": "0.01", "trace_decay": "0.9"}
+    assert standing.best.score.seeds == pytest.approx([31.8, 31.81, 31.82])
+    assert standing.report.seeds == pytest.approx([31.83, 31.84])
+    lines = verdict(sweep, standing)
+    assert lines[1].startswith("best of 6 points by 3 seeds: 31.8 ± 0.0; the same point on 2 other seeds: 31.8 ± 0.1")
+    assert "biased" in lines[2]
+    go(sweep)
+    assert len(trained.calls) == 2  # nothing was left to do
+
+
+def test_without_reporting_seeds_the_bias_is_told_all_the_same(make, trained, go, tmp_path):
+    trained.score = good
+    sweep = make(report_seeds=0)
+    go(sweep)
+    assert len(trained.calls) == 1
+    assert "too high" in verdict(sweep, read_standing(sweep, tmp_path))[-1]
+
+
+def halving(make, **changes):
+    return make(search="halving", over={"learning_rate": "1e-4..1e-1:9"}, report_seeds=0, **changes)
+
+
+def test_survivors_go_on_from_where_they_stand(make, trained, go, tmp_path):
+    trained.score = good
+    sweep = halving(make)
+    go(sweep)
+    best = [run.variant for run in sweep.runs][::-1]
+    assert trained.calls == [
+        ([run.variant for run in sweep.runs], {0}, 1 / 9),
+        (best[:3], {100}, 1 / 3),
+        (best[:1], {300}, 1.0),
+    ]
+    standing = read_standing(sweep, tmp_path)
+    assert [tried.state for tried in standing.tried[:4]] == ["done", *["stopped at 0.333"] * 2, "stopped at 0.111"]
+    assert standing.best.run.variant == best[0]
+    go(sweep)
+    assert len(trained.calls) == 3
+
+
+def test_what_is_decided_does_not_change_when_runs_are_longer(make, trained, go, tmp_path):
+    """The middle point leads at the first rung, and falls back after it."""
+    middle = 1e-3
+    sweep = make(search="halving", over={"learning_rate": [1e-4, 1e-3, 1e-2]}, report_seeds=0)
+    trained.score = lambda config, seed, step: (
+        1000.0 - step if config.settings.learning_rate == middle else config.settings.learning_rate
+    )
+    go(sweep)
+    first = [level.runs[0].config.settings.learning_rate for level in read_standing(sweep, tmp_path).levels]
+    assert first == [middle, middle]
+    assert read_standing(sweep, tmp_path).best.score.step == 900
+    go(sweep)
+    assert len(trained.calls) == 2
+
+
+def test_a_metric_of_which_less_is_better(make, trained, go, tmp_path, monkeypatch):
+    from accumbens.runs.comparing import Metric
+    from accumbens.training.kind import AGENTS
+
+    less = AGENTS.comparing._replace(metrics=[Metric("cost", "", column="mean_return", less_is_better=True)])
+    monkeypatch.setitem(AGENTS.__dict__, "comparing", less)
+    trained.score = good
+    sweep = halving(make)
+    go(sweep)
+    assert trained.calls[1][0] == [run.variant for run in sweep.runs][:3]
+    assert "too low" in verdict(sweep, read_standing(sweep, tmp_path))[-1]
+
+
+def test_a_stopped_sweep_goes_on(make, trained, go, tmp_path):
+    trained.score, sweep = good, halving(make)
+    trained.interrupt, trained.half = sweep.runs[7].variant, 50
+    assert go(sweep).interrupted
+    assert read_standing(sweep, tmp_path).best is None
+    assert not go(sweep).interrupted
+    assert [call[1:] for call in trained.calls] == [({0}, 1 / 9), ({50}, 1 / 9), ({100}, 1 / 3), ({300}, 1.0)]
+
+
+def test_a_point_that_diverges_is_last_and_the_others_go_on(make, trained, go, tmp_path):
+    trained.score = lambda *of: math.inf if of[0].settings.learning_rate == 0.01 else good(*of)
+    sweep = make()
+    outcome = go(sweep)
+    assert not outcome.interrupted
+    standing = read_standing(sweep, tmp_path)
+    assert [tried.state for tried in standing.tried] == ["done"] * 4 + ["diverged"] * 2
+    assert standing.best.run.config.settings.learning_rate == 0.001
+    assert len(read_diverged(tmp_path)) == 2
+    calls = len(trained.calls)
+    go(sweep)  # what diverged is not tried again
+    assert len(trained.calls) == calls
+    assert sorted(go.view.failures) == sorted(run.variant for run in sweep.runs[4:])
+    write(sweep, standing, tmp_path)
+    assert (tmp_path / "sensitivity.png").stat().st_size > 10_000
+
+
+def test_what_diverges_never_survives(make, trained, go, tmp_path):
+    """Of four points two survive, and three diverge: one goes on."""
+    trained.score = lambda *of: math.inf if of[0].settings.learning_rate > 2e-4 else good(*of)
+    sweep = make(search="halving", eta=2, over={"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]}, report_seeds=0)
+    go(sweep)
+    assert [call[0] for call in trained.calls[1:]] == [["learning_rate=0.0001"]] * 2
+    assert read_standing(sweep, tmp_path).best.run.config.settings.learning_rate == 1e-4
+
+
+def test_if_all_diverge_there_is_no_best(make, trained, go, tmp_path):
+    trained.score = lambda *of: math.inf
+    sweep = make(search="halving", over={"learning_rate": [1e-4, 1e-3, 1e-2]})
+    go(sweep)
+    standing = read_standing(sweep, tmp_path)
+    assert standing.best is None
+    assert verdict(sweep, standing) == []
+    write(sweep, standing, tmp_path)
+
+
+def test_another_failure_stops_the_decision(make, trained, go, tmp_path, monkeypatch):
+    def full(*arguments, **named):
+        raise OSError("full")
+
+    trained.score, sweep = good, halving(make)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "accumbens.experiments.execute.start_or_resume_together",
+            lambda *_, **__: (_ for _ in ()).throw(OSError("full")),
+        )
+        outcome = go(sweep)
+    assert set(outcome.failures.values()) == {"full"}
+    assert len(outcome.failures) == 9
+    assert read_diverged(tmp_path) == {}
+    go(sweep)
+    assert len(trained.calls) == 3
+
+
+def test_large_groups_are_cut_into_programs_of_nearly_equal_size(make, go, tmp_path, monkeypatch):
+    sweep = make(over={"learning_rate": "1e-4..1e-1:11"})
+    monkeypatch.setattr(type(sweep.kind), "programs", lambda self, configs: [list(range(len(configs)))])
+    sizes = lambda most: [len(program) for program in programs_of(sweep.runs, tmp_path, most=most)]  # noqa: E731
+    assert sizes(64) == [11]
+    assert sorted(sizes(12)) == [3, 4, 4]
+    assert sizes(2) == [1] * 11
+    found = [run for program in programs_of(sweep.runs, tmp_path, most=12) for run in program]
+    assert found == list(sweep.runs)
+    with pytest.raises(AccumbensError, match="side_by_side=0"):
+        sizes(0)
+
+
+def test_a_rung_before_the_first_row_is_refused(make, trained, go, monkeypatch):
+    trained.score = good
+    sweep = make(search="halving", over={"learning_rate": [1e-4, 1e-3, 1e-2]}, total_timesteps=900)
+    find = sweep.kind.comparing.metrics[0]
+    late = find._replace(rows=lambda files: [row for row in find.rows(files) if int(row["step"]) > 500])
+    monkeypatch.setitem(sweep.kind.__dict__, "comparing", sweep.kind.comparing._replace(metrics=[late]))
+    outcome = go(sweep)
+    assert not outcome.interrupted
+    assert len(trained.calls) == 1  # no number at all yet: nothing is decided
+
+
+def test_effects_of_a_grid_are_over_seeds(make, trained, go, tmp_path):
+    """Independent: differences of means in NumPy, seed by seed."""
+    trained.score = lambda config, seed, step: (
+        (10 + seed) * config.settings.trace_decay + 1e3 * config.settings.learning_rate * (1 + 0.1 * seed)
+    )
+    sweep = make()
+    go(sweep)
+    standing = read_standing(sweep, tmp_path)
+    effects = {(effect.setting, effect.value): effect for effect in effects_of(sweep, standing)}
+    assert set(effects) == {("learning_rate", "0.001"), ("learning_rate", "0.01"), ("trace_decay", "0.9")}
+    found = effects["trace_decay", "0.9"]
+    per_seed = np.array([0.4 * (10 + seed) for seed in range(3)])
+    assert found.difference.mean == pytest.approx(per_seed.mean())
+    assert found.difference.interval == pytest.approx(4.302653 * per_seed.std(ddof=1) / math.sqrt(3), rel=1e-5)
+    assert (found.points, found.base_points, found.base) == (3, 3, "0.5")
+
+
+def test_effects_of_random_points_are_welchs(make, trained, go, tmp_path):
+    from scipy.stats import ttest_ind
+
+    trained.score = lambda config, seed, step: math.sin(1e5 * config.settings.learning_rate) + seed
+    sweep = make(search="random", points=9, over={"learning_rate": "1e-4..1e-2", "credit": ["local", "backprop"]})
+    go(sweep)
+    standing = read_standing(sweep, tmp_path)
+    for effect in effects_of(sweep, standing):
+        assert effect.how == OVER_POINTS
+        sides = [[], []]
+        for run, score in standing.first.items():
+            value = sweep.point_of(run)[effect.setting]
+            above = value == effect.value if effect.setting == "credit" else float(value) >= float(effect.value[3:])
+            sides[above].append(score.estimate.mean)
+        low, high = ttest_ind(sides[1], sides[0], equal_var=False).confidence_interval(0.95)
+        assert effect.difference.mean == pytest.approx((low + high) / 2)
+        assert effect.difference.interval == pytest.approx((high - low) / 2)
+
+
+def test_what_is_left_and_exported(make, trained, go, tmp_path):
+    trained.score = good
+    sweep = make(report_seeds=2)
+    with pytest.raises(AccumbensError, match="nothing to export"):
+        export(sweep, read_standing(sweep, tmp_path), tmp_path, tmp_path / "out")
+    go(sweep)
+    standing = read_standing(sweep, tmp_path)
+    write(sweep, standing, tmp_path)
+    export(sweep, standing, tmp_path, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("command.txt", "effects.csv", "sensitivity.png", "summary.csv", "sweep.toml")
+    ]
+    with (tmp_path / "out" / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["role"] for row in rows] == ["choosing"] * 6 + ["reporting"]
+    assert rows[0]["scores"] == "31.8 31.81 31.82"
+    assert (rows[0]["seeds"], rows[-1]["seeds"]) == ("0-2", "3-4")
+    values = [float(row["final_return"]) for row in rows[:6]]
+    assert values == sorted(values, reverse=True)
+    assert plain(sweep, standing)["best"] == {"learning_rate": "0.01", "trace_decay": "0.9"}
+    assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) < 200_000
