@@ -16,10 +16,10 @@ SMOKE = ["experiment", "family", "--budget", "smoke", "--only", "*/ad_pqn/*"]
 
 
 def test_a_place_is_made_of_the_options(tmp_path):
-    assert Cluster().where() == Here()
-    assert Cluster(ray="auto", ray_cpus=2, ray_gpus=0.25).where() == OnRay("auto", 2, 0.25)
-    assert Cluster(slurm="job.sh", slurm_time="1-00:00").where() == OnSlurm(Path("job.sh"), 1, "1-00:00")
-    assert Cluster(part=3).where() == Part(3)
+    assert Cluster().where(False) == Here()
+    assert Cluster(ray="auto", ray_cpus=2, ray_gpus=0.25).where(False) == OnRay("auto", 2, 0.25)
+    assert Cluster(slurm="job.sh", slurm_time="1-00:00").where(False) == OnSlurm(Path("job.sh"), 1, "1-00:00")
+    assert Cluster(part=3).where(False) == Part(3)
 
 
 @pytest.mark.parametrize(

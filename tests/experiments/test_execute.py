@@ -133,7 +133,9 @@ def test_a_failure_does_not_keep_the_others_from_running(experiment, trained, tm
         ("failed", "backprop"),
         ("ended", "gain"),
     ]
-    assert str(error) in outcome.failures["CartPole-v1/ad_pqn/backprop"]
+    label = "CartPole-v1/ad_pqn/backprop"
+    assert str(error) in outcome.failures[label]
+    assert outcome.diverged == ({label} if isinstance(error, NotFiniteError) else set())
     assert len(outcome.results) == 2
     assert not outcome.interrupted
 

@@ -134,3 +134,19 @@ def test_what_is_for_another_kind_is_refused():
         short("CartPole-v1", None, {"learning_rate": "1e-4,1e-3"}, {}, {"epochs": 3})
     with pytest.raises(AccumbensError, match="unknown environment 'CartPol-v1'; did you mean 'CartPole-v1'"):
         short("CartPol-v1", None, {"learning_rate": "1e-4,1e-3"}, {}, {})
+
+
+def test_fits_are_chosen_by_validation_data_and_reported_on_test_data():
+    def pairs(**asked):
+        sweep = short("digits", None, {"learning_rate": "0.1,0.2"}, {}, asked)
+        return [(choosing.name, reported.name) for choosing, reported in sweep.choices()]
+
+    assert pairs()[:2] == [("valid_accuracy", "test_accuracy"), ("valid_loss", "test_loss")]
+    assert pairs().index(("test_accuracy", "test_accuracy")) > pairs().index(("train_loss", "train_loss"))
+    assert pairs(metric="valid_loss") == [("valid_loss", "test_loss")]
+    assert pairs(metric="test_accuracy") == [("test_accuracy", "test_accuracy")]
+
+
+def test_agents_are_chosen_by_what_is_reported(make):
+    names = [metric.name for metric in make().kind.comparing.metrics]
+    assert [(choosing.name, reported.name) for choosing, reported in make().choices()][:3] == [(n, n) for n in names]

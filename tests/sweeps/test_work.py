@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from accumbens.errors import AccumbensError
+from accumbens.experiments.execute import Outcome
+from accumbens.sweeps.diverged import read_diverged, write_diverged
 from accumbens.sweeps.effects import OVER_POINTS, effects_of
 from accumbens.sweeps.files import export, write
 from accumbens.sweeps.halving import Rung, better_first, rungs
-from accumbens.sweeps.result import read_diverged, read_standing
+from accumbens.sweeps.result import read_standing
 from accumbens.sweeps.tables import document as plain
 from accumbens.sweeps.tables import verdict
-from accumbens.sweeps.work import carry_out, programs_of
+from accumbens.sweeps.work import carry_out, parts_of, programs_of
 
 
 class Quiet:
@@ -32,16 +34,16 @@ class Quiet:
 
 @pytest.fixture
 def go(monkeypatch, tmp_path):
-    """`go(sweep, most=64) -> Outcome`, with each point alone in a program unless `together`."""
+    """`go(sweep, most=64, where=None) -> Outcome`, with each point alone in a program unless `together`."""
 
-    def call(sweep, most=64, together=True):
+    def call(sweep, most=64, together=True, where=None):
         def group(self, configs):
             return [list(range(len(configs)))] if together else [[index] for index in range(len(configs))]
 
         monkeypatch.setattr(type(sweep.kind), "programs", group)
         view = Quiet()
         call.view = view
-        return carry_out(sweep, tmp_path, lambda *_: contextlib.nullcontext(view), most=most)
+        return carry_out(sweep, tmp_path, lambda *_: contextlib.nullcontext(view), most=most, where=where)
 
     return call
 
@@ -180,7 +182,7 @@ def test_if_all_diverge_there_is_no_best(make, trained, go, tmp_path):
     go(sweep)
     standing = read_standing(sweep, tmp_path)
     assert standing.best is None
-    assert verdict(sweep, standing) == []
+    assert verdict(sweep, standing) == ["there is no best point: all 3 diverged"]
     write(sweep, standing, tmp_path)
 
 
@@ -221,9 +223,28 @@ def test_a_rung_before_the_first_row_is_refused(make, trained, go, monkeypatch):
     find = sweep.kind.comparing.metrics[0]
     late = find._replace(rows=lambda files: [row for row in find.rows(files) if int(row["step"]) > 500])
     monkeypatch.setitem(sweep.kind.__dict__, "comparing", sweep.kind.comparing._replace(metrics=[late]))
-    outcome = go(sweep)
-    assert not outcome.interrupted
-    assert len(trained.calls) == 1  # no number at all yet: nothing is decided
+    why = "rung 1 of 2 ends at 0.333 of every run, where none has final_return yet, so none can be chosen"
+    for _ in range(2):  # and again when all is there
+        with pytest.raises(AccumbensError, match=why):
+            go(sweep)
+    assert len(trained.calls) == 1
+
+
+def test_a_rung_without_numbers_is_refused(make, trained, go):
+    trained.score = lambda config, seed, step: math.nan if step < 500 else 1.0
+    sweep = make(search="halving", over={"learning_rate": [1e-4, 1e-3, 1e-2]})
+    with pytest.raises(AccumbensError, match="where none has final_return yet"):
+        go(sweep)
+    assert len(trained.calls) == 1
+
+
+def test_where_nothing_is_measured_at_the_end_that_is_said(make, trained, go, tmp_path):
+    trained.score = lambda config, seed, step: math.nan
+    sweep = make()
+    assert verdict(sweep, read_standing(sweep, tmp_path)) == []  # nothing was done yet
+    go(sweep)
+    (line,) = verdict(sweep, read_standing(sweep, tmp_path))
+    assert line.startswith("there is no best point: none has a number for final_return (mean of the last 100 training")
 
 
 def test_effects_of_a_grid_are_over_seeds(make, trained, go, tmp_path):
@@ -283,3 +304,64 @@ def test_what_is_left_and_exported(make, trained, go, tmp_path):
     assert values == sorted(values, reverse=True)
     assert plain(sweep, standing)["best"] == {"learning_rate": "0.01", "trace_decay": "0.9"}
     assert sum(path.stat().st_size for path in (tmp_path / "out").iterdir()) < 200_000
+
+
+class Place:
+    """A `Where` that remembers what it is asked for, and does it here or not at all."""
+
+    def __init__(self, shows=True):
+        self.shows, self.asked = shows, []
+
+    def execute(self, programs, folder, report, *, checkpoint_seconds, until):
+        from accumbens.experiments.execute import execute
+
+        self.asked.append(([[run.variant for run in program] for program in programs], until))
+        if not self.shows:
+            return Outcome({}, {}, interrupted=False)
+        return execute(programs, folder, report, checkpoint_seconds=checkpoint_seconds, until=until)
+
+
+def test_every_rung_and_the_reporting_seeds_are_worked_on_where_it_is_asked(make, trained, go):
+    trained.score, place = good, Place()
+    sweep = make(search="halving", over={"learning_rate": "1e-4..1e-1:9"}, report_seeds=2)
+    go(sweep, where=place)
+    best = [run.variant for run in sweep.runs][::-1]
+    assert place.asked == [
+        ([[run.variant for run in sweep.runs]], 1 / 9),
+        ([best[:3]], 1 / 3),
+        ([best[:1]], 1.0),
+        ([[f"{best[0]},seeds=3-4"]], 1.0),
+    ]
+
+
+def test_parts_of_a_job_are_the_same_however_far_runs_are(make, trained, go, tmp_path):
+    """Half of the points are done, and one has diverged: its part is one point less, and no part has another number."""
+    trained.score, sweep = good, make()
+    before, after = Place(shows=False), Place(shows=False)
+    go(sweep, most=6, where=before)
+    go(make(over={"learning_rate": [1e-4, 1e-3], "trace_decay": [0.5, 0.9]}, report_seeds=0))
+    write_diverged(tmp_path, {sweep.runs[4].label: "no longer finite"})
+    go(sweep, most=6, where=after)
+    names = [run.variant for run in sweep.runs]
+    assert before.asked == [([names[:2], names[2:4], names[4:]], 1.0)]  # and no reporting seeds
+    assert after.asked == [([names[:2], names[2:4], names[5:]], 1.0)]
+    with pytest.raises(AccumbensError, match="side_by_side=0"):
+        parts_of(sweep.runs, (), 0)
+
+
+def test_what_diverged_is_known_by_its_kind_and_not_by_its_words(make, trained, go, tmp_path, monkeypatch):
+    """Another failure may say the same; and workers may note theirs at the same time."""
+    trained.score, sweep = good, make()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "accumbens.experiments.execute.start_or_resume_together",
+            lambda *_, **__: (_ for _ in ()).throw(AccumbensError("cell 1 is no longer finite")),
+        )
+        outcome = go(sweep)
+    assert (len(outcome.failures), outcome.diverged, read_diverged(tmp_path)) == (6, frozenset(), {})
+    trained.score = lambda *of: math.inf if of[0].settings.learning_rate == 0.01 else good(*of)
+    outcome = go(sweep, together=False)  # each alone: there it is raised
+    assert outcome.diverged == outcome.failures.keys() == {run.label for run in sweep.runs[4:]} | set()
+    write_diverged(tmp_path, {"elsewhere/x": "why"})
+    assert len(read_diverged(tmp_path)) == 3
+    assert go(sweep).diverged == outcome.diverged

@@ -35,11 +35,16 @@ class Cluster:
     part: Annotated[int | None, parsed("part", int, "INDEX"), default("all")] = None
     """Work on one part of those that the script of --slurm has, and show no table."""
 
-    def where(self) -> "Where":
+    def where(self, draw: bool, finish: tuple[str, ...] = ("--draw",)) -> "Where":
         """Return the place that is asked for.
 
+        Args:
+            draw: nothing is worked on, and what there is is shown.
+            finish: what the command of --slurm says besides in its last step, which shows all.
+
         Raises:
-            AccumbensError: there are two, an option goes with one that is not asked for, or a value cannot be used.
+            AccumbensError: there are two, an option goes with one that is not asked for, or a value cannot be used;
+                or nothing could be shown afterwards, which `draw` asks for.
         """
         from accumbens.errors import AccumbensError
         from accumbens.experiments.cluster.on_ray import OnRay
@@ -53,10 +58,13 @@ class Cluster:
             for name, value in vars(self).items():
                 if name.startswith(f"{owner}_") and value != getattr(HERE, name) and getattr(self, owner) is None:
                     raise AccumbensError(f"--{name.replace('_', '-')} cannot be used without --{owner}")
+        if draw and (self.slurm is not None or self.part is not None):
+            why = "table and figure are made when all is over"
+            raise AccumbensError(f"--draw cannot be used with --slurm or --part: {why}")
         if self.ray is not None:
             return OnRay(self.ray, self.ray_cpus, self.ray_gpus, self.ray_carry)
         if self.slurm is not None:
-            return OnSlurm(Path(self.slurm), self.slurm_cpus, self.slurm_time)
+            return OnSlurm(Path(self.slurm), self.slurm_cpus, self.slurm_time, finish)
         return Here() if self.part is None else Part(self.part)
 
 

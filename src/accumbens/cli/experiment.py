@@ -64,9 +64,7 @@ def experiment(
         raise AccumbensError(f"data={data!r} cannot be used: {why}")
     if data is not None and not Path(data).expanduser().is_dir():
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
-    runs, where = execute.select(asked.runs, only), cluster.where()
-    if draw and not where.shows:
-        raise AccumbensError("--draw cannot be used with --slurm or --part: table and figure are made when all is over")
+    runs, where = execute.select(asked.runs, only), cluster.where(draw)
     folder = asked.folder(output)
     view = ExperimentView(runs, json, quiet)
     about = {"experiment": asked.name, "budget": asked.budget, "folder": str(folder)}

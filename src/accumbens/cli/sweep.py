@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import tyro
 
 from accumbens.cli.arguments import Flag, default, parsed
+from accumbens.cli.cluster import HERE, Place
 from accumbens.cli.start import OUTPUT, SET, CheckpointSeconds
 
 WHAT = tyro.conf.arg(
@@ -33,7 +34,9 @@ def sweep(
     search_seed: Annotated[int | None, parsed("search_seed", int, "N"), default("0")] = None,
     eta: Annotated[int | None, parsed("eta", int, "N"), default("3")] = None,
     fraction: Annotated[str | None, parsed("fraction", str, "1/2,1/4,…"), default("the whole grid")] = None,
-    metric: Annotated[str | None, parsed("metric", str, "METRIC"), default("the first of the kind of run")] = None,
+    metric: Annotated[
+        str | None, parsed("metric", str, "METRIC"), default("the first of the kind; of fits, of validation data")
+    ] = None,
     total_timesteps: Annotated[int | None, parsed("total_timesteps", int, "N"), default("the preset's")] = None,
     epochs: Annotated[int | None, parsed("epochs", int, "N"), default("the task's")] = None,
     updates: Annotated[int | None, parsed("updates", int, "N"), default("the method's")] = None,
@@ -52,6 +55,7 @@ def sweep(
     json: Flag = False,
     quiet: Flag = False,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    cluster: Place = HERE,
 ) -> int:
     """Try many values of settings, and end with a table and a figure; the same command continues where it stopped.
 
@@ -84,11 +88,13 @@ def sweep(
         json: Print the result as one line of JSON on standard output; everything else goes to standard error.
         quiet: Print only warnings, on standard error.
         checkpoint_seconds: Seconds between checkpoints.
+        cluster: Where the points are worked on.
     """
     from accumbens.cli.sweep_view import SweepView, print_plan, print_result
     from accumbens.cli.terminal import print_json
     from accumbens.experiments.execute import Outcome
     from accumbens.sweeps import files, result, tables, work
+    from accumbens.sweeps.diverged import read_diverged
     from accumbens.sweeps.layout import layout_of
 
     given = {
@@ -109,7 +115,8 @@ def sweep(
         "data": data,
     }
     asked = _asked(what, method, over, set_, {key: value for key, value in given.items() if value is not None}, name)
-    folder = asked.folder(output)
+    # The last step of SLURM goes on with what is left when all parts are over: the reporting seeds.
+    folder, where = asked.folder(output), cluster.where(draw, finish=())
     about: dict[str, Any] = {"sweep": asked.name, "folder": str(folder), "points": len(asked.runs)}
     if dry_run:
         layout = layout_of(asked, folder, side_by_side)
@@ -121,20 +128,22 @@ def sweep(
     outcome = Outcome({}, {}, interrupted=False)
     if not draw:
         view = SweepView.maker(json, quiet)
-        outcome = work.carry_out(asked, folder, view, most=side_by_side, checkpoint_seconds=checkpoint_seconds)
-    standing = result.read_standing(asked, folder)
-    files.write(asked, standing, folder)
-    print_result(asked, standing, folder, json, quiet, interrupted=outcome.interrupted)
-    if export is not None:
-        files.export(asked, standing, folder, Path(export))
-    diverged = result.read_diverged(folder)
-    failed = {label: why for label, why in outcome.failures.items() if label not in diverged}
+        how: dict[str, Any] = {"most": side_by_side, "checkpoint_seconds": checkpoint_seconds}
+        outcome = work.carry_out(asked, folder, view, where=where, **how)
+    lost = {label: why for label, why in outcome.failures.items() if label not in outcome.diverged}
+    found: dict[str, Any] = {"interrupted": outcome.interrupted, "failed": lost, "diverged": read_diverged(folder)}
+    if where.shows:
+        standing = result.read_standing(asked, folder)
+        files.write(asked, standing, folder)
+        print_result(asked, standing, folder, json, quiet, interrupted=outcome.interrupted)
+        if export is not None:
+            files.export(asked, standing, folder, Path(export))
+        found |= tables.document(asked, standing)
     if json:
-        over_now = {"interrupted": outcome.interrupted, "failed": failed, "diverged": diverged}
-        print_json(about | over_now | tables.document(asked, standing))
+        print_json(about | found)
     if outcome.interrupted:
         return 130
-    return 1 if failed or not any(tried.state != "diverged" for tried in standing.tried) else 0
+    return 1 if lost or all(run.label in found["diverged"] for run in asked.runs) else 0
 
 
 def _asked(what: str, method: str | None, over: Any, changes: Any, given: dict[str, Any], name: str | None) -> Any:

@@ -74,6 +74,7 @@ COMPARING = Comparing(
     ),
     by=("rule",),
     clocks=("epoch",),
+    selection={"test_accuracy": "valid_accuracy", "test_loss": "valid_loss"},
     paired="seed by seed the same data, the same batches and the same initial network; they were resampled together",
     beginning=_beginning,
     is_paired=_is_paired,

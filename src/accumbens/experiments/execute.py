@@ -26,11 +26,13 @@ class Outcome(NamedTuple):
         results: of the runs that are done, by label.
         failures: why a run failed, by label.
         interrupted: the user stopped; the same command goes on.
+        diverged: labels of those that failed because a number stopped being finite: again they would do the same.
     """
 
     results: dict[str, Result]
     failures: dict[str, str]
     interrupted: bool
+    diverged: frozenset[str] = frozenset()
 
 
 def select(runs: Sequence[PlannedRun], pattern: str | None) -> list[PlannedRun]:
@@ -207,6 +209,8 @@ def worked(program: Program, folder: Path, to: Reporter, checkpoint_seconds: flo
     """Do as `work_on`; what goes wrong is returned."""
     try:
         return work_on(program, folder, to, checkpoint_seconds=checkpoint_seconds, until=until)
+    except NotFiniteError as error:  # raised of a run that is alone; of several it is among the results
+        return [error]
     except (AccumbensError, OSError) as error:
         return Broken(str(error), str(error))
     except Exception as error:  # memory of the device, a broken environment: not a reason to lose a night
@@ -221,6 +225,7 @@ class Tally:
         self._folder, self._report, self._until = folder, report, until
         self._results: dict[str, Result] = {}
         self._failures: dict[str, str] = {}
+        self._diverged: set[str] = set()
 
     def pending(self, programs: Sequence[Program]) -> list[Program]:
         """Count what is done or cannot be worked on; return what is left of every program.
@@ -243,6 +248,7 @@ class Tally:
         stopped = False
         for run, result in zip(program, found, strict=True):
             if isinstance(result, NotFiniteError):
+                self._diverged.add(run.label)
                 self._fail(run, str(result), str(result))
                 continue
             self._report.ended(run, result, skipped=False)
@@ -254,7 +260,7 @@ class Tally:
 
     def outcome(self, interrupted: bool) -> Outcome:
         """Return what there is."""
-        return Outcome(self._results, self._failures, interrupted)
+        return Outcome(self._results, self._failures, interrupted, frozenset(self._diverged))
 
     def _fail(self, run: PlannedRun, short: str, whole: str) -> None:
         self._failures[run.label] = short

@@ -104,6 +104,8 @@ class Comparing(NamedTuple):
         by: the settings that make a group, if none are asked for.
         clocks: columns, besides `step`, that say where a run stands; the last is what runs should agree in.
         scales: by place, those that are known.
+        selection: by the name of a metric that is reported, that of the one by which settings are chosen for it: of
+            other data, where there are any; every other metric is both.
         paired: when seeds are paired, for people.
         beginning: returns what `is_paired` and `notes` must know of a run's files.
         is_paired: returns whether a seed was the same experiment in two runs, but for one choice.
@@ -114,6 +116,7 @@ class Comparing(NamedTuple):
     by: Sequence[str]
     clocks: Sequence[str] = ()
     scales: Mapping[str, Scale] = MappingProxyType({})
+    selection: Mapping[str, str] = MappingProxyType({})
     paired: str = ""
     beginning: Callable[[Files], Any] = lambda files: None
     is_paired: Callable[[RunScores, RunScores, int], bool] = lambda one, other, seed: False

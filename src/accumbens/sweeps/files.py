@@ -7,13 +7,15 @@ import tomli_w
 
 from accumbens.errors import AccumbensError
 from accumbens.runs.directory import command_line
+from accumbens.runs.tables import to_json
+from accumbens.sweeps.diverged import read_diverged
 from accumbens.sweeps.effects import effects_of, write_effects
 from accumbens.sweeps.figure import draw_sensitivity
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Standing
 from accumbens.sweeps.tables import write_summary
 
-FILES = ("summary.csv", "effects.csv", "sensitivity.png", "diverged.json")
+FILES = ("summary.csv", "effects.csv", "sensitivity.png")
 """What is written, and copied by an export."""
 
 
@@ -40,7 +42,8 @@ def export(sweep: Sweep, standing: Standing, folder: Path, to: Path) -> None:
         raise AccumbensError(f"there is nothing to export in {folder}")
     to.mkdir(parents=True, exist_ok=True)
     for name in FILES:
-        if (folder / name).exists():  # nothing may have diverged
-            shutil.copy(folder / name, to / name)
+        shutil.copy(folder / name, to / name)
+    if diverged := read_diverged(folder):
+        (to / "diverged.json").write_text(to_json(diverged, indent=1), encoding="utf-8")
     (to / "sweep.toml").write_text(tomli_w.dumps(dict(sweep.document)), encoding="utf-8")
     (to / "command.txt").write_text(f"{command_line()}\n", encoding="utf-8")

@@ -31,7 +31,7 @@ class Sweep:
         search: `grid`, `random` or `halving`.
         eta: of a halving search, one of how many goes on.
         report_seeds: with which the best point is run again; 0 for none.
-        metric: name of what points are chosen by; None takes the first of the kind that all runs have.
+        metric: name of what points are chosen by; None takes the first of the kind, see `choices`.
         document: as a file would have it.
     """
 
@@ -77,9 +77,18 @@ class Sweep:
         config = dataclasses.replace(run.config, seed=first, seeds=count)
         return run._replace(config=config, variant=f"{run.variant},seeds={first}-{first + count - 1}")
 
-    def metrics(self) -> Sequence[Metric]:
-        """Return what points may be chosen by, the first that all runs have."""
-        return [metric for metric in self.kind.comparing.metrics if self.metric in (None, metric.name)]
+    def choices(self) -> Sequence[tuple[Metric, Metric]]:
+        """Return by what points may be chosen, each with what is reported of the best; the first that all runs have.
+
+        If nothing is asked for, data that are reported choose only where there are no others.
+        """
+        comparing = self.kind.comparing
+        named = {metric.name: metric for metric in comparing.metrics}
+        if self.metric is not None:
+            reported = {by: name for name, by in comparing.selection.items()}.get(self.metric, self.metric)
+            return [(named[self.metric], named[reported])]
+        chosen = [(named[comparing.selection.get(name, name)], metric) for name, metric in named.items()]
+        return [*chosen, *((metric, metric) for metric in named.values())]
 
     @property
     def ladder(self) -> list[Rung]:

@@ -1,6 +1,5 @@
 """What a sweep came to, read from the files of its runs: the score of every point, and the best one."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ from accumbens.experiments.execute import done, progress_of
 from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
 from accumbens.runs.find import Files
-from accumbens.runs.tables import to_json, write_atomically
 from accumbens.stats import Estimate, estimate
+from accumbens.sweeps.diverged import read_diverged
 from accumbens.sweeps.halving import Level, levels
 from accumbens.sweeps.plan import Sweep
 
@@ -55,15 +54,18 @@ class Standing(NamedTuple):
 
     Attributes:
         metric: that points are chosen by; None before there is any number.
+        reported: the metric that is reported of the best point.
         levels: who goes to which rung, as far as that is decided.
         tried: all points, the best first.
         best: the first of them, if all is decided.
-        report: of the best point, what it came to with the reporting seeds.
+        report: of the best point, what is reported: of the reporting seeds; if there are none, but other data than
+            those that chose, of the same seeds.
         first: what points came to where all of them go: at the first rung, or at their end; without those that
             diverged, or are not there yet.
     """
 
     metric: Metric | None
+    reported: Metric | None
     levels: list[Level]
     tried: list[Tried]
     best: Tried | None
@@ -71,32 +73,26 @@ class Standing(NamedTuple):
     first: Mapping[PlannedRun, Score]
 
 
-def read_diverged(folder: Path) -> dict[str, str]:
-    """Return the runs that stopped being finite, by label, and what they said. They are not tried again."""
-    path = folder / "diverged.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def choose_metrics(sweep: Sweep, folder: Path) -> tuple[Metric, Metric] | None:
+    """Return by what points are chosen, and what is reported; None if no run has any numbers.
 
-
-def write_diverged(folder: Path, diverged: Mapping[str, str]) -> None:
-    """Remember the runs that stopped being finite."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / "diverged.json", to_json(dict(diverged), indent=1))
-
-
-def choose_metric(sweep: Sweep, folder: Path) -> Metric | None:
-    """Return the first metric, of those that may be, that all runs with any numbers have; None if none has any.
+    Of those that may be, the first is taken that all runs with any numbers have.
 
     Raises:
         AccumbensError: there is none, or files cannot be read.
     """
     files = [_files(run, folder) for run in sweep.runs if run.directory(folder).path.exists()]
-    for metric in sweep.metrics():
-        tables = [rows for rows in map(metric.rows, files) if rows]
-        if tables and all((metric.column or metric.name) in rows[0] for rows in tables):
-            return metric
+    for choosing, reported in sweep.choices():
+        if _all_have(choosing, files) and _all_have(reported, files):
+            return choosing, reported
     if any(progress_of(folder, run) for run in sweep.runs) and sweep.metric is not None:
         raise AccumbensError(f"metric={sweep.metric} cannot be used: the runs in {folder} have none")
     return None
+
+
+def _all_have(metric: Metric, files: Sequence[Files]) -> bool:
+    tables = [rows for rows in map(metric.rows, files) if rows]
+    return bool(tables) and all((metric.column or metric.name) in rows[0] for rows in tables)
 
 
 def score_at(metric: Metric, run: PlannedRun, folder: Path, until: float = 1.0) -> Score | None:
@@ -122,7 +118,8 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
     Raises:
         AccumbensError: files cannot be read, or nothing is measured where points are chosen.
     """
-    metric, diverged = choose_metric(sweep, folder), read_diverged(folder)
+    metric, reported = choose_metrics(sweep, folder) or (None, None)
+    diverged = read_diverged(folder)
 
     def failed(run: PlannedRun) -> bool:
         return run.label in diverged
@@ -142,18 +139,18 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
     tried = [_tried(run, folder, metric, found, diverged) for run in _order(found)]
     last = found[-1]
     decided = len(found) == len(sweep.ladder) and last.decided
-    best = tried[0] if decided and tried[0].state == "done" and _is_known(tried[0].score) else None
+    best = tried[0] if decided and tried[0].state == "done" and is_known(tried[0].score) else None
     report = None
-    if best is not None and sweep.report_seeds and metric is not None:
-        again = sweep.reporting(best.run)
-        report = score_at(metric, again, folder) if _there(again, folder, 1.0) is not None else None
+    if best is not None and reported is not None and (sweep.report_seeds or reported != metric):
+        again = sweep.reporting(best.run) if sweep.report_seeds else best.run
+        report = score_at(reported, again, folder) if _there(again, folder, 1.0) is not None else None
     until, first = sweep.ladder[0].until, dict[PlannedRun, Score]()
     for run in sweep.runs:
         if metric is not None and not failed(run) and _there(run, folder, until) is not None:
             score = score_at(metric, run, folder, until)
-            if _is_known(score):
+            if is_known(score):
                 first[run] = score
-    return Standing(metric, found, tried, best, report, first)
+    return Standing(metric, reported, found, tried, best, report, first)
 
 
 def _order(found: Sequence[Level]) -> list[PlannedRun]:
@@ -183,7 +180,8 @@ def _tried(
     return Tried(run, until, score, f"at {run.kind.words.unit.removesuffix('s')} {so_far:,.6g}" if so_far else "new")
 
 
-def _is_known(score: Score | None) -> TypeGuard[Score]:
+def is_known(score: Score | None) -> TypeGuard[Score]:
+    """Return whether every seed has a number."""
     return score is not None and math.isfinite(score.estimate.mean)
 
 

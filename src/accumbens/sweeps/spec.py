@@ -14,7 +14,8 @@ A file in TOML, with the words of the kind of its runs:
     search_seed = 0                                 of the draw (0)
     eta = 3                                         of a halving search: one of how many goes on at every rung (3)
     fraction = "1/4"                                of a grid of two values each: see `points.fraction`
-    metric = "eval_return"                          of `accumbens compare`, to choose by (the kind's first)
+    metric = "eval_return"                          of `accumbens compare`, to choose by (the kind's first; of fits, of
+                                                    the validation data)
 
     [over]                                          what is varied
     learning_rate = [1e-4, 3e-4, 1e-3]              a list

@@ -1,7 +1,6 @@
 """What a sweep came to, in a table, in sentences and as plain values."""
 
 import csv
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,44 @@ from accumbens.sweeps.result import Score, Standing
 
 def verdict(sweep: Sweep, standing: Standing) -> list[str]:
     """Return what was found, in sentences."""
-    best, metric = standing.best, standing.metric
-    if best is None or best.score is None or metric is None:
-        return []
-    show, seeds = partial(shown, metric), len(best.score.seeds)
+    best, metric, reported = standing.best, standing.metric, standing.reported
+    if best is None or best.score is None or metric is None or reported is None:
+        return _why_none(sweep, standing)
     point = ", ".join(f"{name} {text}" for name, text in sweep.point_of(best.run).items())
-    lines = [f"best: {point}"]
-    line = f"best of {len(sweep.runs)} points by {_counted(seeds)}: {show(best.score.estimate)}"
+    by = "" if metric == reported else f"{metric.name} of "
+    line = f"best of {len(sweep.runs)} points by {by}{_counted(len(best.score.seeds))}: "
+    lines = [f"best: {point}", line + shown(metric, best.score.estimate)]
     if standing.report is None:
-        lines.append(line)
         bias = "too high" if not metric.less_is_better else "too low"
         return [*lines, f"of the best of many, this is on average {bias}: it was chosen by the same seeds"]
-    other = _counted(len(standing.report.seeds), "other ")
-    lines.append(f"{line}; the same point on {other}: {show(standing.report.estimate)}")
-    return [*lines, "the first number is biased by the choice, which its seeds have made; the second is not"]
+    seeds = _counted(len(standing.report.seeds), "other ") if sweep.report_seeds else "the same seeds"
+    value = shown(reported, standing.report.estimate)
+    lines[-1] += f"; the same point on {seeds}: {value if metric == reported else f'{reported.name} {value}'}"
+    return [*lines, _bias(sweep, metric, reported)]
+
+
+def _bias(sweep: Sweep, metric: Metric, reported: Metric) -> str:
+    """What the choice has done to both numbers."""
+    other = sweep.kind.comparing.selection.get(metric.name)
+    if other is not None:
+        return f"both numbers are biased by the choice, which their data have made; {other} chooses by other data"
+    if metric == reported:
+        return "the first number is biased by the choice, which its seeds have made; the second is not"
+    if sweep.report_seeds:
+        return "the first number is biased by the choice, which its seeds and data have made; the second is not"
+    return "the first number is biased by the choice, which its data have made; the second is of other data"
+
+
+def _why_none(sweep: Sweep, standing: Standing) -> list[str]:
+    """Why there is no best point although all was done; nothing if there is more to do."""
+    tried, metric = standing.tried, standing.metric
+    if all(one.state == "diverged" for one in tried):
+        return [f"there is no best point: all {len(tried)} diverged"]
+    last = standing.levels[-1]
+    if len(standing.levels) < len(sweep.ladder) or not last.decided:
+        return []
+    what = "anything that points are chosen by" if metric is None else f"{metric.name} ({metric.summary})"
+    return [f"there is no best point: none has a number for {what} of every seed at its end"]
 
 
 def _counted(seeds: int, other: str = "") -> str:
@@ -54,26 +77,31 @@ def document(sweep: Sweep, standing: Standing) -> dict[str, Any]:
     ]
     best = None if standing.best is None else sweep.point_of(standing.best.run)
     report = None if standing.report is None else plain(standing.report)
-    metric = None if standing.metric is None else standing.metric.name
-    return {"metric": metric, "best": best, "reporting": report, "verdict": verdict(sweep, standing), "rows": rows}
+    names = [None if metric is None else metric.name for metric in (standing.metric, standing.reported)]
+    about = dict(zip(("metric", "reported"), names, strict=True))
+    return about | {"best": best, "reporting": report, "verdict": verdict(sweep, standing), "rows": rows}
 
 
 def write_summary(sweep: Sweep, standing: Standing, path: Path) -> None:
     """Write a line for every point, the best first, and one for the best with its reporting seeds.
 
-    Intervals are half of a 95 % t-interval over seeds; `scores` are of the seeds one by one.
+    Intervals are half of a 95 % t-interval over seeds; `scores` are of the seeds one by one. What is reported has
+    columns of its own where it is another metric than the one that points are chosen by.
     """
     name = standing.metric.name if standing.metric else "score"
+    reported = standing.reported.name if standing.reported else name
+    values = [column for metric in dict.fromkeys((name, reported)) for column in (metric, f"{metric}_interval")]
     names = [setting.name for setting in sweep.over]
-    columns = ["role", "rank", *names, "seeds", "step", "until", name, f"{name}_interval", "scores", "state", "run"]
+    columns = ["role", "rank", *names, "seeds", "step", "until", *values, "scores", "state", "run"]
     lines = []
     for rank, tried in enumerate(standing.tried, start=1):
         lines.append({"role": "choosing", "rank": rank, "state": tried.state, "until": f"{tried.until:.6g}"})
         lines[-1] |= _line(sweep, tried.run, tried.run, name, tried.score)
     if standing.report is not None and standing.best is not None:
-        best, again = standing.best.run, sweep.reporting(standing.best.run)
+        best = standing.best.run
+        again = sweep.reporting(best) if sweep.report_seeds else best
         lines.append({"role": "reporting", "rank": 1, "state": "done", "until": "1"})
-        lines[-1] |= _line(sweep, best, again, name, standing.report)
+        lines[-1] |= _line(sweep, best, again, reported, standing.report)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()

@@ -172,6 +172,31 @@ def test_what_fails_does_not_stop_the_others(cluster, begin, small):
     assert meta["command"] == shlex.join(["accumbens", *words])
 
 
+SWEEP = ["sweep", "CartPole-v1", "--over", "learning_rate=1e-3,1e-2,1e30", "--search", "halving", "--eta", 2]
+SWEEP += ["--seeds", 2, "--total-timesteps", 2048, "--num-eval-episodes", 1, "--json", "--quiet", "--name", "x"]
+SWEEP += ["--set", "net_arch=6,5", "num_envs=4", "rollout_length=16", "num_minibatches=2", "epochs=1"]
+SWEEP += ["max_gradient_norm=inf"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("carry", [False, True], ids=["shared", "carried"])
+def test_a_halving_sweep_is_that_of_one_machine(cluster, begin, small, accumbens, carry):
+    """Two rungs and the reporting seeds; one point diverges there as here."""
+    cluster.add_node(num_cpus=1)
+    here = accumbens(*SWEEP, "--output", "here")
+    assert here.returncode == 0, here.stderr
+    process = begin(*SWEEP, "--output", "there", "--ray", cluster.address, *["--ray-carry"] * carry)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, err
+    there = json.loads(out)
+    assert there | {"folder": ""} == json.loads(here.stdout) | {"folder": ""}
+    assert list(there["diverged"]) == ["CartPole-v1/ad_pqn/learning_rate=1e+30"]
+    assert [row["until"] for row in there["rows"]] == [1.0, 0.5, 0.5]
+    assert len(there["reporting"]["scores"]) == 2
+    best = small / "there/sweeps/x/CartPole-v1/ad_pqn" / f"learning_rate={there['best']['learning_rate']}"
+    assert from_steps(best) == [0, 1024]
+
+
 @pytest.mark.slow
 def test_a_cluster_of_another_number_of_processors_is_waited_for(cluster, begin, small):
     """A note says why nothing happens."""

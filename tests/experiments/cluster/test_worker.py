@@ -12,6 +12,7 @@ from accumbens.experiments.cluster.worker import Order, described, work
 from accumbens.experiments.execute import Broken, execute
 from accumbens.experiments.files import load
 from accumbens.experiments.plan import alone
+from accumbens.runs.health import NotFiniteError
 
 
 class Nobody:
@@ -75,8 +76,9 @@ def test_in_a_shared_folder_and_carried_the_files_are_those_of_a_local_run(
         first, bad = (work(order(index, asked, **token), office) for index in range(2))
         monkeypatch.chdir(small / name)
         assert [result.run for result in first] == [str(asked / programs[0][0].label)]
-        assert isinstance(bad, Broken)
-        assert "cell 1 of seed 0 is no longer finite" in bad.short
+        (error,) = bad
+        assert isinstance(error, NotFiniteError)
+        assert "cell 1 of seed 0" in str(error)
         (asked / ".token").unlink()
         assert ("started", 0.0) in told(office)
     here, shared, carried = (learned(folder) for folder in folders.values())

@@ -34,11 +34,11 @@ _SCRIPT = """\
 set -euo pipefail
 cd {folder}
 command=({command})
+export NPROC={cpus} # threads of XLA
 
 if [[ "${{1-}}" == collect ]]; then
-    exec "${{command[@]}}" --draw
+    exec "${{command[@]}}"{finish}
 elif [[ -n "${{SLURM_ARRAY_TASK_ID-}}" ]]; then
-    export NPROC={cpus} # threads of XLA
     exec "${{command[@]}}" --part "$SLURM_ARRAY_TASK_ID"
 fi
 array=$(sbatch --parsable "$0")
@@ -71,11 +71,13 @@ class OnSlurm:
         script: its path.
         cpus: for each part; XLA gets as many threads.
         time: limit of each part, as SLURM writes it; None leaves it to the cluster.
+        finish: words that the command has besides in the step that collects results.
     """
 
     script: Path
     cpus: int = 1
     time: str | None = None
+    finish: tuple[str, ...] = ("--draw",)
     shows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -105,8 +107,7 @@ class OnSlurm:
             AccumbensError: the file exists, SLURM refuses it, or programs cannot run; or they are to go a part of
                 their length, which takes more than one job.
         """
-        if until < 1.0:
-            raise AccumbensError(f"slurm={self.script} cannot be used: rounds that depend on each other need --ray")
+        _require_whole(until, f"slurm={self.script}")
         tally = Tally(folder, report, until)
         if not tally.pending(programs):
             report.message("every run is over: there is nothing to submit")
@@ -139,6 +140,7 @@ class OnSlurm:
             output=str(output).replace("%", "%%"),
             folder=shlex.quote(os.getcwd()),
             command=shlex.join(words),
+            finish="".join(f" {word}" for word in self.finish),
         )
 
     def _have_it_checked(self, report: ExperimentReporter) -> None:
@@ -151,6 +153,12 @@ class OnSlurm:
             self.script.unlink()
             raise AccumbensError(f"slurm={self.script} cannot be used: SLURM refuses it: {said}")
         report.message(said)
+
+
+def _require_whole(until: float, given: str) -> None:
+    """Refuse a part of the length of runs: who goes on from there is decided when all are there."""
+    if until < 1.0:
+        raise AccumbensError(f"{given} cannot be used: rounds that depend on each other need --ray")
 
 
 @dataclass(frozen=True)
@@ -176,8 +184,9 @@ class Part:
         """Do as `execute.execute` with the programs of this part.
 
         Raises:
-            AccumbensError: as there; or there is no such part.
+            AccumbensError: as there; there is no such part, or programs are to go a part of their length.
         """
+        _require_whole(until, f"part={self.index}")
         parts = parts_of(programs, folder.name)
         require("part", self.index, f"from 0 to {len(parts) - 1}", 0 <= self.index < len(parts))
         own = parts[self.index]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from accumbens.experiments import execute as here
 from accumbens.experiments.execute import Outcome
@@ -11,6 +11,7 @@ from accumbens.experiments.plan import Program
 from accumbens.experiments.reporter import ExperimentReporter
 
 
+@runtime_checkable
 class Where(Protocol):
     """A place where programs are worked on."""
 
