@@ -15,7 +15,7 @@ import pytest
 
 from accumbens.experiments.cluster.on_ray import OnRay
 
-PATIENCE = 300
+PATIENCE = 600
 """Seconds after which a process is taken to hang; only a failing test waits so long."""
 
 
