@@ -15,7 +15,7 @@ import pytest
 
 from accumbens.experiments.cluster.on_ray import OnRay
 
-PATIENCE = 300
+PATIENCE = 600
 """Seconds after which a process is taken to hang; only a failing test waits so long."""
 
 
@@ -115,13 +115,15 @@ def test_ctrl_c_saves_what_is_at_work_and_the_rest_can_go_on_here(cluster, begin
     folder = small / "there/experiments/small-desk"
     words = ["experiment", "small.toml", "--output", "there", "--quiet"]
     process = begin(*words, "--ray", cluster.address)
-    wait_until(lambda: list(folder.glob("*/*/*/checkpoints")) and "2" in rows(folder), process)
+    wait_until(lambda: any(number > 60 for number in rows(folder)), process)
+    assert len(rows(folder)) == 1  # there is one CPU
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "stopping after these chunks" in err
     assert "Traceback" not in err
-    assert len(list(folder.glob("*/*/*/checkpoints/*.ckpt"))) == 1  # of the one that was begun
+    (saved,) = folder.glob("*/*/*/checkpoints/*.ckpt")  # of the one that was begun
+    assert int(saved.stem) < 200_000
     done = accumbens(*words)
     assert done.returncode == 0, done.stderr
     assert only_what_was_learned(learned(folder)) == only_what_was_learned(here)
@@ -156,8 +158,8 @@ def test_gpus_are_shared_by_parts_and_left_alone_if_none_is_asked_for(monkeypatc
 
 
 def rows(folder):
-    """Digits of how many rows of metrics there are; none before there is a table."""
-    return "".join("2" if len(file.read_text().splitlines()) > 2 else "" for file in folder.glob("*/*/*/metrics.csv"))
+    """How many rows of metrics each run has that is begun."""
+    return [len(file.read_text().splitlines()) for file in folder.glob("*/*/*/metrics.csv")]
 
 
 def test_what_fails_does_not_stop_the_others(cluster, begin, small):
