@@ -173,7 +173,9 @@ def test_what_diverges_never_survives(make, trained, go, tmp_path):
     sweep = make(search="halving", eta=2, over={"learning_rate": [1e-4, 1e-3, 1e-2, 1e-1]}, report_seeds=0)
     go(sweep)
     assert [call[0] for call in trained.calls[1:]] == [["learning_rate=0.0001"]] * 2
-    assert read_standing(sweep, tmp_path).best.run.config.settings.learning_rate == 1e-4
+    standing = read_standing(sweep, tmp_path)
+    assert [len(level.runs) for level in standing.levels] == [4, 1, 1]
+    assert standing.best.run.config.settings.learning_rate == 1e-4
 
 
 def test_if_all_diverge_there_is_no_best(make, trained, go, tmp_path):
