@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 def save_figure(figure: Figure, *pictures: Path, dpi: int) -> None:
     """Write a figure, in the format that each file's name ends with; the same figure always gives the same files.
 
-    Its layout is computed once, and what has pixels is drawn once: by itself, Matplotlib would do either twice for every
-    file.
+    Its layout is computed once, and what has pixels is drawn once: by itself, Matplotlib would do either twice for
+    every file.
 
     Args:
         figure: made as `Figure(layout="constrained")`, not by pyplot, which would choose a window system for the whole
