@@ -76,8 +76,9 @@ def here(small, accumbens, learned):
     return learned(small / "here/experiments/small-desk")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("carry", [False, True], ids=["shared", "carried"])
+@pytest.mark.parametrize(
+    "carry", [pytest.param(False, id="shared"), pytest.param(True, id="carried", marks=pytest.mark.slow)]
+)
 def test_a_machine_is_killed_and_nothing_is_lost_or_done_twice(cluster, begin, small, here, learned, carry):
     """Both machines are at work; a third one joins after the loss."""
     lost, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
@@ -180,8 +181,9 @@ SWEEP += ["--set", "net_arch=6,5", "num_envs=4", "rollout_length=16", "num_minib
 SWEEP += ["max_gradient_norm=inf"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("carry", [False, True], ids=["shared", "carried"])
+@pytest.mark.parametrize(
+    "carry", [pytest.param(False, id="shared"), pytest.param(True, id="carried", marks=pytest.mark.slow)]
+)
 def test_a_halving_sweep_is_that_of_one_machine(cluster, begin, small, accumbens, carry):
     """Two rungs and the reporting seeds; one point diverges there as here."""
     cluster.add_node(num_cpus=1)
