@@ -72,7 +72,7 @@ def only_what_was_learned(found):
 def here(small, accumbens, learned):
     """What a run of the same experiment learns on this machine alone."""
     done = accumbens("experiment", "small.toml", "--output", "here", "--quiet")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     return learned(small / "here/experiments/small-desk")
 
 
