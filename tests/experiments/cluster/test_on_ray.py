@@ -190,7 +190,7 @@ def test_a_halving_sweep_is_that_of_one_machine(cluster, begin, small, accumbens
     here = accumbens(*SWEEP, "--output", "here")
     assert here.returncode == 0, here.stderr
     process = begin(*SWEEP, "--output", "there", "--ray", cluster.address, *["--ray-carry"] * carry)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate(timeout=3 * PATIENCE)  # three programs, one after another
     assert process.returncode == 0, err
     there = json.loads(out)
     assert there | {"folder": ""} == json.loads(here.stdout) | {"folder": ""}
