@@ -72,6 +72,8 @@ def test_states_are_taken_apart_and_put_together_again():
         ([agent(rank=a, learning_rate=b) for b in (1e-3, 2e-3) for a in (1, 2)], [[0, 2], [1, 3]]),  # a size
         ([agent(value_scale=a, discount=b) for a in (0.1, 1.0) for b in (0.9, 0.99)], [[0, 1], [2, 3]]),  # structure
         ([agent(duration_exponent="none"), agent(duration_exponent=2.0), agent(duration_exponent=1.5)], [[0], [1, 2]]),
+        ([agent(forward_gain=a, recurrent_gain=b) for a, b in ((0.1, 1.0), (1.0, 0.5))], [[0, 1]]),
+        ([agent(forward_gain=a, recurrent_gain="none") for a in (0.1, 1.0, "none")], [[0, 1], [2]]),
         ([agent(), dataclasses.replace(agent(), seed=5)], [[0, 1]]),
         ([agent("Acrobot-v1"), agent("CartPole-v1")], [[0], [1]]),
         ([fit(learning_rate=1e-3), fit(learning_rate=1e-2)], [[0, 1]]),
@@ -107,9 +109,17 @@ def tables(kind, config, out, name):
     return [[{k: v for k, v in row.items() if k not in columns} for row in rows] for rows in found]
 
 
-@pytest.mark.parametrize("what", ["agents", "fits"])
-def test_each_is_what_it_is_alone_but_for_the_last_bits(agents, what, tmp_path):
-    kind, configs = (AGENTS, agents) if what == "agents" else (FITS, [fit(learning_rate=a) for a in (1e-3, 1e-2)])
+BESIDE = {
+    "agents": (AGENTS, [agent(learning_rate=a, discount=b) for a, b in ((1e-3, 0.9), (4e-3, 0.99), (2e-3, 0.5))]),
+    "gains": (AGENTS, [agent(forward_gain=a, recurrent_gain=b) for a, b in ((0.1, 1.0), (2.0, 0.5))]),
+    "one gain": (AGENTS, [agent(forward_gain=a, recurrent_gain="none", trace_decay=a / 4) for a in (0.1, 2.0)]),
+    "fits": (FITS, [fit(learning_rate=a) for a in (1e-3, 1e-2)]),
+}
+
+
+@pytest.mark.parametrize("what", BESIDE)
+def test_each_is_what_it_is_alone_but_for_the_last_bits(what, tmp_path):
+    kind, configs = BESIDE[what]
     results = together(configs, tmp_path, kind)
     for index, config in enumerate(configs):
         alone = launch.start_or_resume(kind, config, Quiet(), out=tmp_path, name="alone")
@@ -128,6 +138,7 @@ def test_each_is_what_it_is_alone_but_for_the_last_bits(agents, what, tmp_path):
         run, recorded = kind.open(kind.folder(config, tmp_path) / f"p{index}")
         assert recorded == config
         assert kind.recorded(run) is not None
+        assert [session["seeds_in_program"] for session in run.read_meta()["sessions"]] == [2 * len(configs)]
         (kind.folder(config, tmp_path) / "alone").rename(tmp_path / f"alone-{index}")
 
 

@@ -1,7 +1,7 @@
 """The stack: how cells are wired, and the only place where gradients stop."""
 
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import equinox as eqx
 import jax
@@ -14,6 +14,13 @@ from accumbens.cells.recurrent import TracedCell, Traces
 Credit = Literal["local", "backprop"]
 Past = Literal["none", "own", "all"]
 Carry = tuple[Float[Array, "... _hidden"], ...]
+
+
+class Gains(NamedTuple):
+    """Gains that differ between stacks of one program: factors on a connection, None where it is left out."""
+
+    forward: Float[Array, ""] | None
+    recurrent: Float[Array, ""] | None
 
 
 class Stack(eqx.Module):
@@ -29,6 +36,7 @@ class Stack(eqx.Module):
         forward_gain: factor on the forward-in-time connection; None leaves the connection out.
         recurrent_gain: factor on the recurrent connection; None leaves the connection out.
         every_cell_predicts: every cell has a value and learns from it; otherwise only the top cell does.
+        gains: if they are given, they take the place of the two gains.
 
     Reference: Guan et al. (2024), section 3.1; input order and recurrence as in the published code.
     """
@@ -39,6 +47,7 @@ class Stack(eqx.Module):
     forward_gain: float | None = eqx.field(static=True)
     recurrent_gain: float | None = eqx.field(static=True)
     every_cell_predicts: bool = eqx.field(static=True)
+    gains: Gains | None = None
 
     def __init__(
         self,
@@ -76,7 +85,7 @@ class Stack(eqx.Module):
             actions = num_actions if every_cell_predicts or index == top else 0
             make = make_cell if index > 0 or make_first_cell is None else make_first_cell
             cells.append(make(inputs, hidden, actions, key=jax.random.fold_in(key, index), **told))
-        self.cells = tuple(cells)
+        self.cells, self.gains = tuple(cells), None
 
     def initial_carry(self) -> Carry:
         """Return the carry at an episode's start: every cell silent."""
@@ -86,10 +95,11 @@ class Stack(eqx.Module):
         parts = [below]
         if self.input_skip and index > 0:
             parts.append(observation)
-        if self.recurrent_gain is not None:
-            parts.append(self.recurrent_gain * carry[index])
-        if self.forward_gain is not None and index < len(self.cells) - 1:
-            parts.append(self.forward_gain * carry[index + 1])
+        forward, recurrent = (self.forward_gain, self.recurrent_gain) if self.gains is None else self.gains
+        if recurrent is not None:
+            parts.append(recurrent * carry[index])
+        if forward is not None and index < len(self.cells) - 1:
+            parts.append(forward * carry[index + 1])
         return jnp.concatenate(parts)
 
     def inputs(self, observation: Float[Array, " observation"], carry: Carry) -> tuple[Float[Array, " _inputs"], ...]:
@@ -162,6 +172,10 @@ class Stack(eqx.Module):
             if predicts:
                 kept.append(read(number, values))
         return kept, tuple(activities)
+
+    def with_gains(self, gains: Gains | None) -> "Stack":
+        """Return the stack with other gains; None are its own."""
+        return eqx.tree_at(lambda stack: stack.gains, self, gains, is_leaf=lambda leaf: leaf is None)
 
     def no_traces(self) -> tuple[Traces, ...]:
         """Return the traces of all cells at an episode's start; of a stack of cells that have any."""

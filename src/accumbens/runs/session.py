@@ -138,7 +138,9 @@ class Session:
         self._evaluated = max(book.last_evaluation() for book in self._books)
         if self._begins or job.keeps_every_network:
             self._snapshot(state)
-        session = {"from_step": step, "command": command_line(), **describe_machine()}
+        # A seed's last bits depend on how many learn beside it.
+        session = {"from_step": step, "command": command_line(), "seeds_in_program": len(job.seeds)}
+        session |= describe_machine()
         for book in self._books:
             sessions = [*book.run.read_meta()["sessions"], session]
             book.run.write_meta(sessions=sessions, total=job.total, **book.job.recorded())
@@ -232,13 +234,13 @@ class Session:
         seconds = {"train_seconds": self._learned, "compile_seconds": compile_seconds() - self._compiled_before}
         common = {"interrupted": step < job.total, "session_steps": step - first}
         common |= {name: round(value, 3) for name, value in seconds.items()}
-        per_second = round((step - first) * len(job.seeds) / self._learned if self._learned else 0.0, 1)
+        per_seed = (step - first) / self._learned if self._learned else 0.0
         for book in self._books:
             run, seeds = book.run, book.job.seeds
             self._kind.draw(book.job.config, run.metrics, run.evaluations, run.curve)
             wall_seconds = self._wall_seconds(book)
             own = {"seeds": seeds, "run": str(run.path), "wall_seconds": wall_seconds}
-            result = self._kind.come_to(book.job, run, step, per_second, **common, **own)
+            result = self._kind.come_to(book.job, run, step, round(per_seed * len(seeds), 1), **common, **own)
             run.write_meta(wall_seconds=wall_seconds, result=result.document())
             results.append(result)
         return results

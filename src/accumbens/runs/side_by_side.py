@@ -33,11 +33,13 @@ class Beside(NamedTuple):
         make: `make(*configs)` makes the job of several runs.
         trace: goes through all programs of a job with the values that it has, and compiles none; a TypeError of JAX
             says that a value is needed that is not known yet.
+        told: settings that the structure of a state has, and that the programs do not take from there.
     """
 
     part: str
     make: Callable[..., Job[Any]]
     trace: Callable[[Any], None]
+    told: Sequence[str] = ()
 
 
 def varied(configs: Sequence[Any], part: str) -> list[str]:
@@ -107,7 +109,8 @@ def _is_computed_with(beside: Beside, configs: Sequence[Any], indices: Sequence[
 
     others = [with_another(name) for name in names]
     try:
-        structure, *different = (jax.tree.structure(beside.make(config).like()) for config in (first, *others))
+        kept = [other for name, other in zip(names, others, strict=True) if name not in beside.told]
+        structure, *different = (jax.tree.structure(beside.make(config).like()) for config in (first, *kept))
         if any(other != structure for other in different):  # equal ones may have other hashes
             return False
         beside.trace(beside.make(first, *others))

@@ -68,7 +68,9 @@ def _caption(sweep: Sweep, standing: Standing) -> str:
     until = sweep.ladder[0].until
     where = f"at {until:.3g} of the run, as far as all points go; " if until < 1.0 else ""
     over = "points" if sweep.drawn else "seeds"
-    return f"{where}{len(standing.first)} points, {sweep.seeds} seeds each; bars: 95 % intervals over {over}"
+    seeds = f"{sweep.seeds} seed{'s' if sweep.seeds > 1 else ''} each"
+    bars = f"; bars: 95 % intervals over {over}" if sweep.drawn or sweep.seeds > 1 else ""
+    return f"{where}{len(standing.first)} points, {seeds}{bars}"
 
 
 def _draw_panel(axes: Axes, sweep: Sweep, standing: Standing, setting: Values, effects: Sequence[Effect]) -> None:
@@ -81,7 +83,8 @@ def _draw_panel(axes: Axes, sweep: Sweep, standing: Standing, setting: Values, e
     if middles:
         at, values = zip(*middles, strict=True)
         means, bars = (np.array([factor * number for number in part]) for part in zip(*values, strict=True))
-        axes.errorbar(at, means, np.nan_to_num(bars), color="black", lw=1.3, capsize=3, label="mean of points")
+        shown_bars = np.nan_to_num(bars) if np.isfinite(bars).any() else None  # one seed has no interval
+        axes.errorbar(at, means, shown_bars, color="black", lw=1.3, capsize=3, label="mean of points")
     if standing.best is not None and standing.best.run in scores:
         run = standing.best.run
         axes.plot(x[run], scores[run], "*", ms=11, color=_BEST, label="the best point")

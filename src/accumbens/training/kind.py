@@ -149,12 +149,13 @@ class Agents(Kind[RunConfig]):
     def programs(self, configs: Sequence[RunConfig]) -> list[list[int]]:
         """Return groups of runs that differ in numbers, where agents of cells and the environment are on the device."""
         from accumbens.runs.side_by_side import Beside, groups
+        from accumbens.training.plan import GAINS
         from accumbens.training.trainer import Trainer
 
         first = configs[0]
         if isinstance(first.settings, SettingsWithoutCells) or not registry.is_on_device(first.env):
             return super().programs(configs)
-        return groups(Beside("settings", Trainer, Trainer.trace), configs)
+        return groups(Beside("settings", Trainer, Trainer.trace, GAINS), configs)
 
     def make_jobs(self, configs: Sequence[RunConfig]) -> Job[Any]:
         """Return what trains runs side by side."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from accumbens.agents.factory import make_agent, replay_of
@@ -13,12 +14,17 @@ from accumbens.agents.own import check_own_parts
 from accumbens.agents.protocol import Agent, EnvironmentFacts
 from accumbens.agents.settings import AgentSettings, SACSettings, SettingsWithoutCells
 from accumbens.agents.token_settings import TokenSettings
+from accumbens.cells import Stack
+from accumbens.cells.stack import Gains
 from accumbens.envs import registry
 from accumbens.envs.bang_bang import Discretisation
 from accumbens.errors import AccumbensError, users_code
 from accumbens.generator import make_key
 from accumbens.runs.side_by_side import with_values
 from accumbens.training.config import RunConfig
+
+GAINS = ("forward_gain", "recurrent_gain")
+"""Settings that are kept in the structure of a stack, and can differ within a program all the same."""
 
 MOST_CHUNKS = 500
 """A run is cut into at most this many chunks, each a row of `metrics.csv`."""
@@ -92,9 +98,31 @@ def make_agent_with(config: RunConfig) -> Callable[[Mapping[str, Any]], Agent]:
     facts, truncates = environment_facts(config.env, settings.discretisation)
 
     def agent_with(values: Mapping[str, Any]) -> Agent:
-        return make_agent(with_values(settings, values), facts, config.total_timesteps, truncates)
+        numbers = {name: value for name, value in values.items() if name not in GAINS}
+        agent = make_agent(with_values(settings, numbers), facts, config.total_timesteps, truncates)
+        if len(numbers) == len(values):
+            return agent
+        forward, recurrent = (values.get(name, getattr(settings, name)) for name in GAINS)
+        gains = Gains(*(None if gain is None else jnp.asarray(gain) for gain in (forward, recurrent)))
+        return with_gains(agent, gains)
 
     return agent_with
+
+
+def with_gains(agent: Agent, gains: Gains) -> Agent:
+    """Return an agent whose stacks have other gains while it acts and learns; its states are those of `agent`."""
+
+    def told(tree: Any, gains: Gains | None) -> Any:
+        def tell(node: Any) -> Any:
+            return node.with_gains(gains) if isinstance(node, Stack) else node
+
+        return jax.tree.map(tell, tree, is_leaf=lambda node: isinstance(node, Stack))
+
+    def learn(state: Any, *rest: Any) -> Any:
+        state, metrics = agent.learn(told(state, gains), *rest)
+        return told(state, None), metrics
+
+    return agent._replace(learn=learn, network=lambda state: told(agent.network(state), gains))
 
 
 def chunk_blocks(blocks: int) -> int:

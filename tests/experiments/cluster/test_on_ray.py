@@ -15,7 +15,7 @@ import pytest
 
 from accumbens.experiments.cluster.on_ray import OnRay
 
-PATIENCE = 300
+PATIENCE = 600
 """Seconds after which a process is taken to hang; only a failing test waits so long."""
 
 
@@ -72,12 +72,13 @@ def only_what_was_learned(found):
 def here(small, accumbens, learned):
     """What a run of the same experiment learns on this machine alone."""
     done = accumbens("experiment", "small.toml", "--output", "here", "--quiet")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     return learned(small / "here/experiments/small-desk")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("carry", [False, True], ids=["shared", "carried"])
+@pytest.mark.parametrize(
+    "carry", [pytest.param(False, id="shared"), pytest.param(True, id="carried", marks=pytest.mark.slow)]
+)
 def test_a_machine_is_killed_and_nothing_is_lost_or_done_twice(cluster, begin, small, here, learned, carry):
     """Both machines are at work; a third one joins after the loss."""
     lost, _ = cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)
@@ -115,13 +116,15 @@ def test_ctrl_c_saves_what_is_at_work_and_the_rest_can_go_on_here(cluster, begin
     folder = small / "there/experiments/small-desk"
     words = ["experiment", "small.toml", "--output", "there", "--quiet"]
     process = begin(*words, "--ray", cluster.address)
-    wait_until(lambda: list(folder.glob("*/*/*/checkpoints")) and "2" in rows(folder), process)
+    wait_until(lambda: any(number > 60 for number in rows(folder)), process)
+    assert len(rows(folder)) == 1  # there is one CPU
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "stopping after these chunks" in err
     assert "Traceback" not in err
-    assert len(list(folder.glob("*/*/*/checkpoints/*.ckpt"))) == 1  # of the one that was begun
+    (saved,) = folder.glob("*/*/*/checkpoints/*.ckpt")  # of the one that was begun
+    assert int(saved.stem) < 200_000
     done = accumbens(*words)
     assert done.returncode == 0, done.stderr
     assert only_what_was_learned(learned(folder)) == only_what_was_learned(here)
@@ -156,8 +159,8 @@ def test_gpus_are_shared_by_parts_and_left_alone_if_none_is_asked_for(monkeypatc
 
 
 def rows(folder):
-    """Digits of how many rows of metrics there are; none before there is a table."""
-    return "".join("2" if len(file.read_text().splitlines()) > 2 else "" for file in folder.glob("*/*/*/metrics.csv"))
+    """How many rows of metrics each run has that is begun."""
+    return [len(file.read_text().splitlines()) for file in folder.glob("*/*/*/metrics.csv")]
 
 
 def test_what_fails_does_not_stop_the_others(cluster, begin, small):
@@ -178,8 +181,9 @@ SWEEP += ["--set", "net_arch=6,5", "num_envs=4", "rollout_length=16", "num_minib
 SWEEP += ["max_gradient_norm=inf"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("carry", [False, True], ids=["shared", "carried"])
+@pytest.mark.parametrize(
+    "carry", [pytest.param(False, id="shared"), pytest.param(True, id="carried", marks=pytest.mark.slow)]
+)
 def test_a_halving_sweep_is_that_of_one_machine(cluster, begin, small, accumbens, carry):
     """Two rungs and the reporting seeds; one point diverges there as here."""
     cluster.add_node(num_cpus=1)

@@ -1,6 +1,7 @@
 """A worker and the desk without Ray between them: where files lie, who is too late, and who stops."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -140,7 +141,15 @@ def test_who_was_believed_lost_leaves_off(order, desk, small, programs):
     assert [event.attempt for event in office.heard() if event.name != "begun"] == []
 
 
-def test_a_stop_saves_and_ends(order, desk, small, programs, monkeypatch):
+@pytest.fixture
+def no_ctrl_c():
+    """Ray's workers block that signal."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_a_stop_saves_and_ends(order, desk, small, programs, monkeypatch, no_ctrl_c):
     folder, office = small / "runs", desk(small / "runs")
     monkeypatch.setattr(module, "_SECONDS_BETWEEN", 0.0)
     tell = office.tell

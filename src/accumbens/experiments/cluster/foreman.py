@@ -6,6 +6,7 @@ command, so that it does not go down with the machine that sent it.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from accumbens.experiments.cluster.worker import Order, work
@@ -151,22 +152,26 @@ class Foreman:
 
 
 class _Calls:
-    """The desk as a worker sees it: a call waits for its answer, and raises what was raised."""
+    """The desk as a worker sees it: a call waits for its answer, and raises what was raised.
+
+    It waits in a thread of its own: Ray gives away the CPUs of a task whose main thread waits for an object, and would
+    start another program beside it.
+    """
 
     def __init__(self, actor: Any):
-        self._actor = actor
+        self._actor, self._thread = actor, ThreadPoolExecutor(1)
 
     def __getattr__(self, name: str) -> Any:
-        def call(*values: Any) -> Any:
-            import ray
-            from ray.exceptions import RayTaskError
+        import ray
+        from ray.exceptions import RayTaskError
 
+        def call(*values: Any) -> Any:
             try:
                 return ray.get(getattr(self._actor, name).remote(*values))
             except RayTaskError as error:
                 raise error.cause from error
 
-        return call
+        return lambda *values: self._thread.submit(call, *values).result()
 
 
 def _work(order: Order, desk: Any) -> Worked | None:

@@ -195,9 +195,10 @@ class _Telling:
         if time.monotonic() - self._last > _SECONDS_BETWEEN:
             self._tell("progress", done, score, per_second)
             self._last = time.monotonic()
-        if self._stopping and not self._asked:  # as if Ctrl-C were pressed here: the loop over chunks saves and ends
+        handler = signal.getsignal(signal.SIGINT)
+        if self._stopping and not self._asked and callable(handler):
             self._asked = True
-            signal.raise_signal(signal.SIGINT)
+            handler(signal.SIGINT, None)  # the loop over chunks saves and ends; the signal itself may be blocked here
 
     def message(self, text: str) -> None:
         if not self._asked:  # that it stops is said where Ctrl-C was pressed

@@ -1,0 +1,85 @@
+"""Seeds, and runs side by side, on several devices: the numbers of one device, but for the last bits."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from accumbens.runs.devices import ALL, SEEDS, devices_for, over_devices
+from accumbens.runs.tables import read_table
+
+SCRIPT = """
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from accumbens.credit.kind import FITS
+from accumbens.runs import launch
+from accumbens.runs.devices import devices_for
+from accumbens.training.kind import AGENTS
+
+
+class Quiet:
+    def preparing(self, *_): ...
+    projected = start = progress = evaluated = message = preparing
+
+
+out, places = Path(sys.argv[1]), []
+sizes = {"layers": "8"}, {
+    "net_arch": "8,8", "num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "epochs": "1"
+}
+for kind, place, method in ((AGENTS, "CartPole-v1", "ad_pqn"), (FITS, "digits", "backprop")):
+    agent = kind is AGENTS
+    numbers = {"total_timesteps": 512, "num_eval_episodes": 1} if agent else {"epochs": 1}
+    plain = kind.resolve(place, method, numbers | {"seeds": 8}, sizes[agent])
+    launch.start_or_resume_together(kind, [plain], Quiet(), out=out, names=["plain"], until=0.5)
+    launch.start_or_resume(kind, plain, Quiet(), out=out, name="plain")
+    several = [
+        kind.resolve(place, method, numbers | {"seeds": 2}, sizes[agent] | {"learning_rate": rate})
+        for rate in ("1e-3", "2e-3")
+    ]
+    assert kind.programs(several) == [[0, 1]]
+    launch.start_or_resume_together(kind, several, Quiet(), out=out, names=["a", "b"], until=0.5)
+    launch.start_or_resume_together(kind, several, Quiet(), out=out, names=["a", "b"])
+    job = kind.make_jobs([plain])
+    leaf = jax.tree.leaves(job.init().seeds)[0]
+    places.append(len(leaf.sharding.device_set))
+print(*[len(devices_for(seeds)) for seeds in (1, 3, 4, 6, 8, 12)], *places)
+"""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    found = {}
+    for devices in (1, 8):
+        found[devices] = tmp_path_factory.mktemp(f"devices-{devices}")
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}"
+        environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+        command = [sys.executable, "-c", SCRIPT, str(found[devices])]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        shared_out = [int(word) for word in done.stdout.split()]
+        assert shared_out[:6] == ([1] * 6 if devices == 1 else [1, 3, 4, 6, 8, 6])
+        assert shared_out[6:] == [devices, devices]
+    return found
+
+
+@pytest.mark.parametrize("run", ["CartPole-v1/ad_pqn/plain", "CartPole-v1/ad_pqn/a", "digits/backprop/b"])
+def test_numbers_are_those_of_one_device(folders, run):
+    one, eight = (read_table(Path(folder) / run / "metrics.csv") for folder in folders.values())
+    assert [(row["step"], row["seed"]) for row in one] == [(row["step"], row["seed"]) for row in eight]
+    assert len({row["step"] for row in one}) > 1
+    columns = [name for name in one[0] if name != "wall_seconds"]
+    numbers = [[[float(row[name]) for name in columns] for row in rows[: len(rows) // 2]] for rows in (one, eight)]
+    np.testing.assert_allclose(*numbers, rtol=1e-3, atol=1e-4)
+
+
+def test_on_one_device_nothing_is_shared_out():
+    if len(devices_for(8)) > 1:
+        pytest.skip("this machine has several devices")
+    assert over_devices(np.sin, 8, (SEEDS,), ALL) is np.sin
