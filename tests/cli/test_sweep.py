@@ -42,7 +42,7 @@ def test_two_points_of_an_agent_in_one_program_stopped_and_continued(cli, tmp_pa
     assert "the same command goes on" in stopped.out
     outcome = cli(*AGENT, "--output", tmp_path, "--export", tmp_path / "out", "--quiet", "--json")
     assert outcome.code == 0, outcome.err
-    assert outcome.err == ""
+    assert "stopp" not in outcome.err
     folder = tmp_path / "sweeps" / "small"
     runs = [folder / "CartPole-v1" / "ad_pqn" / f"learning_rate={value}" for value in ("0.001", "0.01")]
     for run in runs:
@@ -59,6 +59,27 @@ def test_two_points_of_an_agent_in_one_program_stopped_and_continued(cli, tmp_pa
     again = cli("sweep", tmp_path / "out" / "sweep.toml", "--name", "small", "--output", tmp_path, "--draw", "--json")
     assert again.code == 0
     assert again.json["rows"] == found["rows"]
+
+
+def test_a_changed_sweep_of_the_same_name_touches_nothing(cli, tmp_path):
+    words = ["sweep", "digits", "backprop", "--over", "learning_rate=0.01,0.1", "--set", "layers=8"]
+    words += ["--epochs", "1", "--seeds", "1", "--report-seeds", "0", "--output", tmp_path, "--name", "s"]
+    export = tmp_path / "mine"
+    export.mkdir()
+    (export / "summary.csv").write_text("my own")
+    refused = cli(*words, "--export", export)
+    assert refused.code == 2
+    assert "is not of an export of this sweep" in refused.err
+    assert (export / "summary.csv").read_text() == "my own"
+    folder = tmp_path / "sweeps/s"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    changed = [word if word != "layers=8" else "layers=9" for word in words]
+    for option in ((), ("--draw",), ("--dry-run",)):
+        said = cli(*changed, *option)
+        assert said.code == 2
+        assert "layers: (8,) there, (9,) asked" in said.err
+        assert "--name" in said.err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_sweep_of_a_fit(cli, tmp_path):

@@ -39,6 +39,13 @@ def agent(env="CartPole-v1", algo="ad_pqn", numbers=NUMBERS, **settings):
     return AGENTS.resolve(env, algo, numbers, SMALL | {name: str(value) for name, value in settings.items()})
 
 
+def replay(**settings):
+    sizes = {"net_arch": "8,8", "replay_capacity": "512", "batch_size": "16", "learning_starts": "64"}
+    return AGENTS.resolve(
+        "CartPole-v1", "ad_dqn", NUMBERS, sizes | {name: str(value) for name, value in settings.items()}
+    )
+
+
 def fit(rule="backprop", numbers=None, **settings):
     numbers = {"epochs": 1, "seeds": 2} | (numbers or {})
     return FITS.resolve("digits", rule, numbers, {"layers": "8"} | {n: str(v) for n, v in settings.items()})
@@ -113,6 +120,8 @@ BESIDE = {
     "agents": (AGENTS, [agent(learning_rate=a, discount=b) for a, b in ((1e-3, 0.9), (4e-3, 0.99), (2e-3, 0.5))]),
     "gains": (AGENTS, [agent(forward_gain=a, recurrent_gain=b) for a, b in ((0.1, 1.0), (2.0, 0.5))]),
     "one gain": (AGENTS, [agent(forward_gain=a, recurrent_gain="none", trace_decay=a / 4) for a in (0.1, 2.0)]),
+    "ARQ": (AGENTS, [agent(algo="arq_pqn", learning_rate=a, forward_gain=b) for a, b in ((1e-3, 0.1), (4e-3, 1.0))]),
+    "replay": (AGENTS, [replay(discount=a, epsilon_start=b) for a, b in ((0.9, 1.0), (0.5, 0.2))]),
     "fits": (FITS, [fit(learning_rate=a) for a in (1e-3, 1e-2)]),
 }
 

@@ -41,6 +41,15 @@ def test_ranges_are_log_from_a_tenfold_on():
 
 def test_the_grid_of_a_range():
     assert parse_values("a", "1e-4..1e-2:3", float).grid() == ("0.0001", "0.001", "0.01")
+    assert parse_values("a", "0.99..0.99996:3", float).grid() == ("0.99", "0.995", "0.99996")  # the ends as they are
+    assert parse_values("a", "1.23456e-4..9e-4:2", float).grid() == ("0.000123456", "0.0009")
+    narrow = parse_values("a", "0.9999..0.99999:5", float).grid()
+    assert narrow[0] == "0.9999"
+    assert narrow[-1] == "0.99999"
+    assert len(set(narrow)) == 5
+    assert all(0.9999 <= float(text) <= 0.99999 for text in narrow)
+    with pytest.raises(AccumbensError, match="fewer than 5 values"):
+        parse_values("a", "1.0..1.0000000000000002:5", float).grid()
     assert parse_values("n", "1..4:10", int).grid() == ("1", "2", "3", "4")
     assert parse_values("n", "1..64:4", int).grid() == ("1", "4", "16", "64")
 

@@ -117,6 +117,7 @@ def sweep(
     asked = _asked(what, method, over, set_, {key: value for key, value in given.items() if value is not None}, name)
     # The last step of SLURM goes on with what is left when all parts are over: the reporting seeds.
     folder, where = asked.folder(output), cluster.where(draw, finish=())
+    result.require_same_runs(asked, folder)
     about: dict[str, Any] = {"sweep": asked.name, "folder": str(folder), "points": len(asked.runs)}
     if dry_run:
         layout = layout_of(asked, folder, side_by_side)

@@ -71,7 +71,8 @@ def print_plan(sweep: Sweep, layout: Layout, folder: Path, json: bool) -> None:
         steps = "; ".join(f"{rung.points} to {rung.until:.3g} of their length" for rung in sweep.ladder)
         console.print(f"halving: {steps}", soft_wrap=True)
     if sweep.report_seeds:
-        console.print(f"the best one again with {sweep.report_seeds} other seeds", soft_wrap=True)
+        others = f"{sweep.report_seeds} other seed{'s' if sweep.report_seeds > 1 else ''}"
+        console.print(f"the best one again with {others}", soft_wrap=True)
     console.print(f"{short(layout.size)} {words.unit} of all seeds, in {escape(str(folder))}", soft_wrap=True)
     console.print(f"how long that takes is not known before it runs; {words.unit} of each seed: {sweep.runs[0].size:,}")
 

@@ -17,6 +17,8 @@ from accumbens.sweeps.tables import write_summary
 
 FILES = ("summary.csv", "effects.csv", "sensitivity.png")
 """What is written, and copied by an export."""
+SPEC = "sweep.toml"
+"""Of an export: the sweep as a file."""
 
 
 def write(sweep: Sweep, standing: Standing, folder: Path) -> None:
@@ -36,14 +38,27 @@ def export(sweep: Sweep, standing: Standing, folder: Path, to: Path) -> None:
     """Copy what others need to check a result: tables, figure, the sweep as a file, and the command.
 
     Raises:
-        AccumbensError: nothing was run yet.
+        AccumbensError: nothing was run yet, or the folder has files that are not of an export of this sweep.
     """
     if standing.metric is None:
         raise AccumbensError(f"there is nothing to export in {folder}")
+    spec = tomli_w.dumps(dict(sweep.document))
+    _require_own(to, spec)
     to.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copy(folder / name, to / name)
     if diverged := read_diverged(folder):
         (to / "diverged.json").write_text(to_json(diverged, indent=1), encoding="utf-8")
-    (to / "sweep.toml").write_text(tomli_w.dumps(dict(sweep.document)), encoding="utf-8")
+    (to / SPEC).write_text(spec, encoding="utf-8")
     (to / "command.txt").write_text(f"{command_line()}\n", encoding="utf-8")
+
+
+def _require_own(to: Path, spec: str) -> None:
+    """Refuse to write over what is somebody else's.
+
+    Raises:
+        AccumbensError: names the first file.
+    """
+    there = [name for name in (SPEC, *FILES) if (to / name).exists()]
+    if there and not ((to / SPEC).is_file() and (to / SPEC).read_text(encoding="utf-8") == spec):
+        raise AccumbensError(f"export={to} cannot be used: its {there[0]} is not of an export of this sweep")

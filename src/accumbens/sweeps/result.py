@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from accumbens.errors import AccumbensError
 from accumbens.experiments.execute import done, progress_of
@@ -112,6 +112,19 @@ def score_at(metric: Metric, run: PlannedRun, folder: Path, until: float = 1.0) 
     return Score(step, tuple(last[seed] for seed in sorted(last))) if step else None
 
 
+def require_same_runs(sweep: Sweep, folder: Path) -> None:
+    """Refuse a sweep in whose folder runs of another lie under the names of its own.
+
+    Raises:
+        AccumbensError: says of the first how it differs.
+    """
+    for run in sweep.runs:
+        try:
+            done(folder, run)
+        except AccumbensError as error:
+            raise AccumbensError(f"{error}; --name NAME keeps this sweep in another folder") from error
+
+
 def read_standing(sweep: Sweep, folder: Path) -> Standing:
     """Read how far a sweep is.
 
@@ -125,7 +138,7 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
         return run.label in diverged
 
     def mean_at(run: PlannedRun, until: float) -> float | None:
-        if metric is None or _there(run, folder, until) is None:
+        if metric is None or done(folder, run, until) is None:
             return None
         score = score_at(metric, run, folder, until)
         if score is None:
@@ -143,10 +156,10 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
     report = None
     if best is not None and reported is not None and (sweep.report_seeds or reported != metric):
         again = sweep.reporting(best.run) if sweep.report_seeds else best.run
-        report = score_at(reported, again, folder) if _there(again, folder, 1.0) is not None else None
+        report = score_at(reported, again, folder) if done(folder, again, 1.0) is not None else None
     until, first = sweep.ladder[0].until, dict[PlannedRun, Score]()
     for run in sweep.runs:
-        if metric is not None and not failed(run) and _there(run, folder, until) is not None:
+        if metric is not None and not failed(run) and done(folder, run, until) is not None:
             score = score_at(metric, run, folder, until)
             if is_known(score):
                 first[run] = score
@@ -174,7 +187,7 @@ def _tried(
     score = score_at(metric, run, folder, until) if metric and run.directory(folder).path.exists() else None
     if run.label in diverged:
         return Tried(run, until, score, "diverged")
-    if _there(run, folder, until) is not None:
+    if done(folder, run, until) is not None:
         return Tried(run, until, score, "done" if until >= 1.0 else f"stopped at {until:.3g}")
     so_far = progress_of(folder, run)
     return Tried(run, until, score, f"at {run.kind.words.unit.removesuffix('s')} {so_far:,.6g}" if so_far else "new")
@@ -183,14 +196,6 @@ def _tried(
 def is_known(score: Score | None) -> TypeGuard[Score]:
     """Return whether every seed has a number."""
     return score is not None and math.isfinite(score.estimate.mean)
-
-
-def _there(run: PlannedRun, folder: Path, until: float) -> Any:
-    """What a run came to at a part of its length; None if it is not there, or is one of other settings."""
-    try:
-        return done(folder, run, until)
-    except AccumbensError:
-        return None
 
 
 def _files(run: PlannedRun, folder: Path) -> Files:

@@ -1,5 +1,6 @@
 """The values that a setting takes in a sweep: a list, or a range of numbers."""
 
+import itertools
 import math
 import types
 import typing
@@ -70,10 +71,25 @@ class Range:
     count: int | None = None
 
     def grid(self) -> tuple[str, ...]:
-        """Return evenly spaced values, the ends among them; rounded to four digits, or to whole numbers."""
-        spaced = np.geomspace if self.log else np.linspace
-        values = spaced(self.low, self.high, self.count or GRID_COUNT).tolist()
-        return tuple(dict.fromkeys(self._text(value, 4) for value in values))
+        """Return evenly spaced values: both ends as they are, between them rounded to four digits if that tells them
+        apart, or to whole numbers, of which there may be fewer.
+
+        Raises:
+            AccumbensError: there are not so many numbers between the ends.
+        """
+        spaced, count = np.geomspace if self.log else np.linspace, self.count or GRID_COUNT
+        _, *between, _ = spaced(self.low, self.high, count).tolist()
+        ends = [str(round(end)) if self.whole else format_value(end) for end in (self.low, self.high)]
+        if self.whole:
+            return tuple(dict.fromkeys([ends[0], *map(self._text, between), ends[1]]))
+        for digits in range(4, 18):
+            texts = [ends[0], *(self._text(value, digits) for value in between), ends[1]]
+            numbers = [float(text) for text in texts]
+            if all(low < high for low, high in itertools.pairwise(numbers)):
+                return tuple(texts)
+        raise AccumbensError(
+            f"{self.name}={ends[0]}..{ends[1]}:{count} cannot be used: it has fewer than {count} values"
+        )
 
     def draw(self, generator: np.random.Generator) -> str:
         """Return one at random: uniform, or uniform in the logarithm."""

@@ -36,7 +36,7 @@ def programs_of(runs: Sequence[PlannedRun], folder: Path, until: float = 1.0, mo
         AccumbensError: a run cannot be made.
     """
     require("side_by_side", most, ">= 1", most >= 1)
-    over = [run for run in runs if _is_over(run, folder, until)]
+    over = [run for run in runs if done(folder, run, until) is not None]
     left = [run for run in runs if run not in over]
     found = alone(over)
     for group in left[0].kind.programs([run.config for run in left]) if left else ():
@@ -67,14 +67,6 @@ def _cut(runs: Sequence[PlannedRun], most: int) -> list[Program]:
     parts = -(-len(runs) // each)
     bounds = [round(index * len(runs) / parts) for index in range(parts + 1)]
     return [tuple(runs[low:high]) for low, high in itertools.pairwise(bounds)]
-
-
-def _is_over(run: PlannedRun, folder: Path, until: float) -> bool:
-    """Whether there is nothing to do; a run of other settings is for `execute` to tell of."""
-    try:
-        return done(folder, run, until) is not None
-    except AccumbensError:
-        return True
 
 
 def _level(runs: Sequence[PlannedRun], folder: Path) -> list[list[PlannedRun]]:
