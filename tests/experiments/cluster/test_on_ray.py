@@ -15,6 +15,9 @@ import pytest
 
 from accumbens.experiments.cluster.on_ray import OnRay
 
+# Ray begins its processes by a fork, of which JAX warns where it is at work already.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
 PATIENCE = 600
 """Seconds after which a process is taken to hang; only a failing test waits so long."""
 
