@@ -164,7 +164,7 @@ def test_a_checkpoint_holds_the_networks_and_the_replay(run):
     try:
         fresh = trainer.init()
         untrained = [np.array(leaf) for leaf in jax.tree.leaves(fresh.seeds[0].networks)]
-        state = trainer.restore(directory, pytest.fail)
+        state = trainer.restore([directory], pytest.fail)
         trainer.require_finite_parameters(state)
         assert trainer.step_of(state) == 600
         sizes = [sum(leaf.size for leaf in jax.tree.leaves(network.params)) for network in state.seeds[0].networks]

@@ -21,7 +21,7 @@ def trained(parallel_run, replay_run, segments_run):
     for name, run in (("parallel", parallel_run), ("replay", replay_run), ("segments", segments_run)):
         directory, config = AGENTS.open(run.path)
         trainer = Trainer(config)
-        found[name] = directory, trainer, trainer.restore(directory, pytest.fail)
+        found[name] = directory, trainer, trainer.restore([directory], pytest.fail)
     return found
 
 

@@ -1,6 +1,8 @@
 """Runs side by side: which can be, that each is what it is alone, and that they go on after anything."""
 
 import dataclasses
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -209,17 +211,20 @@ def test_other_settings_are_refused_and_nothing_is_left_of_new_ones(agents, tmp_
     assert not (AGENTS.folder(agents[1], tmp_path) / "p1").exists()
 
 
-def test_one_that_stops_being_finite_is_left_behind(agents, tmp_path):
-    ill = dataclasses.replace(
-        agents[1], settings=dataclasses.replace(agents[1].settings, learning_rate=1e30, reward_scale=1e30)
-    )
-    well = [
-        dataclasses.replace(config, settings=dataclasses.replace(config.settings, reward_scale=1.0 + index))
-        for index, config in enumerate((agents[0], agents[2]))
-    ]
-    first, middle, last = together([well[0], ill, well[1]], tmp_path)
-    assert isinstance(middle, NotFiniteError)
-    assert "seed" in str(middle)
+def test_those_that_stop_being_finite_are_left_behind_together(agents, tmp_path):
+    """Each says which seed and cell of its own; the others are begun anew once."""
+
+    def changed(index, **settings):
+        return dataclasses.replace(agents[index], settings=dataclasses.replace(agents[index].settings, **settings))
+
+    configs = [changed(0, reward_scale=1.0), changed(1, learning_rate=1e30, reward_scale=1e30)]
+    configs += [changed(1, learning_rate=2e30, reward_scale=1e30), changed(2, reward_scale=2.0)]
+    first, *ill, last = together(configs, tmp_path)
+    for error in ill:
+        assert isinstance(error, NotFiniteError)
+        assert str(error).startswith("cell ")
+        assert str(error).endswith("is kept")
     for result in (first, last):
         assert not result.interrupted
         assert result.steps == 512
+        assert len(json.loads((Path(result.run) / "meta.json").read_text())["sessions"]) == 2

@@ -114,6 +114,16 @@ def test_the_first_cell_its_seed_and_the_step_are_named(first_bad_block, cell, s
     assert isinstance(error.value, AccumbensError)
 
 
+def test_every_seed_that_went_wrong_has_its_own_words():
+    with pytest.raises(NotFiniteError) as error:
+        require_finite(report_of([[9, 9], [3, -1]]), [5, 6], steps_per_block=10)
+    assert list(error.value.texts) == [1, 0]
+    assert "cell 1 of seed 6 " in error.value.texts[1]
+    assert "step 40;" in error.value.texts[1]
+    assert "cell 1 of seed 5 " in error.value.texts[0]
+    assert "step 100;" in error.value.texts[0]
+
+
 def cells_of_two_seeds(bad=None):
     weights = np.ones((2, 3, 4), np.float32)
     if bad is not None:

@@ -45,7 +45,7 @@ def test_there_is_one_at_the_start_at_every_evaluation_and_at_the_end(run):
 def test_the_last_one_is_the_network_of_the_checkpoint_and_the_first_is_untrained(run):
     trained = open_trained(run.path)
     trainer = make_job(AGENTS.read(run.config))
-    of_checkpoint = trainer.networks(trainer.restore(run, print))
+    of_checkpoint = trainer.networks(trainer.restore([run], print))
     assert trained.step == 640
     assert trained.seeds == [3, 4]
     jax.tree.map(np.testing.assert_array_equal, trained.networks, of_checkpoint)

@@ -187,8 +187,9 @@ class Fitting(Job[FitState]):
         loss, update = np.asarray(state.seeds.loss), int(state.update)
         if not np.isfinite(loss).all():
             self.require_finite_parameters(state)
-            row = int(np.argmin(np.isfinite(loss)))
-            raise NotFiniteError.of(row, f"the loss of seed {self.seeds[row]} is no longer finite at update {update}")
+            rows = np.flatnonzero(~np.isfinite(loss)).tolist()
+            text = "the loss of seed {} is no longer finite at update {}"
+            raise NotFiniteError.of({row: text.format(self.seeds[row], update) for row in rows})
         return state, [], float(loss.mean()) / (update - evaluated)
 
     def is_due(self, before: int, after: int) -> bool:
@@ -234,13 +235,15 @@ class Fitting(Job[FitState]):
             NotFiniteError: names the first layer and its seed.
         """
         network: Network = state.seeds.network
+        texts: dict[int, str] = {}
         for number, layer in enumerate(network.layers, start=1):
             for leaf in jax.tree.leaves(eqx.filter(layer, eqx.is_inexact_array)):
                 finite = np.isfinite(leaf).reshape(len(self.seeds), -1).all(axis=1)
-                if not finite.all():
-                    row = int(np.argmin(finite))
-                    raise NotFiniteError.of(
+                for row in np.flatnonzero(~finite).tolist():
+                    texts.setdefault(
                         row,
                         f"layer {number} of seed {self.seeds[row]} is no longer finite (NaN or Inf) "
                         f"at update {int(state.update)}; a lower learning_rate often helps",
                     )
+        if texts:
+            raise NotFiniteError.of(texts)

@@ -196,7 +196,7 @@ def start_or_resume_together(
 
 
 def _work(kind: Kind[Any], configs: Sequence[Any], job: Any, runs: Sequence[RunDirectory], *how: Any) -> list[Any]:
-    """What each run came to; one that stops being finite is left where it is, and the others go on without it."""
+    """What each run came to; those that stop being finite are left where they are, and the others go on without."""
     left, found = list(range(len(runs))), {}
     while left:
         try:
@@ -205,8 +205,11 @@ def _work(kind: Kind[Any], configs: Sequence[Any], job: Any, runs: Sequence[RunD
         except NotFiniteError as error:
             if len(runs) == 1:
                 raise
-            each = len(job.seeds) // len(left)
-            found[left.pop(error.row // each)] = error
+            each, bad = len(job.seeds) // len(left), {}
+            for row, text in error.texts.items():
+                bad.setdefault(left[row // each], NotFiniteError(text))
+            found |= bad
+            left = [index for index in left if index not in bad]
             if left:
                 job = kind.make_jobs([configs[index] for index in left])
         else:

@@ -106,10 +106,10 @@ class Session:
         report.start(first, job.total)
         try:
             state = self._learn(state)
-        except (NotFiniteError, EnvironmentFailedError) as error:
-            kept = "there is no checkpoint yet" if self._saved is None else "the last good checkpoint is kept"
-            lines = str(error)
-            error.args = (lines + ("\n" if "\n" in lines else "; ") + kept,)
+        except NotFiniteError as error:
+            raise error.worded(self._and_what_is_kept) from None
+        except EnvironmentFailedError as error:
+            error.args = (self._and_what_is_kept(str(error)),)
             raise error from None
         finally:
             for book in self._books:
@@ -173,6 +173,10 @@ class Session:
         )
         self._snapshot(state)
         return state
+
+    def _and_what_is_kept(self, text: str) -> str:
+        kept = "there is no checkpoint yet" if self._saved is None else "the last good checkpoint is kept"
+        return text + ("\n" if "\n" in text else "; ") + kept
 
     def _project(self, step: int, per_second: float) -> None:
         job = self._job

@@ -18,12 +18,13 @@ def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int
         NotFiniteError: names the first cell, its seed and the environment step.
     """
     first_bad = np.asarray(metrics.first_bad_block)
-    if (first_bad < 0).all():
-        return
-    block = first_bad[first_bad >= 0].min()
-    seed, cell = np.argwhere(first_bad == block)[0]
-    step = (int(block) + 1) * steps_per_block
-    raise _error(int(cell), seeds, int(seed), f"the loss or gradient of the block that ends at step {step}")
+    texts: dict[int, str] = {}
+    for block in np.unique(first_bad[first_bad >= 0]):
+        where = f"the loss or gradient of the block that ends at step {(int(block) + 1) * steps_per_block}"
+        for row, cell in np.argwhere(first_bad == block).tolist():
+            texts.setdefault(row, _text(cell, seeds[row], where))
+    if texts:
+        raise NotFiniteError.of(texts)
 
 
 def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: int) -> None:
@@ -37,11 +38,14 @@ def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: in
     Raises:
         NotFiniteError: names the first cell, its seed and the environment step.
     """
+    texts: dict[int, str] = {}
     for cell, parameters in enumerate(cells):
         for leaf in jax.tree.leaves(eqx.filter(parameters, eqx.is_array)):
             finite = np.isfinite(leaf).reshape(len(seeds), -1).all(axis=1)
-            if not finite.all():
-                raise _error(cell, seeds, int(np.argmin(finite)), f"the parameters at step {step}")
+            for row in np.flatnonzero(~finite).tolist():
+                texts.setdefault(row, _text(cell, seeds[row], f"the parameters at step {step}"))
+    if texts:
+        raise NotFiniteError.of(texts)
 
 
 def negative_reward_warning(settings: Settings, lowest_reward: float) -> str | None:
@@ -57,9 +61,8 @@ def negative_reward_warning(settings: Settings, lowest_reward: float) -> str | N
     )
 
 
-def _error(cell: int, seeds: list[int], row: int, where: str) -> NotFiniteError:
-    return NotFiniteError.of(
-        row,
-        f"cell {cell + 1} of seed {seeds[row]} is no longer finite (NaN or Inf) in {where}; a lower learning_rate or "
-        "max_gradient_norm often helps",
+def _text(cell: int, seed: int, where: str) -> str:
+    return (
+        f"cell {cell + 1} of seed {seed} is no longer finite (NaN or Inf) in {where}; a lower learning_rate or "
+        "max_gradient_norm often helps"
     )

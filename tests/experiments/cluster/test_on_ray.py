@@ -200,8 +200,9 @@ def test_a_halving_sweep_is_that_of_one_machine(cluster, begin, small, accumbens
     assert list(there["diverged"]) == ["CartPole-v1/ad_pqn/learning_rate=1e+30"]
     assert [row["until"] for row in there["rows"]] == [1.0, 0.5, 0.5]
     assert len(there["reporting"]["scores"]) == 2
-    best = small / "there/sweeps/x/CartPole-v1/ad_pqn" / f"learning_rate={there['best']['learning_rate']}"
-    assert from_steps(best) == [0, 1024]
+    best = f"sweeps/x/CartPole-v1/ad_pqn/learning_rate={there['best']['learning_rate']}"
+    assert from_steps(small / "there" / best) == from_steps(small / "here" / best)
+    assert from_steps(small / "there" / best)[-1] == 1024
 
 
 @pytest.mark.slow
