@@ -28,9 +28,12 @@ def test_two_points_of_an_agent_in_one_program_stopped_and_continued(cli, tmp_pa
         return state
 
     planned = cli(*AGENT, "--output", tmp_path, "--dry-run", "--json")
-    assert planned.json | {"folder": ""} == {
+    seconds = planned.json["seconds"]
+    assert 0 < seconds < 3600
+    assert f"about 0:{seconds // 60:02}:" in planned.err
+    assert planned.json | {"folder": "", "seconds": 0} == {
         **{"sweep": "small", "folder": "", "points": 2, "programs": 1, "inside": ["learning_rate"], "anew": []},
-        **{"steps_of_all_seeds": 2048 * 6},
+        **{"steps_of_all_seeds": 2048 * 6, "seconds": 0},
     }
     assert "2 points of ad_pqn in CartPole-v1, 2 seeds each, in 1 program" in planned.err
     assert list(tmp_path.iterdir()) == []

@@ -138,7 +138,7 @@ class ExperimentView:
         text += f"{self._words.unit} of all seeds"
         if learned and completed < self._total:
             seconds = (self._total - completed) * (time.monotonic() - self._begin) / learned
-            text += f"  {_clock(seconds)} left"
+            text += f"  {clock(seconds)} left"
         if self._failed:
             text += f"  [red]{self._failed} failed[/]"
         self._progress.update(self._all, completed=completed, text=text)
@@ -212,7 +212,8 @@ def short(number: float) -> str:
     return f"{number / 1e6:,.1f} M" if number >= 100_000 else _count(number)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a duration in hours, minutes and seconds."""
     minutes, seconds = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"

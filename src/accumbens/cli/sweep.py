@@ -84,7 +84,7 @@ def sweep(
         name: Name of the sweep's folder.
         draw: Train nothing; make tables and figure of the runs that exist.
         export: Copy the table, the figure and the sweep to a folder that is small enough to commit.
-        dry_run: Print points, programs and steps, and stop.
+        dry_run: Print points, programs, steps and how long it takes here, measured on the first program, and stop.
         json: Print the result as one line of JSON on standard output; everything else goes to standard error.
         quiet: Print only warnings, on standard error.
         checkpoint_seconds: Seconds between checkpoints.
@@ -96,6 +96,7 @@ def sweep(
     from accumbens.sweeps import files, result, tables, work
     from accumbens.sweeps.diverged import read_diverged
     from accumbens.sweeps.layout import layout_of
+    from accumbens.sweeps.timing import timed
 
     given = {
         "seeds": seeds,
@@ -121,9 +122,11 @@ def sweep(
     about: dict[str, Any] = {"sweep": asked.name, "folder": str(folder), "points": len(asked.runs)}
     if dry_run:
         layout = layout_of(asked, folder, side_by_side)
-        print_plan(asked, layout, folder, json)
+        timing = timed(layout.programs[0]) if layout.programs else None
+        print_plan(asked, layout, timing, folder, json)
         if json:
             sizes = {"programs": len(layout.programs), "inside": list(layout.inside), "anew": list(layout.anew)}
+            sizes["seconds"] = timing and round(timing.projected(layout))
             print_json(about | sizes | {f"{asked.kind.words.unit}_of_all_seeds": layout.size})
         return 0
     outcome = Outcome({}, {}, interrupted=False)

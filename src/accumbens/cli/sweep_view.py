@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from accumbens.cli.experiment_view import ExperimentView, short, size_of_all
+from accumbens.cli.experiment_view import ExperimentView, clock, short, size_of_all
 from accumbens.cli.terminal import print_whole
 from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
@@ -18,6 +18,7 @@ from accumbens.sweeps.layout import Layout
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Standing
 from accumbens.sweeps.tables import shown, verdict
+from accumbens.sweeps.timing import Timing
 
 SHOWN = 20
 """Points of the table in the terminal; `summary.csv` has all."""
@@ -52,7 +53,7 @@ class SweepView(ExperimentView):
         self._show_all()
 
 
-def print_plan(sweep: Sweep, layout: Layout, folder: Path, json: bool) -> None:
+def print_plan(sweep: Sweep, layout: Layout, timing: Timing | None, folder: Path, json: bool) -> None:
     """Print what would run."""
     console, words = Console(stderr=json, highlight=False), sweep.kind.words
     console.print(f"[bold]{escape(sweep.name)}[/]: {escape(sweep.title)}", soft_wrap=True)
@@ -74,7 +75,11 @@ def print_plan(sweep: Sweep, layout: Layout, folder: Path, json: bool) -> None:
         others = f"{sweep.report_seeds} other seed{'s' if sweep.report_seeds > 1 else ''}"
         console.print(f"the best one again with {others}", soft_wrap=True)
     console.print(f"{short(layout.size)} {words.unit} of all seeds, in {escape(str(folder))}", soft_wrap=True)
-    console.print(f"how long that takes is not known before it runs; {words.unit} of each seed: {sweep.runs[0].size:,}")
+    console.print(f"{words.unit} of each seed: {sweep.runs[0].size:,}")
+    if timing is not None:
+        about = clock(timing.projected(layout))
+        what = f"if all programs are like the first, which took {timing.compiling:.0f} s to compile"
+        console.print(f"about {about} on this machine, without evaluations, {what}", soft_wrap=True)
 
 
 def print_result(
