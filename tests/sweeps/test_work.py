@@ -3,11 +3,14 @@
 import contextlib
 import csv
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from accumbens.errors import AccumbensError
+from accumbens.experiments.cluster.where import Here
 from accumbens.experiments.execute import Outcome
 from accumbens.sweeps.diverged import read_diverged, write_diverged
 from accumbens.sweeps.effects import OVER_POINTS, effects_of
@@ -367,3 +370,28 @@ def test_what_diverged_is_known_by_its_kind_and_not_by_its_words(make, trained, 
     write_diverged(tmp_path, {"elsewhere/x": "why"})
     assert len(read_diverged(tmp_path)) == 3
     assert go(sweep).diverged == outcome.diverged
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are locked where there is flock")
+def test_a_sweep_is_worked_on_by_one_process_at_a_time(make, go, trained, tmp_path):
+    """The other is refused before it has touched anything, and one that makes nothing leaves nothing."""
+    sweep = make()
+    program = "import pathlib, sys; from accumbens.runs.lock import locked\n"
+    program += "with locked(pathlib.Path(sys.argv[1]), 'sweep'): print(flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(AccumbensError, match=rf"process {other.pid} on .* is at work on the sweep {tmp_path}"):
+            go(sweep)
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert trained.calls == []
+    assert go(sweep).failures == {}
+
+    class Nowhere(Here):
+        def execute(self, *_, **__):
+            raise AccumbensError("nobody is there")
+
+    folder = tmp_path / "other"
+    with pytest.raises(AccumbensError, match="nobody is there"):
+        carry_out(sweep, folder, lambda *_: contextlib.nullcontext(Quiet()), where=Nowhere())
+    assert not folder.exists()

@@ -12,10 +12,9 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 from accumbens.errors import AccumbensError
 from accumbens.generator import GENERATOR
 from accumbens.runs import checkpoints
+from accumbens.runs.lock import at_work, locked
 from accumbens.runs.settings import write_document
 from accumbens.runs.tables import read_table, to_json, write_atomically
 
@@ -64,45 +64,17 @@ class RunDirectory:
         meta = self.read_meta() if self.meta.exists() else {}
         write_atomically(self.meta, to_json(meta | changes, indent=2) + "\n")
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other processes from continuing the run; the lock ends with the process, however that ends.
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep other processes from continuing the run.
 
         Raises:
             AccumbensError: another process is at it.
         """
-        with (self.path / ".lock").open("a+") as file:
-            if sys.platform != "win32":
-                import fcntl
-
-                while True:
-                    try:
-                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
-                    except BlockingIOError:
-                        holder = self.at_work()
-                        if holder:
-                            raise AccumbensError(f"{holder} is at work on the run {self.path}") from None
-                        time.sleep(0.001)  # somebody only looks whether it is
-            file.truncate(0)
-            since = datetime.now().astimezone().isoformat(" ", timespec="seconds")
-            file.write(f"process {os.getpid()} on {platform.node()} (since {since})")
-            file.flush()
-            yield
+        return locked(self.path, "run")
 
     def at_work(self) -> str | None:
         """Return which process is at work on the run, as it said itself; None if none is, or on Windows."""
-        path = self.path / ".lock"
-        if sys.platform == "win32" or not path.exists():
-            return None
-        import fcntl
-
-        with path.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return file.read().strip() or "another process"
-        return None
+        return at_work(self.path)
 
     def has_learned(self) -> bool:
         """Return whether anything was learned that is worth keeping: a row of a later step, or a checkpoint."""

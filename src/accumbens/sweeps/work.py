@@ -1,8 +1,9 @@
 """The work of a sweep: its points by experiments' machinery, as programs of runs that learn side by side."""
 
 import itertools
-from collections.abc import Callable, Container, Sequence
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from accumbens.errors import AccumbensError, require
@@ -12,6 +13,7 @@ from accumbens.experiments.plan import PlannedRun, Program, alone
 from accumbens.experiments.reporter import ExperimentReporter
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import newest_common_step
+from accumbens.runs.lock import NAME, locked
 from accumbens.sweeps.diverged import read_diverged, write_diverged
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Standing, is_known, read_standing
@@ -106,10 +108,27 @@ def carry_out(
         checkpoint_seconds: seconds between checkpoints.
 
     Raises:
-        AccumbensError: what it is in cannot be made, files cannot be read, points cannot be worked on there, or there
-            is nothing by which those that go on could be chosen.
+        AccumbensError: what it is in cannot be made, files cannot be read, points cannot be worked on there, another
+            process is at work on the sweep, or there is nothing by which those that go on could be chosen.
     """
     place = Here() if where is None else where
+    with _alone(folder) if place.shows else nullcontext():  # the parts of a SLURM job work at the same time
+        return _carry_out(sweep, folder, shown, place, most, checkpoint_seconds)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Be the only one at work on a sweep; a folder in which nothing else came to be is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "sweep"):
+        try:
+            yield
+        finally:
+            if [path.name for path in folder.iterdir()] == [NAME]:
+                shutil.rmtree(folder)
+
+
+def _carry_out(sweep: Sweep, folder: Path, shown: Shown, place: Where, most: int, checkpoint_seconds: float) -> Outcome:
     all_of = Outcome({}, {}, interrupted=False)
 
     def go(stage: str, runs: Sequence[PlannedRun], until: float) -> bool:

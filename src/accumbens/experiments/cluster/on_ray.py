@@ -46,6 +46,7 @@ class OnRay:
         Raises:
             AccumbensError: names the value.
         """
+        _require_address("ray", self.address)
         require("ray_cpus", self.cpus, "1 or more", self.cpus >= 1)
         require("ray_gpus", self.gpus, "0, a part of 1, or a whole number", self.gpus >= 0)
         require("ray_gpus", self.gpus, "a whole number if it is above 1", self.gpus <= 1 or self.gpus % 1 == 0)
@@ -152,6 +153,18 @@ def _ray() -> Any:
     return ray
 
 
+def _require_address(name: str, address: str) -> tuple[str, str]:
+    """Host and port of a cluster; both are empty of `auto`.
+
+    Raises:
+        AccumbensError: the address is neither.
+    """
+    host, _, port = address.rpartition(":")
+    is_one = host != "" and "://" not in host and port.isdecimal()
+    require(name, address, "auto, or HOST:PORT such as 10.0.0.1:6379", address == "auto" or is_one)
+    return (host, port) if is_one else ("", "")
+
+
 @contextmanager
 def _connected(ray: Any, address: str) -> Iterator[None]:
     """Be a driver of the cluster.
@@ -160,9 +173,7 @@ def _connected(ray: Any, address: str) -> Iterator[None]:
         AccumbensError: there is none at the address, or it is of another version.
     """
     asked = os.environ.get("RAY_ADDRESS", address) if address == "auto" else address
-    host, colon, port = asked.rpartition(":")
-    if "://" in asked or (asked != "auto" and not (host and colon and port.isdecimal())):
-        raise AccumbensError(f"ray={address!r} cannot be used: expected auto or HOST:PORT, such as 10.0.0.1:6379")
+    host, port = _require_address("RAY_ADDRESS", asked)
     nobody = f"there is no Ray cluster at {asked}; 'ray start --head' starts one on this machine"
     if asked != "auto":
         _require_answer(host, int(port), nobody)
