@@ -317,13 +317,13 @@ class Place:
     def __init__(self, shows=True):
         self.shows, self.asked = shows, []
 
-    def execute(self, programs, folder, report, *, checkpoint_seconds, until):
+    def execute(self, programs, folder, report, pace):
         from accumbens.experiments.execute import execute
 
-        self.asked.append(([[run.variant for run in program] for program in programs], until))
+        self.asked.append(([[run.variant for run in program] for program in programs], pace.until))
         if not self.shows:
             return Outcome({}, {}, interrupted=False)
-        return execute(programs, folder, report, checkpoint_seconds=checkpoint_seconds, until=until)
+        return execute(programs, folder, report, pace)
 
 
 def test_every_rung_and_the_reporting_seeds_are_worked_on_where_it_is_asked(make, trained, go):
@@ -395,3 +395,21 @@ def test_a_sweep_is_worked_on_by_one_process_at_a_time(make, go, trained, tmp_pa
     with pytest.raises(AccumbensError, match="nobody is there"):
         carry_out(sweep, folder, lambda *_: contextlib.nullcontext(Quiet()), where=Nowhere())
     assert not folder.exists()
+
+
+def test_a_setting_that_does_nothing_is_named(make, trained, go, tmp_path):
+    trained.score = lambda config, seed, step: math.log10(config.settings.learning_rate) + seed
+    sweep = make()
+    go(sweep)
+    *_, line = verdict(sweep, read_standing(sweep, tmp_path))
+    assert line.startswith("trace_decay made no difference: ")
+    assert not any("learning_rate made no difference" in one for one in verdict(sweep, read_standing(sweep, tmp_path)))
+
+
+def test_a_setting_that_acts_at_one_value_of_another_does_something(make, trained, go, tmp_path):
+    trained.score = lambda config, seed, step: (
+        seed + config.settings.trace_decay * (config.settings.learning_rate > 5e-3)
+    )
+    sweep = make()
+    go(sweep)
+    assert not any("made no difference" in line for line in verdict(sweep, read_standing(sweep, tmp_path)))

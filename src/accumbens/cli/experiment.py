@@ -76,7 +76,7 @@ def experiment(
     outcome = execute.Outcome({}, {}, interrupted=False)
     if not draw:
         with view, _data_in(variable, data):
-            outcome = where.execute(alone(runs), folder, view, checkpoint_seconds=checkpoint_seconds)
+            outcome = where.execute(alone(runs), folder, view, execute.Pace(checkpoint_seconds=checkpoint_seconds))
     if outcome.interrupted:
         view.message("stopped, nothing is lost: the same command goes on, with --draw it shows what there is")
     over = {"interrupted": outcome.interrupted, "failed": outcome.failures}

@@ -137,9 +137,23 @@ def require_usable(programs: Sequence[Program]) -> None:
         raise AccumbensError(f"{error}\n(--only PATTERN runs a part of the experiment)") from error
 
 
-def work_on(
-    program: Program, folder: Path, to: Reporter, *, checkpoint_seconds: float = 60.0, until: float = 1.0
-) -> list[Result | NotFiniteError]:
+class Pace(NamedTuple):
+    """How runs are worked on.
+
+    Attributes:
+        until: the part of its length to which every run goes; it can go on later.
+        checkpoint_seconds: seconds between checkpoints.
+    """
+
+    until: float = 1.0
+    checkpoint_seconds: float = 60.0
+
+
+WHOLE = Pace()
+"""To the end."""
+
+
+def work_on(program: Program, folder: Path, to: Reporter, pace: Pace = WHOLE) -> list[Result | NotFiniteError]:
     """Start or continue the runs of one program; see `execute` and `start_or_resume_together`.
 
     Raises:
@@ -152,20 +166,12 @@ def work_on(
         to,
         out=folder,
         names=[run.variant for run in program],
-        checkpoint_seconds=checkpoint_seconds,
         origins=[origin_of(folder, run) for run in program],
-        until=until,
+        **pace._asdict(),
     )
 
 
-def execute(
-    programs: Sequence[Program],
-    folder: Path,
-    report: ExperimentReporter,
-    *,
-    checkpoint_seconds: float = 60.0,
-    until: float = 1.0,
-) -> Outcome:
+def execute(programs: Sequence[Program], folder: Path, report: ExperimentReporter, pace: Pace = WHOLE) -> Outcome:
     """Work on programs one after another, each run in `folder/<its label>`.
 
     The first Ctrl-C saves the program at hand and ends the experiment; see `run_chunks`. Anything that goes wrong
@@ -175,16 +181,15 @@ def execute(
         programs: of runs that learn side by side; see `Program`.
         folder: of the experiment.
         report: shows it to a person.
-        checkpoint_seconds: seconds between checkpoints.
-        until: the part of its length to which every run goes; it can go on later.
+        pace: how far runs go, and how often they are saved.
 
     Raises:
         AccumbensError: an environment or a task cannot be made, or an extra is not installed.
     """
-    tally = Tally(folder, report, until)
+    tally = Tally(folder, report, pace.until)
     for program in tally.pending(programs):
         report.begun(program)
-        if tally.settle(program, worked(program, folder, OneProgram(report, program), checkpoint_seconds, until)):
+        if tally.settle(program, worked(program, folder, OneProgram(report, program), pace)):
             return tally.outcome(interrupted=True)
     return tally.outcome(interrupted=False)
 
@@ -205,10 +210,10 @@ Worked = list[Result | NotFiniteError] | Broken
 """What work on a program came to: the result of every run, or why there are none."""
 
 
-def worked(program: Program, folder: Path, to: Reporter, checkpoint_seconds: float, until: float) -> Worked:
+def worked(program: Program, folder: Path, to: Reporter, pace: Pace) -> Worked:
     """Do as `work_on`; what goes wrong is returned."""
     try:
-        return work_on(program, folder, to, checkpoint_seconds=checkpoint_seconds, until=until)
+        return work_on(program, folder, to, pace)
     except NotFiniteError as error:  # raised of a run that is alone; of several it is among the results
         return [error]
     except (AccumbensError, OSError) as error:

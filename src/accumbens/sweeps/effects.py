@@ -70,6 +70,20 @@ def effects_of(sweep: Sweep, standing: Standing) -> list[Effect]:
     return found
 
 
+def idle(sweep: Sweep, standing: Standing) -> list[str]:
+    """Return the settings that did nothing: points that differ in nothing else have the same score, seed by seed."""
+    found = []
+    for setting in sweep.over:
+        alike: dict[tuple[str, ...], list[tuple[float, ...]]] = {}
+        for run, score in standing.first.items():
+            others = tuple(text for name, text in sweep.point_of(run).items() if name != setting.name)
+            alike.setdefault(others, []).append(score.seeds)
+        compared = [scores for scores in alike.values() if len(scores) > 1]
+        if compared and all(len(set(scores)) == 1 for scores in compared):
+            found.append(setting.name)
+    return found
+
+
 def marginal(scores: Sequence[Score], drawn: bool) -> Estimate:
     """Return the mean of some points and half its 95 % t-interval: over seeds, or over points that were drawn."""
     if drawn:

@@ -8,12 +8,21 @@ from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
 from accumbens.runs.experimenting import significant
 from accumbens.stats import Estimate
+from accumbens.sweeps.effects import idle
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Score, Standing
 
 
 def verdict(sweep: Sweep, standing: Standing) -> list[str]:
     """Return what was found, in sentences."""
+    what = (
+        "made no difference: points that differ in nothing else came to the same numbers, seed by seed; unless they "
+        "cannot be better, it does nothing in this configuration"
+    )
+    return [*_best(sweep, standing), *(f"{name} {what}" for name in idle(sweep, standing))]
+
+
+def _best(sweep: Sweep, standing: Standing) -> list[str]:
     best, metric, reported = standing.best, standing.metric, standing.reported
     if best is None or best.score is None or metric is None or reported is None:
         return _why_none(sweep, standing)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accumbens.errors import AccumbensError, require
 from accumbens.experiments.cluster.where import Here, Where
-from accumbens.experiments.execute import Outcome, done
+from accumbens.experiments.execute import Outcome, Pace, done
 from accumbens.experiments.plan import PlannedRun, Program, alone
 from accumbens.experiments.reporter import ExperimentReporter
 from accumbens.runs import checkpoints
@@ -140,7 +140,7 @@ def _carry_out(sweep: Sweep, folder: Path, shown: Shown, place: Where, most: int
                 if run.label in known:
                     view.failed(run, known[run.label])
             programs = programs_of(left, folder, until, most) if place.shows else parts_of(runs, known, most)
-            outcome = place.execute(programs, folder, view, checkpoint_seconds=checkpoint_seconds, until=until)
+            outcome = place.execute(programs, folder, view, Pace(until, checkpoint_seconds))
         write_diverged(folder, {label: outcome.failures[label] for label in outcome.diverged})
         before = {run.label: known[run.label] for run in runs if run.label in known}
         all_of.results.update(outcome.results)

@@ -10,10 +10,12 @@ from accumbens.errors import AccumbensError
 from accumbens.experiments.cluster import worker as module
 from accumbens.experiments.cluster.desk import Answer, Desk, Token, difference, versions
 from accumbens.experiments.cluster.worker import Order, described, work
-from accumbens.experiments.execute import Broken, execute
+from accumbens.experiments.execute import Broken, Pace, execute
 from accumbens.experiments.files import load
 from accumbens.experiments.plan import alone
 from accumbens.runs.health import NotFiniteError
+
+AT_EVERY_CHUNK = Pace(checkpoint_seconds=0.0)
 
 
 class Nobody:
@@ -44,7 +46,7 @@ def order(programs, small, monkeypatch):
         (folder / token.name).write_text(token.text)
         asked = {"number": index, "attempt": 1, "runs": described(programs[index]), "folder": str(folder)}
         asked |= {"command": tuple(sys.argv), "from_folder": os.getcwd(), "token": token, "versions": versions()}
-        asked |= {"checkpoint_seconds": 0.0, "until": 1.0}
+        asked |= {"pace": AT_EVERY_CHUNK}
         return Order(**asked | changes)
 
     return call
@@ -70,7 +72,7 @@ def test_in_a_shared_folder_and_carried_the_files_are_those_of_a_local_run(
         monkeypatch.chdir(small / name)
         asked = folder if absolute else folder.relative_to(small / name)
         if name == "here":
-            execute(programs[:2], asked, Nobody(), checkpoint_seconds=0.0)
+            execute(programs[:2], asked, Nobody(), AT_EVERY_CHUNK)
             continue
         office = desk(asked)
         token = {} if name == "shared" else {"token": None}
@@ -93,7 +95,7 @@ def test_in_a_shared_folder_and_carried_the_files_are_those_of_a_local_run(
 
 def test_a_run_that_was_carried_goes_on_elsewhere(programs, order, desk, small, learned, monkeypatch):
     """The first worker is lost after its third checkpoint, without a word; the second goes on from there."""
-    execute(programs[:1], small / "here", Nobody(), checkpoint_seconds=0.0)
+    execute(programs[:1], small / "here", Nobody(), AT_EVERY_CHUNK)
     folder, office = small / "there", desk(small / "there")
     stored = []
 
@@ -160,7 +162,7 @@ def test_a_stop_saves_and_ends(order, desk, small, programs, monkeypatch, no_ctr
         return tell(index, attempt, name, values)
 
     office.tell = stopping
-    (result,) = work(order(0, folder, token=None, checkpoint_seconds=60.0), office)
+    (result,) = work(order(0, folder, token=None, pace=Pace()), office)
     assert result.interrupted
     assert programs[0][0].directory(folder).has_learned()
     assert "stopping" not in str(told(office))
@@ -169,7 +171,7 @@ def test_a_stop_saves_and_ends(order, desk, small, programs, monkeypatch, no_ctr
 
 def test_another_process_at_work_is_not_disturbed(order, desk, small, programs):
     folder, office = small / "runs", desk(small / "runs")
-    work(order(0, folder, token=None, until=0.5), office)
+    work(order(0, folder, token=None, pace=Pace(until=0.5)), office)
     office.free(0)
     with programs[0][0].directory(folder).lock(), pytest.raises(AccumbensError, match="is at work on the run"):
         office.fetch(0, [], module.Moved("/a", "/a"))

@@ -16,7 +16,7 @@ from accumbens.errors import AccumbensError, require
 from accumbens.experiments.cluster.desk import Desk, Token, difference, versions
 from accumbens.experiments.cluster.foreman import Foreman
 from accumbens.experiments.cluster.worker import Order, described
-from accumbens.experiments.execute import Outcome, Tally
+from accumbens.experiments.execute import WHOLE, Outcome, Pace, Tally
 from accumbens.experiments.plan import Program
 from accumbens.experiments.reporter import ExperimentReporter
 
@@ -52,13 +52,7 @@ class OnRay:
         require("ray_gpus", self.gpus, "a whole number if it is above 1", self.gpus <= 1 or self.gpus % 1 == 0)
 
     def execute(
-        self,
-        programs: Sequence[Program],
-        folder: Path,
-        report: ExperimentReporter,
-        *,
-        checkpoint_seconds: float = 60.0,
-        until: float = 1.0,
+        self, programs: Sequence[Program], folder: Path, report: ExperimentReporter, pace: Pace = WHOLE
     ) -> Outcome:
         """Do as `execute.execute`, several programs at once.
 
@@ -66,7 +60,7 @@ class OnRay:
             AccumbensError: as there; or there is no cluster, or it cannot be used.
         """
         ray = _ray()
-        tally = Tally(folder, report, until)
+        tally = Tally(folder, report, pace.until)
         pending = tally.pending(programs)
         if not pending:
             return tally.outcome(interrupted=False)
@@ -84,8 +78,7 @@ class OnRay:
                         from_folder=os.getcwd(),
                         token=shared,
                         versions=versions(),
-                        checkpoint_seconds=checkpoint_seconds,
-                        until=until,
+                        pace=pace,
                     )
                     for index, program in enumerate(pending)
                 ]

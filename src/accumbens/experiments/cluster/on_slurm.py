@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from accumbens.errors import AccumbensError, require
 from accumbens.experiments import execute as here
-from accumbens.experiments.execute import Outcome, Tally
+from accumbens.experiments.execute import WHOLE, Outcome, Pace, Tally
 from accumbens.experiments.plan import Program
 from accumbens.experiments.reporter import ExperimentReporter
 from accumbens.runs.directory import command_line
@@ -93,13 +93,7 @@ class OnSlurm:
             require("slurm_time", self.time, allowed, digits.isdecimal() and digits.isascii())
 
     def execute(
-        self,
-        programs: Sequence[Program],
-        folder: Path,
-        report: ExperimentReporter,
-        *,
-        checkpoint_seconds: float = 60.0,
-        until: float = 1.0,
+        self, programs: Sequence[Program], folder: Path, report: ExperimentReporter, pace: Pace = WHOLE
     ) -> Outcome:
         """Write the script, and have SLURM look at it if there is one here; nothing is submitted.
 
@@ -107,8 +101,8 @@ class OnSlurm:
             AccumbensError: the file exists, SLURM refuses it, or programs cannot run; or they are to go a part of
                 their length, which takes more than one job.
         """
-        _require_whole(until, f"slurm={self.script}")
-        tally = Tally(folder, report, until)
+        _require_whole(pace.until, f"slurm={self.script}")
+        tally = Tally(folder, report, pace.until)
         if not tally.pending(programs):
             report.message("every run is over: there is nothing to submit")
             return tally.outcome(interrupted=False)
@@ -173,24 +167,18 @@ class Part:
     shows: ClassVar[bool] = False
 
     def execute(
-        self,
-        programs: Sequence[Program],
-        folder: Path,
-        report: ExperimentReporter,
-        *,
-        checkpoint_seconds: float = 60.0,
-        until: float = 1.0,
+        self, programs: Sequence[Program], folder: Path, report: ExperimentReporter, pace: Pace = WHOLE
     ) -> Outcome:
         """Do as `execute.execute` with the programs of this part.
 
         Raises:
             AccumbensError: as there; there is no such part, or programs are to go a part of their length.
         """
-        _require_whole(until, f"part={self.index}")
+        _require_whole(pace.until, f"part={self.index}")
         parts = parts_of(programs, folder.name)
         require("part", self.index, f"from 0 to {len(parts) - 1}", 0 <= self.index < len(parts))
         own = parts[self.index]
-        return here.execute(own, folder, report, checkpoint_seconds=checkpoint_seconds, until=until)
+        return here.execute(own, folder, report, pace)
 
 
 def without_slurm(words: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from accumbens.experiments import execute as here
-from accumbens.experiments.execute import Outcome
+from accumbens.experiments.execute import WHOLE, Outcome, Pace
 from accumbens.experiments.plan import Program
 from accumbens.experiments.reporter import ExperimentReporter
 
@@ -19,13 +19,7 @@ class Where(Protocol):
     """Whether the runs are over afterwards, so that a table and a figure of them can be shown."""
 
     def execute(
-        self,
-        programs: Sequence[Program],
-        folder: Path,
-        report: ExperimentReporter,
-        *,
-        checkpoint_seconds: float = 60.0,
-        until: float = 1.0,
+        self, programs: Sequence[Program], folder: Path, report: ExperimentReporter, pace: Pace = WHOLE
     ) -> Outcome:
         """Work on programs, each run in `folder/<its label>`; see `execute.execute`."""
         ...
@@ -38,13 +32,7 @@ class Here:
     shows: ClassVar[bool] = True
 
     def execute(
-        self,
-        programs: Sequence[Program],
-        folder: Path,
-        report: ExperimentReporter,
-        *,
-        checkpoint_seconds: float = 60.0,
-        until: float = 1.0,
+        self, programs: Sequence[Program], folder: Path, report: ExperimentReporter, pace: Pace = WHOLE
     ) -> Outcome:
         """Do as `execute.execute`."""
-        return here.execute(programs, folder, report, checkpoint_seconds=checkpoint_seconds, until=until)
+        return here.execute(programs, folder, report, pace)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from accumbens.errors import AccumbensError
 from accumbens.experiments.cluster.carrying import Moved, Sender, receive
 from accumbens.experiments.cluster.desk import Answer, Desk, Token, difference, versions
-from accumbens.experiments.execute import Broken, Worked, worked
+from accumbens.experiments.execute import Broken, Pace, Worked, worked
 from accumbens.experiments.plan import PlannedRun, Program
 from accumbens.experiments.reporter import OneProgram
 from accumbens.kinds import kind_named
@@ -44,8 +44,7 @@ class Order(NamedTuple):
         from_folder: where the command was given.
         token: that lies in the experiment's folder; None if files are to be carried in any case.
         versions: of the packages of whoever gives the order.
-        checkpoint_seconds: see `execute`.
-        until: see `execute`.
+        pace: of its work.
     """
 
     number: int
@@ -56,8 +55,7 @@ class Order(NamedTuple):
     from_folder: str
     token: Token | None
     versions: Mapping[str, str]
-    checkpoint_seconds: float
-    until: float
+    pace: Pace
 
 
 def described(program: Program) -> tuple[tuple[str, Any, str, str], ...]:
@@ -84,13 +82,7 @@ def work(order: Order, desk: Desk) -> Worked | None:
     sys.path.append(order.from_folder)  # last, where modules of the user's own are looked for
     program: Program = tuple(PlannedRun(kind_named(name), *rest) for name, *rest in order.runs)
     with _at_hand(order, desk, program) as (folder, carrier):
-        found = worked(
-            program,
-            folder,
-            OneProgram(_Telling(order, desk, carrier), program),
-            order.checkpoint_seconds,
-            order.until,
-        )
+        found = worked(program, folder, OneProgram(_Telling(order, desk, carrier), program), order.pace)
         return carrier.delivered(found) if carrier else found
 
 
