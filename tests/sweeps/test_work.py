@@ -5,21 +5,26 @@ import csv
 import math
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
+from accumbens.credit.registry import RULES
 from accumbens.errors import AccumbensError
 from accumbens.experiments.cluster.where import Here
 from accumbens.experiments.execute import Outcome
+from accumbens.presets import PRESETS
+from accumbens.runs.settings import hints_of
 from accumbens.sweeps.diverged import read_diverged, write_diverged
 from accumbens.sweeps.effects import OVER_POINTS, effects_of
 from accumbens.sweeps.files import export, write
 from accumbens.sweeps.halving import Rung, better_first, rungs
 from accumbens.sweeps.result import read_standing
+from accumbens.sweeps.tables import COLUMNS, verdict
 from accumbens.sweeps.tables import document as plain
-from accumbens.sweeps.tables import verdict
 from accumbens.sweeps.work import carry_out, parts_of, programs_of
+from accumbens.teams.methods import METHODS
 
 
 class Quiet:
@@ -413,3 +418,22 @@ def test_a_setting_that_acts_at_one_value_of_another_does_something(make, traine
     sweep = make()
     go(sweep)
     assert not any("made no difference" in line for line in verdict(sweep, read_standing(sweep, tmp_path)))
+
+
+def test_no_setting_is_called_like_a_column_of_the_table():
+    """A setting of that name would take the column's place; `rank`, of a cell, once did."""
+    everything: list[Any] = [preset.learner for preset in PRESETS.values()]
+    everything += [entry.settings for entry in RULES.values()]
+    everything += [method.settings for method in METHODS.values()]
+    names = set().union(*map(hints_of, everything))
+    assert "rank" in names
+    assert not names & set(COLUMNS)
+
+
+def test_a_swept_rank_has_its_own_column(make, trained, go, tmp_path):
+    trained.score = lambda config, seed, step: config.settings.rank + 0.01 * seed
+    sweep = make(over={"rank": [2, 3]}, report_seeds=0)
+    write(sweep, go(sweep) and read_standing(sweep, tmp_path), tmp_path)
+    with (tmp_path / "summary.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["position"], row["rank"]) for row in rows[:2]] == [("1", "3"), ("2", "2")]

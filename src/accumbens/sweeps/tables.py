@@ -12,6 +12,9 @@ from accumbens.sweeps.effects import idle
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Score, Standing
 
+COLUMNS = ("role", "position", "seeds", "step", "until", "scores", "state", "run")
+"""Of `summary.csv`, beside those of settings, of which none may be called so, and of metrics."""
+
 
 def verdict(sweep: Sweep, standing: Standing) -> list[str]:
     """Return what was found, in sentences."""
@@ -101,15 +104,15 @@ def write_summary(sweep: Sweep, standing: Standing, path: Path) -> None:
     reported = standing.reported.name if standing.reported else name
     values = [column for metric in dict.fromkeys((name, reported)) for column in (metric, f"{metric}_interval")]
     names = [setting.name for setting in sweep.over]
-    columns = ["role", "rank", *names, "seeds", "step", "until", *values, "scores", "state", "run"]
+    columns = [*COLUMNS[:2], *names, *COLUMNS[2:5], *values, *COLUMNS[5:]]
     lines = []
-    for rank, tried in enumerate(standing.tried, start=1):
-        lines.append({"role": "choosing", "rank": rank, "state": tried.state, "until": f"{tried.until:.6g}"})
+    for position, tried in enumerate(standing.tried, start=1):
+        lines.append({"role": "choosing", "position": position, "state": tried.state, "until": f"{tried.until:.6g}"})
         lines[-1] |= _line(sweep, tried.run, tried.run, name, tried.score)
     if standing.report is not None and standing.best is not None:
         best = standing.best.run
         again = sweep.reporting(best) if sweep.report_seeds else best
-        lines.append({"role": "reporting", "rank": 1, "state": "done", "until": "1"})
+        lines.append({"role": "reporting", "position": 1, "state": "done", "until": "1"})
         lines[-1] |= _line(sweep, best, again, reported, standing.report)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
