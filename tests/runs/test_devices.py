@@ -21,6 +21,7 @@ import numpy as np
 from accumbens.credit.kind import FITS
 from accumbens.runs import launch
 from accumbens.runs.devices import devices_for
+from accumbens.teams.kind import TEAMS
 from accumbens.training.kind import AGENTS
 
 
@@ -30,17 +31,24 @@ class Quiet:
 
 
 out, places = Path(sys.argv[1]), []
-sizes = {"layers": "8"}, {
-    "net_arch": "8,8", "num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "epochs": "1"
-}
-for kind, place, method in ((AGENTS, "CartPole-v1", "ad_pqn"), (FITS, "digits", "backprop")):
-    agent = kind is AGENTS
-    numbers = {"total_timesteps": 512, "num_eval_episodes": 1} if agent else {"epochs": 1}
-    plain = kind.resolve(place, method, numbers | {"seeds": 8}, sizes[agent])
+work = [
+    (
+        *(AGENTS, "CartPole-v1", "ad_pqn", {"total_timesteps": 512, "num_eval_episodes": 1}),
+        {"net_arch": "8,8", "num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "epochs": "1"},
+    ),
+    (FITS, "digits", "backprop", {"epochs": 1}, {"layers": "8"}),
+    (
+        *(TEAMS, "team/fill-in-2", "idt"),
+        {"updates": 8, "evaluations": 2, "num_eval_episodes": 4, "data": "random:20"},
+        {"width": "8", "blocks": "1", "context": "3", "batch_size": "4"},
+    ),
+]
+for kind, place, method, numbers, sizes in work:
+    plain = kind.resolve(place, method, numbers | {"seeds": 8}, sizes)
     launch.start_or_resume_together(kind, [plain], Quiet(), out=out, names=["plain"], until=0.5)
     launch.start_or_resume(kind, plain, Quiet(), out=out, name="plain")
     several = [
-        kind.resolve(place, method, numbers | {"seeds": 2}, sizes[agent] | {"learning_rate": rate})
+        kind.resolve(place, method, numbers | {"seeds": 2}, sizes | {"learning_rate": rate})
         for rate in ("1e-3", "2e-3")
     ]
     assert kind.programs(several) == [[0, 1]]
@@ -65,11 +73,20 @@ def folders(tmp_path_factory):
         assert done.returncode == 0, done.stderr[-3000:]
         shared_out = [int(word) for word in done.stdout.split()]
         assert shared_out[:6] == ([1] * 6 if devices == 1 else [1, 3, 4, 6, 8, 6])
-        assert shared_out[6:] == [devices, devices]
+        assert shared_out[6:] == [devices] * 3
     return found
 
 
-@pytest.mark.parametrize("run", ["CartPole-v1/ad_pqn/plain", "CartPole-v1/ad_pqn/a", "digits/backprop/b"])
+@pytest.mark.parametrize(
+    "run",
+    [
+        "CartPole-v1/ad_pqn/plain",
+        "CartPole-v1/ad_pqn/a",
+        "digits/backprop/b",
+        "team/fill-in-2/idt/plain",
+        "team/fill-in-2/idt/a",
+    ],
+)
 def test_numbers_are_those_of_one_device(folders, run):
     one, eight = (read_table(Path(folder) / run / "metrics.csv") for folder in folders.values())
     assert [(row["step"], row["seed"]) for row in one] == [(row["step"], row["seed"]) for row in eight]

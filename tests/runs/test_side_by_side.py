@@ -16,6 +16,7 @@ from accumbens.runs import checkpoints, launch
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.side_by_side import join_runs, split_runs
 from accumbens.runs.tables import last_rows, read_table
+from accumbens.teams.kind import TEAMS
 from accumbens.training.kind import AGENTS
 
 SMALL = {"net_arch": "8,8", "num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "epochs": "1"}
@@ -51,6 +52,16 @@ def replay(**settings):
 def fit(rule="backprop", numbers=None, **settings):
     numbers = {"epochs": 1, "seeds": 2} | (numbers or {})
     return FITS.resolve("digits", rule, numbers, {"layers": "8"} | {n: str(v) for n, v in settings.items()})
+
+
+def team(method="idt", **settings):
+    numbers = {"updates": 6, "evaluations": 2, "seeds": 2, "num_eval_episodes": 4, "data": "random:20"}
+    tiny = {"width": "8", "blocks": "1", "context": "3", "batch_size": "4"} if method in ("idt", "distilled") else {}
+    tiny |= {"teacher_updates": "2", "mapping_width": "4"} if method == "distilled" else {}
+    if method == "ipqn":
+        numbers.pop("data")
+        tiny = {"num_envs": "4", "rollout_length": "8", "layers": "8"}
+    return TEAMS.resolve("team/fill-in-2", method, numbers, tiny | {n: str(v) for n, v in settings.items()})
 
 
 class Counted(NamedTuple):
@@ -89,10 +100,16 @@ def test_states_are_taken_apart_and_put_together_again():
         ([fit(batch_size=16), fit(batch_size=32)], [[0], [1]]),
         ([fit("coagent", units="gaussian", learning_rate=1e-3), fit("coagent", units="gaussian")], [[0, 1]]),
         ([fit("coagent", units="gaussian", sigma=a) for a in (1.0, 2.0)], [[0], [1]]),  # structure
+        ([team(learning_rate=a, ambition=b) for a, b in ((1e-3, 0.5), (1e-2, 1.0))], [[0, 1]]),
+        ([team(held_out=a, learning_rate=b) for a in (0.1, 0.2) for b in (1e-3, 1e-2)], [[0, 1], [2, 3]]),  # data
+        ([team(width=a) for a in (8, 16)], [[0], [1]]),
+        ([team("distilled", alpha=a, beta=b) for a, b in ((0.1, 1.0), (0.2, 2.0))], [[0, 1]]),
+        ([team("iql-cql", discount=a, conservative=b) for a, b in ((0.9, 1.0), (0.5, 2.0))], [[0, 1]]),
+        ([team("ipqn", discount=a, trace_decay=b) for a, b in ((0.9, 0.6), (0.5, 0.2))], [[0, 1]]),
     ],
 )
 def test_which_runs_learn_side_by_side(configs, programs):
-    kind = FITS if hasattr(configs[0], "task") else AGENTS
+    kind = FITS if hasattr(configs[0], "task") else TEAMS if hasattr(configs[0], "data") else AGENTS
     assert kind.programs(configs) == programs
 
 
@@ -125,6 +142,10 @@ BESIDE = {
     "ARQ": (AGENTS, [agent(algo="arq_pqn", learning_rate=a, forward_gain=b) for a, b in ((1e-3, 0.1), (4e-3, 1.0))]),
     "replay": (AGENTS, [replay(discount=a, epsilon_start=b) for a, b in ((0.9, 1.0), (0.5, 0.2))]),
     "fits": (FITS, [fit(learning_rate=a) for a in (1e-3, 1e-2)]),
+    "teams": (TEAMS, [team(learning_rate=a, ambition=b, max_grad_norm=c) for a, b, c in ((1e-3, 0, 1), (1e-2, 1, 2))]),
+    "students": (TEAMS, [team("distilled", alpha=a, beta=b) for a, b in ((0.1, 1.0), (2.0, 0.5))]),
+    "Q-learning from data": (TEAMS, [team("iql-cql", discount=a, conservative=b) for a, b in ((0.9, 1), (0.5, 2))]),
+    "teams that play": (TEAMS, [team("ipqn", learning_rate=a, start_e=b) for a, b in ((1e-3, 1), (1e-2, 0.5))]),
 }
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, Integer, PRNGKeyArray
 
 from accumbens.agents.optimiser import cell_optimiser
 from accumbens.envs.teams.protocol import TeamFacts
+from accumbens.runs.side_by_side import with_values
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.teams.acting import Asked, policy_of
 from accumbens.teams.learner import Learner, SeedState, added, no_losses
@@ -181,7 +182,7 @@ def teacher_settings(settings: PolicySettings) -> PolicySettings:
     """Return the settings of a team's teacher: what is common, and one network that sees all."""
     names = ("returns", "network", "context", "width", "blocks", "heads", "learning_rate", "batch_size")
     common = {name: getattr(settings, name) for name in (*names, "max_grad_norm", "held_out")}
-    return PolicySettings(centralised=True, **common)
+    return with_values(PolicySettings(centralised=True), common)
 
 
 def _maps(settings: DistilledSettings, m: PRNGKeyArray, n: PRNGKeyArray) -> tuple[Any, Any]:

@@ -1,28 +1,33 @@
 """The compiled pieces of a run of a team: data, learner and program together, and rows of numbers out of them."""
 
+import copy
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Integer
+from jaxtyping import Array, Float, Int, Integer
 
 from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment, TeamFacts
 from accumbens.envs.teams.registry import make_team
 from accumbens.errors import AccumbensError, require
+from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.job import Job
 from accumbens.runs.settings import format_value
+from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of, with_values
 from accumbens.teams.config import TeamConfig, require_data
 from accumbens.teams.conservative import make_conservative
 from accumbens.teams.episodes import Episodes
 from accumbens.teams.imitation import Networks, make_imitation
 from accumbens.teams.learner import Learner, SeedState, no_losses
+from accumbens.teams.minari_data import TeamData
 from accumbens.teams.play import play
 from accumbens.teams.playing import make_playing
 from accumbens.teams.settings import ConservativeSettings, DistilledSettings, PlayingSettings, PolicySettings
@@ -74,22 +79,31 @@ def make_learner(config: TeamConfig, environment: TeamEnvironment | HostTeam, sc
 
 
 class Teaming(Job[TeamState]):
-    """The compiled pieces of one run of a team."""
+    """The compiled pieces of one run of a team, or of several side by side."""
 
-    def __init__(self, config: TeamConfig):
+    def __init__(self, config: TeamConfig, *beside: TeamConfig, data: TeamData | None = None):
         """Make the environment, read the data and build the program; nothing is compiled yet.
+
+        Args:
+            config: of the run.
+            beside: of runs that learn side by side with it: they may differ in numbers of the settings, and in seeds.
+            data: of the run, if they are read already.
 
         Raises:
             AccumbensError: there are no data, they are not of this environment, or the settings do not fit.
         """
         require_data(config)
-        self.config, self.seeds = config, config.seed_list()
+        self.config = config
+        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
+        self._runs: Sequence[Teaming] = [self]
+        self._values: Values = values_of([config, *beside], "settings")
         self.environment = make_team(config.env)
         self.facts, settings = self.environment.facts, config.settings
         self.scale: Scale | None = None
+        found: TeamData | None = None
         self._host_data: Data | None = None
         if not isinstance(settings, PlayingSettings):
-            found = data_of(config.data, self.environment)
+            found = data_of(config.data, self.environment) if data is None else data
             self.digest, self.data_episodes = found.digest, len(found.episodes.lengths)
             self.scale = scale_of(found.episodes)
             context = settings.context if isinstance(settings, PolicySettings) else 1
@@ -102,18 +116,80 @@ class Teaming(Job[TeamState]):
         self._last_return = float("nan")
         self._evaluations, self._size = min(config.evaluations, config.updates), 1
         self.columns = [*self.learner.losses, *self.learner.measures, *PLAYED]
-        self._init = jax.jit(jax.vmap(self.learner.init))
-        self._advance = jax.jit(self._many, donate_argnums=0)
-        self._measure = jax.jit(jax.vmap(self.learner.measure, in_axes=(0, None, 0, None)))
+        count, whole = len(self.seeds), cast(Any, TeamState)(ALL, SEEDS)
+        self._init = jax.jit(over_devices(jax.vmap(self._begin_one), count, (SEEDS, SEEDS), SEEDS))
+        many = over_devices(self._many, count, (whole, ALL, SEEDS, ALL, SEEDS), whole)
+        self._advance = jax.jit(many, donate_argnums=0)
+        measure = jax.vmap(self._measure_one, in_axes=(0, None, 0, None, 0))
+        self._measure = jax.jit(over_devices(measure, count, (SEEDS, ALL, SEEDS, ALL, SEEDS), SEEDS))
+        if beside:
+            self._runs = [self._alone(own, found) for own in (config, *beside)]
 
-    def _many(self, state: TeamState, data: Any, seeds: Integer[Array, " seeds"], updates: Int[Array, ""]) -> TeamState:
-        update = jax.vmap(self.learner.update, in_axes=(0, None, 0, None))
+    def _learner_with(self, values: Values) -> Learner:
+        """What learns, with the numbers of one seed."""
+        if values is None:
+            return self.learner
+        settings = with_values(self.config.settings, values)
+        return make_learner(dataclasses.replace(self.config, settings=settings), self.environment, self.scale)
+
+    def _begin_one(self, seed: Integer[Array, ""], values: Values) -> SeedState:
+        return self._learner_with(values).init(seed)
+
+    def _measure_one(
+        self, state: SeedState, data: Any, seed: Integer[Array, ""], update: Int[Array, ""], values: Values
+    ) -> dict[str, Float[Array, ""]]:
+        return self._learner_with(values).measure(state, data, seed, update)
+
+    def _many(
+        self, state: TeamState, data: Any, seeds: Integer[Array, " seeds"], updates: Int[Array, ""], values: Values
+    ) -> TeamState:
+        def of_one(state: SeedState, seed: Integer[Array, ""], update: Int[Array, ""], values: Values) -> SeedState:
+            return self._learner_with(values).update(state, data, seed, update)
 
         def one(state: TeamState) -> TeamState:
-            return TeamState(state.update + 1, update(state.seeds, data, seeds, state.update))
+            update = jax.vmap(of_one, in_axes=(0, 0, None, 0))
+            return TeamState(state.update + 1, update(state.seeds, seeds, state.update, values))
 
         end = state.update + updates
         return jax.lax.while_loop(lambda state: state.update < end, one, state)
+
+    def trace(self) -> None:
+        """Go through the programs without compiling them.
+
+        Raises:
+            TypeError: a setting that differs between runs side by side is not a number to compute with.
+        """
+        if self._values and "held_out" in self._values:
+            raise TypeError("what is held out is decided before anything is computed")
+        shapes, update = self.like(), jnp.int32(1)
+        jax.eval_shape(self._advance, shapes, self._host_data, self._seeds, update, self._values)
+        jax.eval_shape(self._measure, shapes.seeds, self._host_data, self._seeds, update, self._values)
+
+    def _alone(self, config: TeamConfig, found: TeamData | None) -> "Teaming":
+        """One of the runs side by side, which reads and writes for itself but does not learn alone."""
+        make_learner(config, self.environment, self.scale)  # which refuses what cannot be used
+        own = copy.copy(self)
+        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
+        if found is not None:
+            own.notes = [*note_of(found, self.environment), *_notes(found.episodes, config.settings)]
+        return own
+
+    @property
+    def jobs(self) -> "Sequence[Teaming]":
+        """Return the work of each of the runs side by side."""
+        return self._runs
+
+    def like_one(self) -> TeamState:
+        """Return the shapes of the state of one of the runs side by side."""
+        return like_one(self.like(), len(self._runs))
+
+    def parts(self, state: TeamState) -> list[TeamState]:
+        """Return the states of the runs side by side."""
+        return split_runs(state, len(self._runs))
+
+    def joined(self, parts: Sequence[TeamState]) -> TeamState:
+        """Return the state of all runs side by side."""
+        return join_runs(parts)
 
     @cached_property
     def _data(self) -> Any:
@@ -126,7 +202,7 @@ class Teaming(Job[TeamState]):
 
     def init(self) -> TeamState:
         """Return the run before its first update."""
-        return TeamState(jnp.int32(0), self._init(self._seeds))
+        return TeamState(jnp.int32(0), self._init(self._seeds, self._values))
 
     def like(self) -> Any:
         """Return the shapes of the state."""
@@ -134,7 +210,7 @@ class Teaming(Job[TeamState]):
 
     def learn(self, state: TeamState, updates: int) -> TeamState:
         """Run that many updates and wait for them; the state that goes in is used up."""
-        state = self._advance(state, self._data, self._seeds, jnp.int32(updates))
+        state = self._advance(state, self._data, self._seeds, jnp.int32(updates), self._values)
         wait_for(state.update)
         return state
 
@@ -176,8 +252,12 @@ class Teaming(Job[TeamState]):
         for name, values in losses.items():
             if not np.isfinite(values).all():
                 self.require_finite_parameters(state)
-                seed, what = self.seeds[int(np.argmin(np.isfinite(values)))], name.replace("_", " ")
-                raise NotFiniteError(f"the {what} of seed {seed} is no longer finite at update {update}")
+                rows, text = (
+                    np.flatnonzero(~np.isfinite(values)).tolist(),
+                    "the {} of seed {} is no longer finite at update {}",
+                )
+                what = name.replace("_", " ")
+                raise NotFiniteError.of({row: text.format(what, self.seeds[row], update) for row in rows})
         return state, [], self._last_return
 
     def is_due(self, before: int, after: int) -> bool:
@@ -187,7 +267,9 @@ class Teaming(Job[TeamState]):
     def evaluate(self, state: TeamState, evaluated: int) -> tuple[TeamState, list[dict[str, Any]]]:
         """Let every seed play; return a row per seed."""
         update = int(state.update)
-        found = jax.tree.map(np.asarray, self._measure(state.seeds, self._data, self._seeds, jnp.int32(update)))
+        found = jax.tree.map(
+            np.asarray, self._measure(state.seeds, self._data, self._seeds, jnp.int32(update), self._values)
+        )
         since = {name: update - max(evaluated, self.learner.before) for name in self.learner.losses}
         since["teacher_loss"] = min(update, self.learner.before) - evaluated
         rows = []
@@ -213,7 +295,8 @@ class Teaming(Job[TeamState]):
         """
         networks = jax.tree.map(lambda leaf: leaf[index], state.seeds.networks)
         seeds = FIRST_EVALUATION_SEED + np.arange(episodes)
-        params = self.learner.params(networks, target_of(self.config, self.scale))
+        config = self._runs[index * len(self._runs) // len(self.seeds)].config
+        params = self.learner.params(networks, target_of(config, self.scale))
         return play(self.environment, self.learner.policy, params, seeds)
 
     def networks(self, state: TeamState) -> Any:
@@ -271,14 +354,17 @@ class Teaming(Job[TeamState]):
         Raises:
             NotFiniteError: names the first and its seed.
         """
+        texts: dict[int, str] = {}
         for path, leaf in jax.tree_util.tree_leaves_with_path(state.seeds.networks):
             finite = np.isfinite(np.asarray(leaf)).reshape(len(self.seeds), -1).all(axis=1)
-            if not finite.all():
-                raise NotFiniteError(
-                    f"{jax.tree_util.keystr(path, simple=True, separator='.')} of seed "
-                    f"{self.seeds[int(np.argmin(finite))]} is no longer finite (NaN or Inf) at update "
-                    f"{int(state.update)}; a lower learning_rate often helps"
+            for row in np.flatnonzero(~finite).tolist():
+                texts.setdefault(
+                    row,
+                    f"{jax.tree_util.keystr(path, simple=True, separator='.')} of seed {self.seeds[row]} is no longer "
+                    f"finite (NaN or Inf) at update {int(state.update)}; a lower learning_rate often helps",
                 )
+        if texts:
+            raise NotFiniteError.of(texts)
 
     def close(self) -> None:
         """Close an environment on the host."""

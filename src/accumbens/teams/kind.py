@@ -1,6 +1,7 @@
 """Teams as a kind of run: what `accumbens train` makes in an environment of several agents."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,24 @@ class Teams(Kind[TeamConfig]):
         from accumbens.teams.job import Teaming
 
         return Teaming(config)
+
+    def programs(self, configs: Sequence[TeamConfig]) -> list[list[int]]:
+        """Return groups of runs that differ in numbers of the method's settings."""
+        from accumbens.envs.teams.registry import make_team
+        from accumbens.runs.side_by_side import Beside, groups
+        from accumbens.teams.job import Teaming
+        from accumbens.teams.sources import data_of
+
+        first, data = configs[0], None
+        if not isinstance(first.settings, PlayingSettings):  # read once for all that is traced
+            data = data_of(first.data, make_team(first.env))
+        return groups(Beside("settings", functools.partial(Teaming, data=data), Teaming.trace), configs)
+
+    def make_jobs(self, configs: Sequence[TeamConfig]) -> Job[Any]:
+        """Return what trains teams side by side."""
+        from accumbens.teams.job import Teaming
+
+        return Teaming(*configs)
 
     def plan(self, config: TeamConfig) -> Plan:
         """Return updates, windows of the data, and parameters."""
