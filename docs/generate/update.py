@@ -111,9 +111,15 @@ def pictures() -> Iterator[tuple[Path, bytes]]:
     """Every picture that pages show and that is made here or lies elsewhere in the checkout, with its contents."""
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages())
     for name in sorted(set(_FIGURE.findall(text))):
-        yield DOCS / "assets" / "results" / f"{name}.png", (tables.RESULTS / name / "curves.png").read_bytes()
+        yield DOCS / "assets" / "results" / f"{name}.png", figure_of(name).read_bytes()
     for algo in sorted(set(re.findall(r"<!-- made: wiring (\w+) -->", text))):
         yield DOCS / "assets" / "wiring" / f"{algo}.svg", wiring.draw(algo).encode()
+
+
+def figure_of(name: str) -> Path:
+    """The figure of an experiment's committed results, or of a sweep's."""
+    curves = tables.RESULTS / name / "curves.png"
+    return curves if curves.exists() else curves.with_name("sensitivity.png")
 
 
 def pages() -> list[Path]:
