@@ -1,8 +1,7 @@
 """The compiled pieces of one fit: data, rule and program together, and rows of numbers out of them."""
 
-import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -26,14 +25,13 @@ from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
-from accumbens.runs.job import Job
-from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of
+from accumbens.runs.side_by_side import SideBySide
 
 CHUNK_SECONDS = 1.0
 """About how long a chunk takes, which Ctrl-C waits for and after which the bar moves."""
 
 
-class Fitting(Job[FitState]):
+class Fitting(SideBySide[FitState]):
     """The compiled pieces of one fit, or of several side by side."""
 
     def __init__(self, config: FitConfig, *beside: FitConfig):
@@ -47,7 +45,7 @@ class Fitting(Job[FitState]):
         Raises:
             AccumbensError: there are no data, or the settings do not fit them.
         """
-        self.config, self.seeds = config, config.seed_list()
+        self._take([config, *beside], "rule_settings")
         data = Path(config.data) if config.data else None
         self.task = make_task(config.task, config.task_settings, config.rule_settings.batch_size, data)
         rule = make_rule(config.rule, config.rule_settings, self.task.facts, config.task)
@@ -56,9 +54,6 @@ class Fitting(Job[FitState]):
                 check_rule(rule, self.task.facts)
             except AccumbensError as error:
                 raise AccumbensError(f"rule={config.rule} cannot be used: {error}") from error
-        self._runs: Sequence[Fitting] = [self]
-        self._values: Values = values_of([config, *beside], "rule_settings")
-        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
 
         def rule_with(settings: RuleSettings) -> Rule:
             return make_rule(config.rule, settings, self.task.facts, config.task)
@@ -105,26 +100,7 @@ class Fitting(Job[FitState]):
     def _alone(self, config: FitConfig) -> "Fitting":
         """One of the fits side by side, which reads and writes for itself but does not learn alone."""
         make_rule(config.rule, config.rule_settings, self.task.facts, config.task)  # which refuses what cannot be used
-        own = copy.copy(self)
-        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
-        return own
-
-    @property
-    def jobs(self) -> "Sequence[Fitting]":
-        """Return the work of each of the fits side by side."""
-        return self._runs
-
-    def like_one(self) -> FitState:
-        """Return the shapes of the state of one of the runs side by side."""
-        return like_one(self.like(), len(self._runs))
-
-    def parts(self, state: FitState) -> list[FitState]:
-        """Return the states of the fits side by side."""
-        return split_runs(state, len(self._runs))
-
-    def joined(self, parts: Sequence[FitState]) -> FitState:
-        """Return the state of all fits side by side."""
-        return join_runs(parts)
+        return super()._alone(config)
 
     @cached_property
     def _data(self) -> Data:

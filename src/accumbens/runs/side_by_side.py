@@ -19,10 +19,46 @@ from jaxtyping import Array, Float
 from accumbens.errors import AccumbensError
 from accumbens.runs.job import Job
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 Values = Mapping[str, Float[Array, "*seeds"]] | None
 """Settings that are not the same for all seeds, by name; None where all are."""
+
+
+class SideBySide(Job[S]):
+    """The work of one run, or of several side by side; its state is a NamedTuple with `seeds`, see `split_runs`."""
+
+    _runs: Sequence[Any]
+    _values: Values
+
+    def _take(self, configs: Sequence[Any], part: str) -> None:
+        """Take up these runs, whose numbers stand in that part of their configurations."""
+        self.config, self._runs, self._values = configs[0], [self], values_of(configs, part)
+        self.seeds = [seed for own in configs for seed in own.seed_list()]
+
+    def _alone(self, config: Any) -> Any:
+        """Return the work of one of them, which reads and writes for itself but does not learn alone."""
+        own = copy.copy(self)
+        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
+        return own
+
+    @property
+    def jobs(self) -> Sequence[Any]:
+        """Return the work of each of the runs."""
+        return self._runs
+
+    def like_one(self) -> Any:
+        """Return the shapes of the state of one of the runs."""
+        return like_one(self.like(), len(self._runs))
+
+    def parts(self, state: S) -> list[S]:
+        """Return the states of the runs."""
+        return split_runs(state, len(self._runs))
+
+    def joined(self, parts: Sequence[S]) -> S:
+        """Return the state of all runs."""
+        return join_runs(parts)
 
 
 class Beside(NamedTuple):

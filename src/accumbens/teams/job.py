@@ -1,9 +1,8 @@
 """The compiled pieces of a run of a team: data, learner and program together, and rows of numbers out of them."""
 
-import copy
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -19,9 +18,8 @@ from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import wait_for
-from accumbens.runs.job import Job
 from accumbens.runs.settings import format_value
-from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of, with_values
+from accumbens.runs.side_by_side import SideBySide, Values, with_values
 from accumbens.teams.config import TeamConfig, require_data
 from accumbens.teams.conservative import make_conservative
 from accumbens.teams.episodes import Episodes
@@ -78,7 +76,7 @@ def make_learner(config: TeamConfig, environment: TeamEnvironment | HostTeam, sc
     return make_imitation(settings, environment.facts, scale)
 
 
-class Teaming(Job[TeamState]):
+class Teaming(SideBySide[TeamState]):
     """The compiled pieces of one run of a team, or of several side by side."""
 
     def __init__(self, config: TeamConfig, *beside: TeamConfig, data: TeamData | None = None):
@@ -93,10 +91,7 @@ class Teaming(Job[TeamState]):
             AccumbensError: there are no data, they are not of this environment, or the settings do not fit.
         """
         require_data(config)
-        self.config = config
-        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
-        self._runs: Sequence[Teaming] = [self]
-        self._values: Values = values_of([config, *beside], "settings")
+        self._take([config, *beside], "settings")
         self.environment = make_team(config.env)
         self.facts, settings = self.environment.facts, config.settings
         self.scale: Scale | None = None
@@ -123,7 +118,10 @@ class Teaming(Job[TeamState]):
         measure = jax.vmap(self._measure_one, in_axes=(0, None, 0, None, 0))
         self._measure = jax.jit(over_devices(measure, count, (SEEDS, ALL, SEEDS, ALL, SEEDS), SEEDS))
         if beside:
-            self._runs = [self._alone(own, found) for own in (config, *beside)]
+            self._runs = [self._alone(own) for own in (config, *beside)]
+            if found is not None:
+                for own in self._runs:
+                    own.notes = [*note_of(found, self.environment), *_notes(found.episodes, own.config.settings)]
 
     def _learner_with(self, values: Values) -> Learner:
         """What learns, with the numbers of one seed."""
@@ -165,31 +163,9 @@ class Teaming(Job[TeamState]):
         jax.eval_shape(self._advance, shapes, self._host_data, self._seeds, update, self._values)
         jax.eval_shape(self._measure, shapes.seeds, self._host_data, self._seeds, update, self._values)
 
-    def _alone(self, config: TeamConfig, found: TeamData | None) -> "Teaming":
-        """One of the runs side by side, which reads and writes for itself but does not learn alone."""
+    def _alone(self, config: TeamConfig) -> "Teaming":
         make_learner(config, self.environment, self.scale)  # which refuses what cannot be used
-        own = copy.copy(self)
-        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
-        if found is not None:
-            own.notes = [*note_of(found, self.environment), *_notes(found.episodes, config.settings)]
-        return own
-
-    @property
-    def jobs(self) -> "Sequence[Teaming]":
-        """Return the work of each of the runs side by side."""
-        return self._runs
-
-    def like_one(self) -> TeamState:
-        """Return the shapes of the state of one of the runs side by side."""
-        return like_one(self.like(), len(self._runs))
-
-    def parts(self, state: TeamState) -> list[TeamState]:
-        """Return the states of the runs side by side."""
-        return split_runs(state, len(self._runs))
-
-    def joined(self, parts: Sequence[TeamState]) -> TeamState:
-        """Return the state of all runs side by side."""
-        return join_runs(parts)
+        return super()._alone(config)
 
     @cached_property
     def _data(self) -> Any:

@@ -1,8 +1,7 @@
 """The compiled pieces of runs of cells, with the same face for the device loop and the host loop."""
 
-import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import jax
@@ -16,7 +15,7 @@ from accumbens.envs.promises import require_kept
 from accumbens.envs.protocol import Environment
 from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.interrupt import wait_for
-from accumbens.runs.side_by_side import Values, join_runs, like_one, split_runs, values_of
+from accumbens.runs.side_by_side import SideBySide
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
@@ -28,7 +27,7 @@ from accumbens.training.metrics import PER_CELL, ChunkMetrics
 from accumbens.training.plan import make_agent_and_plan, make_agent_with
 
 
-class Trainer(MeasuredJob[RunState]):
+class Trainer(SideBySide[RunState], MeasuredJob[RunState]):
     """The compiled pieces of one run of cells, or of several side by side."""
 
     added_leaves = (".episodes.current_lost",)
@@ -52,9 +51,7 @@ class Trainer(MeasuredJob[RunState]):
         shared = ["episodes", "mean_return", "mean_length", "epsilon", "learning_rate", "updates"]
         self.columns = [*shared, *per_cell]
         self._warned = False
-        self._runs: Sequence[Trainer] = [self]
-        self._values: Values = values_of([config, *beside], "settings")
-        self.seeds = [seed for own in (config, *beside) for seed in own.seed_list()]
+        self._take([config, *beside], "settings")
         self._env: Environment | None = None
         self._host: HostLoop | None = None
         self._host_evaluation: HostEvaluation | None = None
@@ -93,27 +90,9 @@ class Trainer(MeasuredJob[RunState]):
 
     def _alone(self, config: RunConfig) -> "Trainer":
         """One of the runs side by side, which reads and writes for itself but does not learn alone."""
-        own = copy.copy(self)
-        own.config, own.seeds, own._runs = config, config.seed_list(), [own]
+        own = super()._alone(config)
         own.agent = make_agent_with(config)({})
         return own
-
-    @property
-    def jobs(self) -> "Sequence[Trainer]":
-        """Return the work of each of the runs side by side."""
-        return self._runs
-
-    def like_one(self) -> RunState:
-        """Return the shapes of the state of one of the runs side by side."""
-        return like_one(self.like(), len(self._runs))
-
-    def parts(self, state: RunState) -> list[RunState]:
-        """Return the states of the runs side by side."""
-        return split_runs(state, len(self._runs))
-
-    def joined(self, parts: Sequence[RunState]) -> RunState:
-        """Return the state of all runs side by side."""
-        return join_runs(parts)
 
     def init(self) -> RunState:
         """Return the run before its first step."""
