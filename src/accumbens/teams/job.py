@@ -228,11 +228,8 @@ class Teaming(SideBySide[TeamState]):
         for name, values in losses.items():
             if not np.isfinite(values).all():
                 self.require_finite_parameters(state)
-                rows, text = (
-                    np.flatnonzero(~np.isfinite(values)).tolist(),
-                    "the {} of seed {} is no longer finite at update {}",
-                )
-                what = name.replace("_", " ")
+                rows, what = np.flatnonzero(~np.isfinite(values)).tolist(), name.replace("_", " ")
+                text = "the {} of seed {} is no longer finite at update {}"
                 raise NotFiniteError.of({row: text.format(what, self.seeds[row], update) for row in rows})
         return state, [], self._last_return
 
