@@ -26,8 +26,10 @@ DATA = {
     "text": TaskFacts("classification", 65, 65, steps=100),
     "reach": TaskFacts("regression", 8, 2, steps=125, controlled=True),
     "reach-rotated": TaskFacts("regression", 8, 2, steps=125, controlled=True),
+    "sine-waves": TaskFacts("regression", 8, 2, steps=125, controlled=True, direct=True),
+    "sine-waves-shifted": TaskFacts("regression", 8, 2, steps=125, controlled=True, direct=True),
 }
-GENERATED = ("piecewise-random-walk", "copying", "adding", "reach", "reach-rotated")
+GENERATED = ("piecewise-random-walk", "copying", "adding", "reach", "reach-rotated", "sine-waves", "sine-waves-shifted")
 
 
 def test_every_file_has_the_budgets_of_the_command_line():
