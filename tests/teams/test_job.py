@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from accumbens.envs.teams import registry
+from accumbens.envs.teams.protocol import HostTeam, Seen, TeamFacts, TeamStep
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints, launch
 from accumbens.runs.directory import RunDirectory
@@ -285,6 +286,45 @@ def test_plan():
     sizes = jax.eval_shape(job.networks, job.like())
     of_team = sum(leaf.size for leaf in jax.tree.leaves(sizes.team)) // 2
     assert plan.costs["parameters of the team"] == f"{of_team:,}"
+
+
+class Counted(HostTeam):
+    """Two agents, whose environments are counted while they are open."""
+
+    facts = TeamFacts("counted", ("a", "b"), 1, 2, 4)
+    made = left_open = 0
+
+    def __init__(self):
+        Counted.made += 1
+        Counted.left_open += 1
+
+    def reset(self, seed):
+        self.time = 0
+        return self.seen()
+
+    def seen(self):
+        return Seen(np.full((2, 1), self.time, np.float32), np.ones((2, 2), bool), np.ones(2, bool))
+
+    def step(self, actions):
+        self.time += 1
+        return TeamStep(self.seen(), actions.astype(np.float32), np.asarray(self.time == 3), np.asarray(False))
+
+    def close(self):
+        Counted.left_open -= 1
+
+
+def test_looking_at_runs_closes_every_environment_on_the_host():
+    registry.register_team("counted", Counted)
+    configs = [
+        resolve_team_config("counted", "idt", data="random:5", changes=dict.fromkeys(TINY, "4") | changes, **NUMBERS)
+        for changes in ({"learning_rate": "1e-3"}, {"learning_rate": "1e-2"}, {"held_out": "0.4"})
+    ]
+    made = Counted.made
+    assert TEAMS.programs(configs) == [[0, 1], [2]]
+    assert Counted.made == made + 1
+    TEAMS.plan(configs[0])
+    TEAMS.require_usable(configs)
+    assert not Counted.left_open
 
 
 def test_a_line_of_an_experiment(whole):

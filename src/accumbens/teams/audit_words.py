@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from accumbens.envs.teams.protocol import HostTeam
+from accumbens.envs.teams.protocol import release
 from accumbens.envs.teams.registry import make_team
 from accumbens.runs.audit import Audit, Table
 from accumbens.teams.audit import CONTEXT, Found, audit_team
@@ -23,8 +23,7 @@ def audit(config: TeamConfig, measured: bool) -> Audit:
         AccumbensError: the environment cannot be made.
     """
     environment = make_team(config.env)
-    if isinstance(environment, HostTeam):
-        environment.close()
+    release(environment)
     return told(audit_team(config.settings, environment.facts, measured))
 
 

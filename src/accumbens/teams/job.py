@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
-from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment, TeamFacts
+from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment, TeamFacts, release
 from accumbens.envs.teams.registry import make_team
 from accumbens.errors import AccumbensError, require
 from accumbens.runs.devices import ALL, SEEDS, over_devices
@@ -79,12 +79,19 @@ def make_learner(config: TeamConfig, environment: TeamEnvironment | HostTeam, sc
 class Teaming(SideBySide[TeamState]):
     """The compiled pieces of one run of a team, or of several side by side."""
 
-    def __init__(self, config: TeamConfig, *beside: TeamConfig, data: TeamData | None = None):
+    def __init__(
+        self,
+        config: TeamConfig,
+        *beside: TeamConfig,
+        environment: TeamEnvironment | HostTeam | None = None,
+        data: TeamData | None = None,
+    ):
         """Make the environment, read the data and build the program; nothing is compiled yet.
 
         Args:
             config: of the run.
             beside: of runs that learn side by side with it: they may differ in numbers of the settings, and in seeds.
+            environment: of the run, if it is made already.
             data: of the run, if they are read already.
 
         Raises:
@@ -92,7 +99,7 @@ class Teaming(SideBySide[TeamState]):
         """
         require_data(config)
         self._take([config, *beside], "settings")
-        self.environment = make_team(config.env)
+        self.environment = make_team(config.env) if environment is None else environment
         self.facts, settings = self.environment.facts, config.settings
         self.scale: Scale | None = None
         found: TeamData | None = None
@@ -341,8 +348,7 @@ class Teaming(SideBySide[TeamState]):
 
     def close(self) -> None:
         """Close an environment on the host."""
-        if isinstance(self.environment, HostTeam):
-            self.environment.close()
+        release(self.environment)
 
 
 PLAYED = ("mean_return", "won", "mean_length")

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -127,15 +128,21 @@ class Teams(Kind[TeamConfig]):
 
     def programs(self, configs: Sequence[TeamConfig]) -> list[list[int]]:
         """Return groups of runs that differ in numbers of the method's settings."""
+        from accumbens.envs.teams.protocol import release
         from accumbens.envs.teams.registry import make_team
         from accumbens.runs.side_by_side import Beside, groups
         from accumbens.teams.job import Teaming
         from accumbens.teams.sources import data_of
 
-        first, data = configs[0], None
-        if not isinstance(first.settings, PlayingSettings):  # read once for all that is traced
-            data = data_of(first.data, make_team(first.env))
-        return groups(Beside("settings", functools.partial(Teaming, data=data), Teaming.trace), configs)
+        first = configs[0]
+        environment = make_team(first.env)  # one, and its data, for all that is traced
+        try:
+            plays = isinstance(first.settings, PlayingSettings)
+            data = None if plays else data_of(first.data, environment)
+            make = functools.partial(Teaming, environment=environment, data=data)
+            return groups(Beside("settings", make, Teaming.trace), configs)
+        finally:
+            release(environment)
 
     def make_jobs(self, configs: Sequence[TeamConfig]) -> Job[Any]:
         """Return what trains teams side by side."""
@@ -149,8 +156,8 @@ class Teams(Kind[TeamConfig]):
 
         from accumbens.teams.job import Teaming
 
-        job = Teaming(config)
-        networks = jax.eval_shape(job.networks, job.like())
+        with closing(Teaming(config)) as job:
+            networks = jax.eval_shape(job.networks, job.like())
         sizes = {
             name: sum(leaf.size for leaf in jax.tree.leaves(part)) // config.seeds
             for name, part in (networks._asdict() if hasattr(networks, "_asdict") else {"team": networks}).items()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment
+from accumbens.envs.teams.protocol import HostTeam, TeamEnvironment, release
 from accumbens.envs.teams.registry import make_team
 from accumbens.errors import AccumbensError
 from accumbens.runs import checkpoints
@@ -69,8 +69,7 @@ class TrainedTeam(NamedTuple):
 
     def close(self) -> None:
         """Close an environment on the host."""
-        if isinstance(self.environment, HostTeam):
-            self.environment.close()
+        release(self.environment)
 
 
 def open_trained_team(path: Path, step: int | None = None) -> TrainedTeam:
@@ -95,8 +94,7 @@ def open_trained_team(path: Path, step: int | None = None) -> TrainedTeam:
         like = jax.eval_shape(lambda seeds: jax.vmap(learner.init)(seeds).networks, seeds)
         networks, step = checkpoints.restore(file, like)
     except BaseException:
-        if isinstance(environment, HostTeam):
-            environment.close()
+        release(environment)
         raise
     return TrainedTeam(run, config, environment, learner, scale, networks, step)
 

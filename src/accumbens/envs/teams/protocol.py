@@ -107,3 +107,9 @@ class HostTeam(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to release
         """Release what is not memory."""
+
+
+def release(environment: TeamEnvironment | HostTeam) -> None:
+    """Close a team on the host; one on the device has nothing to close."""
+    if isinstance(environment, HostTeam):
+        environment.close()
