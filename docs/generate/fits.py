@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 from tables import RESULTS, markdown_table, read
@@ -91,31 +92,29 @@ def results(experiment: str, *wanted: str) -> str:
     return f"{markdown_table(tuple(header), found)}\n\nMade by\n\n```text\n{command}\n```\n"
 
 
-def feedback_rates() -> str:
-    """Error after adapting to rotations, at every learning rate; the best of each line of four is marked."""
+def feedback_rates(experiment: str) -> str:
+    """Error after adapting, at every learning rate and turn; the best rate of each rule and control is marked.
+
+    Args:
+        experiment: its name; its variants are `control-rate` or, with several turns, `control-degrees-rate`.
+    """
+    words = {"control": "with", "open": "without", "none": "never had it"}
     found: dict[tuple[str, str], dict[tuple[str, str], dict[str, str]]] = {}
-    for row in summary("feedback-control-rates"):
-        how, angle, rate = row["variant"].split("-", 2)
-        found.setdefault((row["rule"], how), {})[rate, angle] = row
-    table = []
+    for row in summary(experiment):
+        how, *rest = row["variant"].split("-", 1)
+        if how in words:
+            turn, rate = rest[0].split("-", 1) if re.match(r"\d+-", rest[0]) else ("", rest[0])
+            found.setdefault((row["rule"], how), {})[rate, turn] = row
+    table, turns = [], sorted({turn for cells in found.values() for _, turn in cells})
     for (rule, how), cells in found.items():
-        angles = sorted({angle for _, angle in cells})
         best = {
-            angle: min((float(r["test_loss"]), rate) for (rate, a), r in cells.items() if a == angle)
-            for angle in angles
+            turn: min((float(r["test_loss"]), rate) for (rate, t), r in cells.items() if t == turn) for turn in turns
         }
         for rate in dict.fromkeys(rate for rate, _ in cells):
-            numbers = []
-            for angle in angles:
-                row = cells.get((rate, angle))
-                text = (
-                    "diverges"
-                    if row is None
-                    else f"{float(row['test_loss']):.3f} ± {float(row['test_loss_interval']):.3f}"
-                )
-                numbers.append(f"**{text}**" if best[angle][1] == rate else text)
-            table.append((f"`{rule}`", {"control": "with", "open": "without"}[how], rate, *numbers))
-    return markdown_table(("rule", "control", "rate", *(f"{angle}°" for angle in angles)), table)
+            texts = [_score(cells[rate, turn], "test_loss") if (rate, turn) in cells else "diverges" for turn in turns]
+            texts = [f"**{text}**" if best[turn][1] == rate else text for turn, text in zip(turns, texts, strict=True)]
+            table.append((f"`{rule}`", words[how], rate, *texts))
+    return markdown_table(("rule", "control", "rate", *(f"{turn}°" if turn else "error" for turn in turns)), table)
 
 
 def score(experiment: str, fit: str, column: str = "") -> str:

@@ -4,10 +4,11 @@ import math
 
 import pytest
 
+from accumbens.runs.job import Job
 from accumbens.runs.tables import Table
-from accumbens.sweeps import spec
+from accumbens.sweeps import spec, timing
 from accumbens.sweeps.layout import layout_of
-from accumbens.sweeps.timing import Timing, timed
+from accumbens.sweeps.timing import Timing, evaluations, timed
 
 NUMBERS = {"total_timesteps": 2048, "seeds": 2, "num_eval_episodes": 1}
 SMALL = {"net_arch": "6,5", "num_envs": "4", "rollout_length": "16", "num_minibatches": "2", "epochs": "1"}
@@ -53,3 +54,34 @@ def test_a_program_is_timed_and_no_run_is_made(sweep, tmp_path, monkeypatch):
     assert found.compiling > 0
     assert 0 < found.per_second < math.inf
     assert list(tmp_path.iterdir()) == []
+
+
+class Evaluated(Job[int]):
+    """Is evaluated at the start and the end and every 300 steps between."""
+
+    total = 1000
+
+    def init(self):
+        return 0
+
+    def step_of(self, state):
+        return state
+
+    def advance(self, state, evaluated, warn):
+        raise NotImplementedError
+
+    def networks(self, state):
+        raise NotImplementedError
+
+    def is_due(self, before, after):
+        return before < 0 or after // 300 > before // 300 or after == self.total
+
+
+def test_evaluations_are_counted():
+    assert evaluations(Evaluated()) == 5
+
+
+def test_evaluations_are_part_of_the_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "evaluation_seconds", lambda job: 1000.0)
+    (program,) = layout_of(agents(report_seeds=0), tmp_path, 64).programs
+    assert 0 < timed(program).per_second < 2048 * 4 / (10 * 1000)

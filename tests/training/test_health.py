@@ -10,9 +10,9 @@ from accumbens.agents.settings import ParallelSettings, ReplaySettings
 from accumbens.cells import MLPCell
 from accumbens.envs.promises import PROMISES
 from accumbens.errors import AccumbensError
-from accumbens.runs.health import NotFiniteError
+from accumbens.runs.health import NotFiniteError, require_finite_parameters
 from accumbens.training.episodes import no_episodes
-from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
+from accumbens.training.health import negative_reward_warning, require_finite
 from accumbens.training.metrics import BlockMetrics, ChunkMetrics, add_block, healthy, no_totals, summarise
 
 
@@ -131,17 +131,17 @@ def cells_of_two_seeds(bad=None):
     cell = MLPCell(3, 4, 2, key=jax.random.key(0))
     twice = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), cell)
     broken = jax.tree.map(lambda leaf: jnp.asarray(weights) if leaf.shape == (2, 3, 4) else leaf, twice)
-    return (twice, broken)
+    return [("cell 1", twice), ("cell 2", broken)]
 
 
 def test_finite_parameters_pass():
-    require_finite_parameters(cells_of_two_seeds(), [5, 6], 640)
+    require_finite_parameters(cells_of_two_seeds(), [5, 6], "at step 640; lower it")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_parameter_that_is_not_finite_is_named(bad):
-    with pytest.raises(NotFiniteError, match=r"cell 2 of seed 6 is no longer finite .* in the parameters at step 640;"):
-        require_finite_parameters(cells_of_two_seeds(bad), [5, 6], 640)
+    with pytest.raises(NotFiniteError, match=r"cell 2 of seed 6 is no longer finite .* at step 640; lower it"):
+        require_finite_parameters(cells_of_two_seeds(bad), [5, 6], "at step 640; lower it")
 
 
 def test_the_lowest_reward_of_a_chunk():

@@ -79,7 +79,7 @@ def print_plan(sweep: Sweep, layout: Layout, timing: Timing | None, folder: Path
     if timing is not None:
         about = clock(timing.projected(layout))
         what = f"if all programs are like the first, which took {timing.compiling:.0f} s to compile"
-        console.print(f"about {about} on this machine, without evaluations, {what}", soft_wrap=True)
+        console.print(f"about {about} on this machine, {what}", soft_wrap=True)
 
 
 def print_result(

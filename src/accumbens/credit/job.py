@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +22,7 @@ from accumbens.credit.tasks.registry import TASKS, is_file, make_task
 from accumbens.errors import AccumbensError, require, users_code
 from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.directory import RunDirectory
-from accumbens.runs.health import NotFiniteError
+from accumbens.runs.health import HELPS, NotFiniteError, require_finite_parameters
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.side_by_side import SideBySide
 
@@ -211,15 +210,5 @@ class Fitting(SideBySide[FitState]):
             NotFiniteError: names the first layer and its seed.
         """
         network: Network = state.seeds.network
-        texts: dict[int, str] = {}
-        for number, layer in enumerate(network.layers, start=1):
-            for leaf in jax.tree.leaves(eqx.filter(layer, eqx.is_inexact_array)):
-                finite = np.isfinite(leaf).reshape(len(self.seeds), -1).all(axis=1)
-                for row in np.flatnonzero(~finite).tolist():
-                    texts.setdefault(
-                        row,
-                        f"layer {number} of seed {self.seeds[row]} is no longer finite (NaN or Inf) "
-                        f"at update {int(state.update)}; a lower learning_rate often helps",
-                    )
-        if texts:
-            raise NotFiniteError.of(texts)
+        layers = ((f"layer {number}", layer) for number, layer in enumerate(network.layers, start=1))
+        require_finite_parameters(layers, self.seeds, f"at update {int(state.update)}; {HELPS}")

@@ -1,12 +1,17 @@
-"""How long a sweep takes here: one of its programs is compiled and learns for a moment, and nothing is kept of it."""
+"""How long a sweep takes here: one of its programs is compiled, learns for a moment and is evaluated.
 
+Nothing is kept of it. Evaluations count as long as they take before anything is learned; episodes may become longer.
+"""
+
+import itertools
 import time
 from contextlib import closing
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from accumbens.experiments.plan import Program
 from accumbens.generator import pinned_generator
 from accumbens.runs.compiling import compile_seconds
+from accumbens.runs.job import Job
 from accumbens.runs.programs import kept_programs
 from accumbens.sweeps.layout import Layout
 
@@ -16,7 +21,7 @@ class Timing(NamedTuple):
 
     Attributes:
         compiling: seconds until it learns.
-        per_second: of all its seeds while it learns, in the unit of their kind: steps, epochs, updates.
+        per_second: of all its seeds while it learns and is evaluated, in the unit of their kind: steps, epochs, updates.
     """
 
     compiling: float
@@ -46,5 +51,19 @@ def timed(program: Program) -> Timing:
             begin = time.perf_counter()
             state, _, _ = job.advance(job.init(), 0, unheard)
             steps_per_second = job.step_of(state) / (time.perf_counter() - begin)
-        per_second = steps_per_second * program[0].size / job.total
-        return Timing(compile_seconds() - before, per_second * len(job.seeds))
+        seconds = job.total / steps_per_second + evaluations(job) * evaluation_seconds(job)
+        return Timing(compile_seconds() - before, program[0].size * len(job.seeds) / seconds)
+
+
+def evaluations(job: Job[Any]) -> int:
+    """Return how often a run is evaluated, up to a thousand times."""
+    steps = sorted({job.total * part // 1000 for part in range(1001)})
+    return sum(job.is_due(before, after) for before, after in itertools.pairwise((-1, *steps)))
+
+
+def evaluation_seconds(job: Job[Any]) -> float:
+    """Return what an evaluation of all seeds takes before they have learned anything, once it is compiled."""
+    state, _ = job.evaluate(job.init(), 0)
+    begin = time.perf_counter()
+    job.evaluate(state, 0)
+    return time.perf_counter() - begin

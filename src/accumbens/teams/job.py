@@ -16,7 +16,7 @@ from accumbens.envs.teams.registry import make_team
 from accumbens.errors import AccumbensError, require
 from accumbens.runs.devices import ALL, SEEDS, over_devices
 from accumbens.runs.directory import RunDirectory
-from accumbens.runs.health import NotFiniteError
+from accumbens.runs.health import HELPS, NotFiniteError, require_finite_parameters
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.settings import format_value
 from accumbens.runs.side_by_side import SideBySide, Values, with_values
@@ -334,17 +334,9 @@ class Teaming(SideBySide[TeamState]):
         Raises:
             NotFiniteError: names the first and its seed.
         """
-        texts: dict[int, str] = {}
-        for path, leaf in jax.tree_util.tree_leaves_with_path(state.seeds.networks):
-            finite = np.isfinite(np.asarray(leaf)).reshape(len(self.seeds), -1).all(axis=1)
-            for row in np.flatnonzero(~finite).tolist():
-                texts.setdefault(
-                    row,
-                    f"{jax.tree_util.keystr(path, simple=True, separator='.')} of seed {self.seeds[row]} is no longer "
-                    f"finite (NaN or Inf) at update {int(state.update)}; a lower learning_rate often helps",
-                )
-        if texts:
-            raise NotFiniteError.of(texts)
+        leaves = jax.tree_util.tree_leaves_with_path(state.seeds.networks)
+        named = ((jax.tree_util.keystr(path, simple=True, separator="."), leaf) for path, leaf in leaves)
+        require_finite_parameters(named, self.seeds, f"at update {int(state.update)}; {HELPS}")
 
     def close(self) -> None:
         """Close an environment on the host."""

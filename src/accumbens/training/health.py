@@ -1,14 +1,12 @@
 """What to say when something stops being finite."""
 
-from typing import Any
-
-import equinox as eqx
-import jax
 import numpy as np
 
 from accumbens.agents.settings import CommonSettings, Settings
-from accumbens.runs.health import NotFiniteError
+from accumbens.runs.health import NO_LONGER, NotFiniteError
 from accumbens.training.metrics import ChunkMetrics
+
+HELPS = "a lower learning_rate or max_gradient_norm often helps"
 
 
 def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int) -> None:
@@ -22,28 +20,7 @@ def require_finite(metrics: ChunkMetrics, seeds: list[int], steps_per_block: int
     for block in np.unique(first_bad[first_bad >= 0]):
         where = f"the loss or gradient of the block that ends at step {(int(block) + 1) * steps_per_block}"
         for row, cell in np.argwhere(first_bad == block).tolist():
-            texts.setdefault(row, _text(cell, seeds[row], where))
-    if texts:
-        raise NotFiniteError.of(texts)
-
-
-def require_finite_parameters(cells: tuple[Any, ...], seeds: list[int], step: int) -> None:
-    """Raise if a parameter is not finite: the last update of a chunk may break what its own loss does not show yet.
-
-    Args:
-        cells: of the network; arrays have a leading axis of seeds.
-        seeds: for the message.
-        step: environment step, for the message.
-
-    Raises:
-        NotFiniteError: names the first cell, its seed and the environment step.
-    """
-    texts: dict[int, str] = {}
-    for cell, parameters in enumerate(cells):
-        for leaf in jax.tree.leaves(eqx.filter(parameters, eqx.is_array)):
-            finite = np.isfinite(leaf).reshape(len(seeds), -1).all(axis=1)
-            for row in np.flatnonzero(~finite).tolist():
-                texts.setdefault(row, _text(cell, seeds[row], f"the parameters at step {step}"))
+            texts.setdefault(row, f"cell {cell + 1} of seed {seeds[row]} {NO_LONGER} in {where}; {HELPS}")
     if texts:
         raise NotFiniteError.of(texts)
 
@@ -58,11 +35,4 @@ def negative_reward_warning(settings: Settings, lowest_reward: float) -> str | N
         f"the environment gave a reward of {lowest_reward:g}, and a value of goodness={settings.goodness} is never "
         "negative: these cells cannot represent what such rewards add up to. --set value_offset=true adds a learned "
         "number to every cell's value"
-    )
-
-
-def _text(cell: int, seed: int, where: str) -> str:
-    return (
-        f"cell {cell + 1} of seed {seed} is no longer finite (NaN or Inf) in {where}; a lower learning_rate or "
-        "max_gradient_norm often helps"
     )

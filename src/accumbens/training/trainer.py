@@ -14,12 +14,13 @@ from accumbens.envs import registry
 from accumbens.envs.promises import require_kept
 from accumbens.envs.protocol import Environment
 from accumbens.runs.devices import ALL, SEEDS, over_devices
+from accumbens.runs.health import require_finite_parameters
 from accumbens.runs.interrupt import wait_for
 from accumbens.runs.side_by_side import SideBySide
 from accumbens.training.config import RunConfig
 from accumbens.training.device import RunState, make_device_loop
 from accumbens.training.evaluate import Evaluate, Evaluation, make_device_evaluation
-from accumbens.training.health import negative_reward_warning, require_finite, require_finite_parameters
+from accumbens.training.health import HELPS, negative_reward_warning, require_finite
 from accumbens.training.host import HostLoop
 from accumbens.training.host_evaluation import HostEvaluation
 from accumbens.training.job import MEASURED_BLOCKS, MeasuredJob
@@ -155,8 +156,8 @@ class Trainer(SideBySide[RunState], MeasuredJob[RunState]):
         Raises:
             NotFiniteError: names the first cell.
         """
-        cells = self.networks(state).cells
-        require_finite_parameters(cells, self.seeds, self.step_of(state))
+        cells = ((f"cell {number}", cell) for number, cell in enumerate(self.networks(state).cells, start=1))
+        require_finite_parameters(cells, self.seeds, f"in the parameters at step {self.step_of(state)}; {HELPS}")
 
     def play(self, state: RunState, epsilon: float = 0.0) -> Evaluation:
         """Let the agents of all seeds play; arrays have a leading axis of seeds."""

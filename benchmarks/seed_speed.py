@@ -1,0 +1,85 @@
+"""Measure what seeds side by side in one program save: CPU time of a step of one seed, against the number of seeds.
+
+Learning alone, without compiling and evaluations, from half way through the preset's run on. The programs take turns
+within each repeat, so that others on the machine slow them alike.
+
+Usage: `python benchmarks/seed_speed.py`
+"""
+
+import csv
+import os
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import tyro
+
+from accumbens.training.config import resolve_config
+from accumbens.training.trainer import Trainer
+
+RESULTS = Path(__file__).parent / "results" / "seed_speed.csv"
+ENV = "minatar/breakout"
+
+
+def learning(algo: str, seeds: int, steps: int) -> tuple[Callable[[], None], int, float]:
+    """Return what learns about that many steps of all seeds, how many they are, and the seconds of compiling."""
+    trainer = Trainer(resolve_config(ENV, algo, seeds=seeds))
+    begin = time.perf_counter()
+    trainer.compile()
+    compiling = time.perf_counter() - begin
+    blocks = max(1, round(steps / (seeds * trainer.plan.steps_per_block)))
+    state = jax.block_until_ready(trainer.init()._replace(iteration=jnp.int32(trainer.plan.blocks // 2)))
+
+    def learn() -> None:
+        nonlocal state
+        state, metrics = trainer.chunk(state, blocks)
+        jax.block_until_ready((state, metrics))
+
+    learn()
+    return learn, blocks * seeds * trainer.plan.steps_per_block, compiling
+
+
+def main(
+    algos: tuple[str, ...] = ("ad_pqn", "ad_ck_pqn", "pqn"),
+    seeds: tuple[int, ...] = (1, 2, 4, 8, 16, 32),
+    steps: int = 131_072,
+    repeats: int = 5,
+) -> None:
+    """Print a table and write it to `results/seed_speed.csv` beside this file.
+
+    Args:
+        algos: agents.
+        seeds: numbers of seeds.
+        steps: of all seeds together, in one repeat.
+        repeats: how often each is timed.
+    """
+    rows = []
+    for algo in algos:
+        programs = {count: learning(algo, count, steps) for count in seeds}
+        cpu: dict[int, list[float]] = {count: [] for count in seeds}
+        wall: dict[int, list[float]] = {count: [] for count in seeds}
+        for _ in range(repeats):
+            for count, (learn, learned, _) in programs.items():
+                begin = time.process_time(), time.perf_counter()
+                learn()
+                cpu[count].append(1e6 * (time.process_time() - begin[0]) / learned)
+                wall[count].append(1e6 * (time.perf_counter() - begin[1]) / learned)
+        for count in seeds:
+            row = {"env": ENV, "algo": algo, "seeds": count, "compile_seconds": f"{programs[count][2]:.1f}"}
+            for clock, times in (("cpu", cpu), ("wall", wall)):
+                row |= {f"{clock}_us_best": f"{min(times[count]):.2f}"}
+                row |= {f"{clock}_us_median": f"{statistics.median(times[count]):.2f}"}
+            row["times_less"] = f"{statistics.median(cpu[seeds[0]]) / statistics.median(cpu[count]):.2f}"
+            rows.append(row | {"repeats": repeats, "load": f"{os.getloadavg()[0]:.1f}"})
+            print(row, flush=True)
+    with RESULTS.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
