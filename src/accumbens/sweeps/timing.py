@@ -21,7 +21,7 @@ class Timing(NamedTuple):
 
     Attributes:
         compiling: seconds until it learns.
-        per_second: of all its seeds while it learns and is evaluated, in the unit of their kind: steps, epochs, updates.
+        per_second: steps, epochs or updates of all its seeds while it learns and is evaluated.
     """
 
     compiling: float
