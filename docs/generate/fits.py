@@ -110,7 +110,7 @@ def feedback_rates(experiment: str) -> str:
         best = {
             turn: min((float(r["test_loss"]), rate) for (rate, t), r in cells.items() if t == turn) for turn in turns
         }
-        for rate in dict.fromkeys(rate for rate, _ in cells):
+        for rate in sorted({rate for rate, _ in cells}, key=float):
             texts = [_score(cells[rate, turn], "test_loss") if (rate, turn) in cells else "diverges" for turn in turns]
             texts = [f"**{text}**" if best[turn][1] == rate else text for turn, text in zip(turns, texts, strict=True)]
             table.append((f"`{rule}`", words[how], rate, *texts))
