@@ -12,7 +12,7 @@ from accumbens.training.plan import make_plan
 
 NAMES = sorted(committed())
 CASES = [(name, budget) for name in NAMES for budget in read(committed()[name])["budgets"]]
-OURS = ("constant-keys-equal-time", "depth", "language-agents", "memory-chain", "pictures")
+OURS = ("constant-keys-equal-time", "depth", "language-agents", "memory-chain", "memory-chain-long", "pictures")
 """What no paper has done, or has no number of that could be read: there is nothing to stand beside."""
 DATA = {
     "mnist": TaskFacts("classification", 784, 10, (1, 28, 28)),
