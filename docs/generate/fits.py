@@ -16,6 +16,7 @@ from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import TASKS, task_entry
 from accumbens.runs.meanings import meanings
 from accumbens.runs.settings import format_value
+from accumbens.stats import estimate
 
 
 def tasks() -> str:
@@ -115,6 +116,21 @@ def feedback_rates(experiment: str) -> str:
             texts = [f"**{text}**" if best[turn][1] == rate else text for turn, text in zip(turns, texts, strict=True)]
             table.append((f"`{rule}`", words[how], rate, *texts))
     return markdown_table(("rule", "control", "rate", *(f"{turn}°" if turn else "error" for turn in turns)), table)
+
+
+def transfer(experiment: str) -> str:
+    """Test accuracy of the networks of every committed fit as long as they learned, and on longer sequences."""
+    table: list[tuple[str, ...]] = []
+    for row in summary(experiment):
+        rows = read(RESULTS / experiment / f"{row['task']}-{row['rule']}-{row['variant']}.csv")
+        last = [found for found in rows if found["step"] == row["updates"]]
+        longer = [int(match[1]) for column in last[0] if (match := re.fullmatch(r"test_(\d+)_accuracy", column))]
+        estimates = [
+            estimate([100 * float(found[f"test_{part}accuracy"]) for found in last])
+            for part in ("", *(f"{steps}_" for steps in sorted(longer)))
+        ]
+        table.append((f"`{row['rule']}`", f"`{row['variant']}`", *(f"{found:.1f}" for found in estimates)))
+    return markdown_table(("rule", "variant", "T", "2 T", "5 T", "10 T"), table)
 
 
 def score(experiment: str, fit: str, column: str = "") -> str:

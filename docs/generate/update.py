@@ -54,6 +54,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "defaults": tables.defaults,
     "file": file,
     "feedback_rates": fits.feedback_rates,
+    "transfer": fits.transfer,
     "fits": fits.results,
     "language_agents": tables.language_agents,
     "language_costs": tables.language_costs,

@@ -94,6 +94,8 @@ VARIANTS = {
     "all steps written": {"write_every": 1, "truncation": 4},
     "few memories": {"write_every": 5, "attended": 4},
     "one block": {"truncation": 20},
+    "more than there are": {"truncation": 500, "attended": 40},
+    "more than there are, softmax": {"truncation": 500, "attended": 40, "sparsifier": "softmax"},
     "blocks of one step": {"truncation": 1},
 }
 
@@ -134,6 +136,31 @@ def test_predictions_and_what_is_attended_to(name):
                 np.testing.assert_allclose(found[s], wanted[s], rtol=1e-7)
             assert len(found) <= network.layers[1].top
             assert all(s <= t for s in found), "a memory of the future"
+
+
+@pytest.mark.parametrize("changes", [{}, {"truncation": 1}, {"truncation": 500}, {"write_every": 20}])
+def test_activities_are_those_of_the_steps_there_are(changes):
+    network, batch = network_of(**changes), batch_of()
+    weights = [np.array(list(found.values())) for x in batch.x for found in attended_by(network, x)]
+    units, attention = network.activities(batch.x)
+    at_most = min(3, 2 + STEPS // network.write_every)
+    np.testing.assert_allclose(attention.sparsity, np.mean([len(a) for a in weights]) / at_most)
+    shares = [np.abs(a) / np.abs(a).sum() for a in weights if len(a)]
+    entropy = -sum((share * np.log(share)).sum() for share in shares) / len(weights)
+    np.testing.assert_allclose(attention.entropy, entropy, rtol=1e-7, atol=1e-12)
+    assert units.sparsity == 1
+
+
+def test_settings_beyond_the_sequence_cost_nothing():
+    def temporary(**changes):
+        settings = AttentiveSettings(layers=(16,), **changes)
+        network = Attentive.create(settings, FACTS, jax.random.key(0))
+        batch = Batch(jnp.zeros((2, STEPS, 3)), jnp.zeros((2, STEPS), jnp.int32), jnp.int32(0))
+        lowered = jax.jit(loss_and_gradients, static_argnums=2).lower(network, batch, True)
+        return lowered.compile().memory_analysis().temp_size_in_bytes
+
+    whole = {"truncation": STEPS, "write_every": 2, "attended": STEPS // 2 + 2}
+    assert temporary(truncation=500, write_every=2, attended=500) == temporary(**whole)
 
 
 def test_the_gradient_reaches_back_only_through_memories_attended_to():

@@ -9,6 +9,7 @@ and after every `write_every` (k_att) steps h becomes the next memory. All steps
 Reference: Ke et al. (2018), "Sparse attentive backtracking"; the score and the sparsifier as in the released code.
 """
 
+import dataclasses
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -80,7 +81,7 @@ class Attention(eqx.Module):
 
     Attributes:
         score: of a memory in a state.
-        top: k_top, memories that are attended to at most.
+        top: k_top, memories that are attended to at most; of fewer, all are.
         sparsifier: `threshold`, max(score - the k_top-th largest score, 0) divided by the sum (so k_top - 1 of them),
             or the scores as they are while there are no more than k_top memories; `softmax` over the k_top largest.
     """
@@ -91,7 +92,7 @@ class Attention(eqx.Module):
 
     def weights(self, scores: Float[Array, " top"], written: Int[Array, ""]) -> Float[Array, " top"]:
         """Return a, of the memories with the largest scores in falling order, of which `written` exist."""
-        exist = jnp.arange(self.top) < written
+        exist = jnp.arange(len(scores)) < written
         if self.sparsifier == "softmax":
             return jax.nn.softmax(jnp.where(exist, scores, -jnp.inf))
         above = jax.nn.relu(scores - (scores[-1] + 1e-7))
@@ -165,7 +166,8 @@ class Attending(Network):
         (units, attention, readout), gates = self.layers, self.gates()
         steps, batch, _ = x.shape
         # One more than there will be memories: what is written behind the last must not fall on it.
-        slots = max(2 + steps // self.write_every, attention.top)
+        slots = 2 + steps // self.write_every
+        top = min(attention.top, slots)
         nothing = jnp.zeros((slots, batch, units.count))
         memories = Memories(nothing, attention.score.key_of(nothing))
         everyone = jnp.arange(batch)[:, None]
@@ -178,7 +180,7 @@ class Attending(Network):
 
             def select(h: Array, keys: Array) -> Array:
                 scores = jnp.where(jnp.arange(slots) < written, attention.score(h, keys), -jnp.inf)
-                return jax.lax.top_k(scores, attention.top)[1]
+                return jax.lax.top_k(scores, top)[1]
 
             chosen = jax.vmap(select, (0, 1))(h, memories.keys)
             seen = jax.tree.map(lambda part: part[chosen, everyone], memories)
@@ -199,7 +201,7 @@ class Attending(Network):
             after, found = jax.lax.scan(step, carried, part)
             return after, (carried[0], *found)
 
-        L = self.truncation
+        L = self.block(steps)
         parts = (x.reshape(-1, L, *x.shape[1:]), jnp.arange(steps).reshape(-1, L))
         first = (State(silent, silent), memories, jnp.int32(1))
         (_, memories, _), (starts, *found) = jax.lax.scan(block, first, parts)
@@ -218,18 +220,25 @@ class Attending(Network):
 
     def activities(self, x: Float[Array, "batch steps inputs"]) -> list[Activity]:
         """Return the part of units and of memories attended to that are not zero; attention has an entropy."""
-        found = self.choose(self.steps_first(x))
+        steps = x.shape[1]
+        found = dataclasses.replace(self, truncation=steps).choose(jnp.moveaxis(x, 1, 0))
+        # The memories that were written, and behind them the last state.
+        states = found.memories.values[1 : 1 - (-steps // self.write_every)]
         a = jnp.abs(found.weights)
         share = a / jnp.maximum(a.sum(axis=-1, keepdims=True), 1e-30)
         entropy = jax.scipy.special.entr(share).sum(axis=-1).mean()
         return [
-            Activity(jnp.zeros(()), (found.starts.h[1:] != 0).mean()),
+            Activity(jnp.zeros(()), (states != 0).mean()),
             Activity(entropy, (found.weights != 0).mean()),
         ]
 
+    def block(self, steps: int) -> int:
+        """Return the steps of a block: `truncation`, or all steps if there are fewer."""
+        return min(self.truncation, steps)
+
     def steps_first(self, x: Float[Array, "batch steps ..."]) -> Float[Array, "whole batch ..."]:
         """Return whole blocks of steps, the last filled up with zeros."""
-        missing = -x.shape[1] % self.truncation
+        missing = -x.shape[1] % self.block(x.shape[1])
         return jnp.moveaxis(jnp.pad(x, ((0, 0), (0, missing), *((0, 0),) * (x.ndim - 2))), 1, 0)
 
 

@@ -72,8 +72,8 @@ def loss_and_gradients(network: Attentive, batch: Batch, cut: bool) -> tuple[Flo
         cut: no gradient crosses from one block into an earlier one but through memories.
     """
     (units, attention, readout), gates = network.layers, network.gates()
-    L, every = network.truncation, network.write_every
     x = network.steps_first(batch.x)
+    L, every = network.block(len(x)), network.write_every
     found = network.choose(x)
     memories = found.memories
     everyone = jnp.arange(len(batch.x))[:, None]
