@@ -36,6 +36,7 @@ def main() -> None:
         for (rule, how), (label, colour, style) in LINES.items():
             begin = f"{how}{between}"
             mine = [row for row in rows if row["rule"] == rule and row["variant"].startswith(begin)]
+            mine = [row for row in mine if float(row["epochs"]) == 1]  # the others stopped being finite
             points = sorted(
                 (float(row["variant"].removeprefix(begin)), float(row["test_loss"]), float(row["test_loss_interval"]))
                 for row in mine

@@ -100,20 +100,20 @@ def feedback_rates(experiment: str) -> str:
         experiment: its name; its variants are `control-rate` or, with several turns, `control-degrees-rate`.
     """
     words = {"control": "with", "open": "without", "none": "never had it"}
-    found: dict[tuple[str, str], dict[tuple[str, str], dict[str, str]]] = {}
+    found: dict[tuple[str, str], dict[tuple[str, str], tuple[float, str]]] = {}
     for row in summary(experiment):
         how, *rest = row["variant"].split("-", 1)
         if how in words:
             turn, rate = rest[0].split("-", 1) if re.match(r"\d+-", rest[0]) else ("", rest[0])
-            found.setdefault((row["rule"], how), {})[rate, turn] = row
+            error = (float(row["test_loss"]), _score(row, "test_loss"))
+            diverged = float(row["epochs"]) < 1  # it ends where it stops being finite
+            found.setdefault((row["rule"], how), {})[rate, turn] = (math.inf, "diverges") if diverged else error
     table, turns = [], sorted({turn for cells in found.values() for _, turn in cells})
     for (rule, how), cells in found.items():
-        best = {
-            turn: min((float(r["test_loss"]), rate) for (rate, t), r in cells.items() if t == turn) for turn in turns
-        }
+        best = [min(error for (_, there), error in cells.items() if there == turn) for turn in turns]
         for rate in sorted({rate for rate, _ in cells}, key=float):
-            texts = [_score(cells[rate, turn], "test_loss") if (rate, turn) in cells else "diverges" for turn in turns]
-            texts = [f"**{text}**" if best[turn][1] == rate else text for turn, text in zip(turns, texts, strict=True)]
+            errors = [cells.get((rate, turn), (math.inf, "diverges")) for turn in turns]
+            texts = [f"**{text}**" if (error, text) in best else text for error, text in errors]
             table.append((f"`{rule}`", words[how], rate, *texts))
     return markdown_table(("rule", "control", "rate", *(f"{turn}°" if turn else "error" for turn in turns)), table)
 
