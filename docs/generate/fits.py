@@ -133,6 +133,22 @@ def transfer(experiment: str) -> str:
     return markdown_table(("rule", "variant", "T", "2 T", "5 T", "10 T"), table)
 
 
+def bits(experiment: str) -> str:
+    """Bits per character of the committed fits of a text: the test's mean loss, which is in nats, divided by ln 2."""
+    rows = []
+    for row in summary(experiment):
+        found = estimate([float(loss) / math.log(2) for loss in row["test_loss_per_seed"].split()])
+        cells = (
+            row["seeds"],
+            row["updates"],
+            f"{found:.3f}",
+            _score(row, "test_accuracy"),
+            f"{float(row['seconds']):.0f}",
+        )
+        rows.append((f"`{row['rule']}`", *cells))
+    return markdown_table(("rule", "seeds", "updates", "bits per character", "characters right, %", "seconds"), rows)
+
+
 def score(experiment: str, fit: str, column: str = "") -> str:
     """One number of a committed result, for a sentence: mean over seeds and half of the 95 % t-interval.
 

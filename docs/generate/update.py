@@ -55,6 +55,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "file": file,
     "feedback_rates": fits.feedback_rates,
     "transfer": fits.transfer,
+    "bits": fits.bits,
     "fits": fits.results,
     "language_agents": tables.language_agents,
     "language_costs": tables.language_costs,
