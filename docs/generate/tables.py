@@ -181,6 +181,29 @@ def _result(row: dict[str, str]) -> tuple[str, ...]:
     return (f"`{row['env']}`", row["variant"], row["seeds"], f"{int(row['steps']):,}", mean, paper, at)
 
 
+_CREDIT = {
+    "traces": "exact traces, local in depth",
+    "traces-wide": "… with as many parameters as AD's own carry",
+    "bptt": "backpropagation through time, local in depth",
+    "full-twin": "backpropagation through time and depth",
+    "bptt-8": "… cut every 8 steps, local in depth",
+    "none": "none, recurrent units",
+    "carry": "none, AD's own carry",
+}
+
+
+def chains(experiment: str) -> str:
+    """Return at the end, by credit through time and length of the memory chain."""
+    found: dict[str, dict[int, str]] = {}
+    for row in read(RESULTS / experiment / "summary.csv"):
+        if match := re.fullmatch(r"memory/chain-(\d+)", row["env"]):
+            text = f"{float(row['final_return']):.2f} ± {float(row['final_return_interval']):.2f}"
+            found.setdefault(row["variant"], {})[int(match[1])] = text
+    lengths = sorted({length for row in found.values() for length in row})
+    rows = [(words, *(found[variant][n] for n in lengths)) for variant, words in _CREDIT.items() if variant in found]
+    return markdown_table(("credit through time", *(f"n = {n}" for n in lengths)), rows)
+
+
 def signals(algo: str, credit: str | None = None) -> str:
     """What `accumbens audit --fast` prints of a preset on MinAtar."""
     from accumbens.cli.audit_view import print_audit

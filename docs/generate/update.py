@@ -56,6 +56,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "feedback_rates": fits.feedback_rates,
     "transfer": fits.transfer,
     "bits": fits.bits,
+    "chains": tables.chains,
     "fits": fits.results,
     "language_agents": tables.language_agents,
     "language_costs": tables.language_costs,
