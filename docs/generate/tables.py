@@ -183,11 +183,14 @@ def _result(row: dict[str, str]) -> tuple[str, ...]:
 
 _CREDIT = {
     "traces": "exact traces, local in depth",
-    "traces-wide": "… with as many parameters as AD's own carry",
     "bptt": "backpropagation through time, local in depth",
     "full-twin": "backpropagation through time and depth",
     "bptt-8": "… cut every 8 steps, local in depth",
     "none": "none, recurrent units",
+    "traces-wide": "wide: exact traces",
+    "bptt-wide": "wide: backpropagation through time",
+    "full-twin-wide": "wide: … and depth",
+    "none-wide": "wide: none",
     "carry": "none, AD's own carry",
 }
 
@@ -200,7 +203,7 @@ def chains(experiment: str) -> str:
             text = f"{float(row['final_return']):.2f} ± {float(row['final_return_interval']):.2f}"
             found.setdefault(row["variant"], {})[int(match[1])] = text
     lengths = sorted({length for row in found.values() for length in row})
-    rows = [(words, *(found[variant][n] for n in lengths)) for variant, words in _CREDIT.items() if variant in found]
+    rows = [(words, *(found[variant].get(n, "–") for n in lengths)) for variant, words in _CREDIT.items() if variant in found]
     return markdown_table(("credit through time", *(f"n = {n}" for n in lengths)), rows)
 
 
