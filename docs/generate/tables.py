@@ -203,7 +203,11 @@ def chains(experiment: str) -> str:
             text = f"{float(row['final_return']):.2f} ± {float(row['final_return_interval']):.2f}"
             found.setdefault(row["variant"], {})[int(match[1])] = text
     lengths = sorted({length for row in found.values() for length in row})
-    rows = [(words, *(found[variant].get(n, "–") for n in lengths)) for variant, words in _CREDIT.items() if variant in found]
+    rows = [
+        (words, *(found[variant].get(n, "–") for n in lengths))
+        for variant, words in _CREDIT.items()
+        if variant in found
+    ]
     return markdown_table(("credit through time", *(f"n = {n}" for n in lengths)), rows)
 
 
