@@ -7,7 +7,6 @@ Usage: `python benchmarks/seed_speed.py`
 """
 
 import csv
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -73,12 +72,12 @@ def main(
                 row |= {f"{clock}_us_best": f"{min(times[count]):.2f}"}
                 row |= {f"{clock}_us_median": f"{statistics.median(times[count]):.2f}"}
             row["times_less"] = f"{statistics.median(cpu[seeds[0]]) / statistics.median(cpu[count]):.2f}"
-            rows.append(row | {"repeats": repeats, "load": f"{os.getloadavg()[0]:.1f}"})
-            print(row, flush=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+            rows.append(row | {"repeats": repeats})
+            print(rows[-1], flush=True)
+        with RESULTS.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":
