@@ -30,15 +30,34 @@ def make_targets(settings: ParallelSettings, env: EnvironmentFacts) -> Callable[
     """Return `targets(stack, rollout)`: the Q(λ) targets of every cell, with the parameters that made its values."""
     q_function, encode = network.value_function(settings, env), network.make_encoder(settings, env)
 
+    def with_final_values(stack: Stack, rollout: Rollout, next_values: Array) -> Array:
+        """Replace the values that follow a truncation by those of its final observation.
+
+        Only the few rows that were truncated are evaluated, as many at once as there are environments.
+        """
+        truncated, observation, carry, values = jax.tree.map(
+            merge_time, (rollout.truncated, rollout.final_observation, rollout.next_carry, next_values)
+        )
+        size = rollout.truncated.shape[1]
+        rows = jnp.nonzero(truncated, size=truncated.size, fill_value=truncated.size)[0]
+
+        def some(progress: tuple[Array, Array]) -> tuple[Array, Array]:
+            done, values = progress
+            at = jax.lax.dynamic_slice_in_dim(rows, done, size)
+            seen, memory = jax.tree.map(lambda x: x.at[at].get(mode="fill", fill_value=0), (observation, carry))
+            final, _ = q_function.all(stack, encode(seen), memory)
+            return done + size, values.at[at].set(final, mode="drop")
+
+        _, values = jax.lax.while_loop(
+            lambda progress: progress[0] < truncated.sum(), some, (jnp.zeros((), jnp.int32), values)
+        )
+        return values.reshape(next_values.shape)
+
     def targets(stack: Stack, rollout: Rollout) -> Array:
         last_values, _ = q_function.all(stack, encode(rollout.last_observation), rollout.last_carry)
         next_values = jnp.concatenate([rollout.values[1:], last_values[None]])
         if rollout.final_observation is not None:
-            rows = jax.tree.map(merge_time, (rollout.final_observation, rollout.next_carry))
-            final_values, _ = q_function.all(stack, encode(rows[0]), rows[1])
-            final_values = final_values.reshape(next_values.shape)
-            truncated = jnp.expand_dims(rollout.truncated, tuple(range(2, next_values.ndim)))
-            next_values = jnp.where(truncated, final_values, next_values)
+            next_values = with_final_values(stack, rollout, next_values)
         return q_lambda(
             settings.reward_scale * rollout.reward,
             rollout.terminated,
