@@ -1,5 +1,7 @@
 """The segment learner against float64 NumPy: stretches run through anew, their Q(λ) targets, and the updates."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +58,8 @@ def make_rollout(rng):
 
 
 def run_through(stack, rollout):
-    """Carries [time, envs, hidden] of this network from the block's first carry on, and the targets of its values."""
+    """Of this network, from the first carry on: carries [time, envs, hidden], the targets of its values, and the
+    sizes of its TD errors [time, envs, cells]."""
     carry = [np.array(h[0], np.float64) for h in rollout.carry]
     carries, values, final = [], [], []
     for t in range(TIME):
@@ -71,7 +74,10 @@ def run_through(stack, rollout):
     following = np.stack(values[1:]).swapaxes(1, 2)
     following[rollout.truncated] = np.stack(final).swapaxes(1, 2)[rollout.truncated]
     targets = reference.q_lambda(0.5 * rollout.reward, rollout.terminated, rollout.truncated, following, 0.9, 0.7)
-    return [np.stack(h) for h in zip(*carries, strict=True)], targets
+    taken = np.take_along_axis(
+        np.stack(values[:-1]).swapaxes(1, 2), rollout.action[..., None, None].astype(int), axis=-1
+    )[..., 0]
+    return [np.stack(h) for h in zip(*carries, strict=True)], targets, np.abs(targets - taken)
 
 
 @pytest.fixture
@@ -100,18 +106,21 @@ def places_of(observations, rollouts):
     return np.stack(np.unravel_index(alike.argmax(axis=-1), steps.shape[:3]))
 
 
-def test_learning_phases_match_numpy(batches, quick_jit):
-    agent = make_agent(SETTINGS, FACTS, 10**6, True)
+@pytest.mark.parametrize("exponent", [0.0, 0.7])
+def test_learning_phases_match_numpy(batches, quick_jit, exponent):
+    agent = make_agent(replace(SETTINGS, priority_exponent=exponent), FACTS, 10**6, True)
     learn, state = quick_jit(agent.learn), quick_jit(agent.init)(jax.random.key(0))
     rng = np.random.default_rng(0)
     rollouts = [make_rollout(rng) for _ in range(4)]
     stack = [reference.from_attention_cell(cell) for cell in state.learner.stack.cells]
     adams, steps_seen = [reference.Adam() for _ in stack], set()
+    priorities = np.zeros((KEPT, ENVS))
     for block, rollout in enumerate(rollouts):
         before = state
         state, metrics = learn(state, rollout, jnp.asarray(block), jax.random.key(block))
         jax.effects_barrier()
         assert int(metrics.updates) == agent.updates_at(block + 1) - agent.updates_at(block) == len(batches)
+        priorities[block % KEPT] = priorities.max() or 1.0
         if block == 0:
             jax.tree.map(np.testing.assert_array_equal, state.learner, before.learner)
             assert not np.any(metrics.loss)
@@ -151,6 +160,12 @@ def test_learning_phases_match_numpy(batches, quick_jit):
         kept = np.arange(len(rollouts))
         assert not counts[(kept > block) | (kept <= block - KEPT)].any()
         assert counts[block].any() or block > 1, "what was just played can be drawn at once"
+        if exponent:
+            for i, k in set(zip(*first[[0, 2]].tolist(), strict=True)):
+                priorities[i % KEPT, k] = seen[i][2][:, k].mean()
+            np.testing.assert_allclose(state.priorities.reshape(KEPT, ENVS), priorities, rtol=1e-4)
+        else:
+            assert state.priorities is None
         steps_seen |= {(i, j, k) for i, j, k in first.T.tolist()}
         batches.clear()
 

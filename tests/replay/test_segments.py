@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accumbens.errors import AccumbensError
+from accumbens.replay.draws import uniform
 from accumbens.replay.segments import Segments, make_segment_replay
 
 DRAWN = 256  # so many that each of at most 12 stretches is drawn
@@ -36,9 +37,13 @@ SETTINGS = [
 ]
 
 
+def sample(replay, storage, blocks_written, key, num):
+    return replay.take(storage, uniform(replay.stretches(blocks_written), key, num))
+
+
 @functools.cache
 def compiled(setting):
-    """A replay and its compiled `append` and `sample`."""
+    """A replay and its compiled `append` and `sample`, all stretches alike."""
     replay = make_segment_replay(
         setting.num_envs * setting.block_length * (setting.num_blocks + 1) - 1,  # rounded down
         setting.num_envs,
@@ -49,7 +54,11 @@ def compiled(setting):
         HIDDEN,
         setting.action_shape,
     )
-    return replay, jax.jit(replay.append, donate_argnums=0), jax.jit(replay.sample, static_argnums=3)
+    return (
+        replay,
+        jax.jit(replay.append, donate_argnums=0),
+        jax.jit(functools.partial(sample, replay), static_argnums=3),
+    )
 
 
 def observation_of(number, dtype):
@@ -106,29 +115,29 @@ def check(setting, drawn, blocks):
 @given(data=st.data())
 def test_every_stretch_is_the_models(setting, data):
     """At every number of blocks, from the first to several times around."""
-    replay, append, sample = compiled(setting)
+    replay, append, draw = compiled(setting)
     assert replay.capacity == setting.num_blocks * setting.num_envs * setting.block_length
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     storage, blocks = replay.init(), []
     for written in range(data.draw(st.integers(1, 3 * setting.num_blocks + 1))):
         blocks.append(block_of(setting, written, rng))
         storage = append(storage, jnp.int32(written), blocks[-1])
-        check(setting, sample(storage, jnp.int32(written + 1), jax.random.key(written), DRAWN), blocks)
+        check(setting, draw(storage, jnp.int32(written + 1), jax.random.key(written), DRAWN), blocks)
 
 
 def filled(setting, num_blocks):
-    replay, append, sample = compiled(setting)
+    replay, append, draw = compiled(setting)
     storage, rng = replay.init(), np.random.default_rng(0)
     for written in range(num_blocks):
         storage = append(storage, jnp.int32(written), block_of(setting, written, rng))
-    return storage, sample
+    return storage, draw
 
 
 @pytest.mark.parametrize("num_blocks", [2, 7])
 def test_drawing_is_uniform(num_blocks):
     setting = SETTINGS[1]
-    storage, sample = filled(setting, num_blocks)
-    first = [sample(storage, jnp.int32(num_blocks), jax.random.key(i), DRAWN).reward[0] for i in range(40)]
+    storage, draw = filled(setting, num_blocks)
+    first = [draw(storage, jnp.int32(num_blocks), jax.random.key(i), DRAWN).reward[0] for i in range(40)]
     counts = np.unique(np.concatenate(first), return_counts=True)[1]
     stretches = min(num_blocks, setting.num_blocks) * setting.num_envs
     assert len(counts) == stretches
@@ -149,7 +158,7 @@ def test_seeds_in_parallel_share_the_block_count():
         both = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(own[-1] for own in blocks))
         storages = append(storages, jnp.int32(written), both)
     keys = jax.random.split(jax.random.key(0))
-    drawn = jax.vmap(lambda storage, key: replay.sample(storage, 6, key, DRAWN))(storages, keys)
+    drawn = jax.vmap(lambda storage, key: sample(replay, storage, 6, key, DRAWN))(storages, keys)
     for seed, own in enumerate(blocks):
         check(setting, jax.tree.map(lambda leaf, seed=seed: leaf[seed], drawn), own)
 
@@ -166,7 +175,7 @@ def test_a_donated_replay_is_written_in_place(seeds):
         seen, carry = jnp.concatenate([observation, observation[:1]]), (jnp.zeros((num_envs, 8)),)
         block = Segments(seen, zeros.astype(jnp.int32), zeros, zeros > 0, zeros > 0, observation, carry)
         storage = replay.append(storage, blocks, block)
-        return storage, replay.sample(storage, blocks + 1, key, 8).observation
+        return storage, sample(replay, storage, blocks + 1, key, 8).observation
 
     step = step if seeds is None else jax.vmap(step, in_axes=(0, 0, None))
 

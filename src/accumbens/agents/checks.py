@@ -50,6 +50,7 @@ def check_settings(settings: AgentSettings) -> None:
     if isinstance(settings, SegmentSettings):
         each(["segments", "replay_capacity"], ">= 1", lambda value: value >= 1)
         each(["learning_starts"], ">= 0", lambda value: value >= 0)
+        each(["priority_exponent"], ">= 0 and finite", lambda value: 0 <= value < math.inf)
     if isinstance(settings, SequenceSettings):
         _require_through_time(settings)
     elif parallel:

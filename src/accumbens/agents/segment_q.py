@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Float32, Int, PRNGKeyArray
 
 from accumbens.agents import network, per_cell, stacks
 from accumbens.agents.assembly import make_parts
@@ -21,14 +21,16 @@ from accumbens.agents.parallel_q import ParallelState, make_passes, make_targets
 from accumbens.agents.protocol import Agent, EnvironmentFacts, LearningMetrics, Rollout
 from accumbens.agents.settings import SegmentSettings
 from accumbens.cells import Carry, Stack
+from accumbens.replay.draws import add_new, by_priority, uniform
 from accumbens.replay.segments import SegmentReplay, Segments
 
 
 class SegmentState(NamedTuple):
-    """The network with its optimisers, and the replay."""
+    """The network with its optimisers, the replay, and the priorities of its stretches; None if there are none."""
 
     learner: ParallelState
     replay: Segments
+    priorities: Float32[Array, " stretches"] | None
 
 
 def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps: int, replay: SegmentReplay) -> Agent:
@@ -50,7 +52,9 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
 
     def init(key: PRNGKeyArray) -> SegmentState:
         stack = stacks.build_stack(settings, env, key)
-        return SegmentState(ParallelState(stack, network.init_optimiser_states(optimiser, stack)), replay.init())
+        priorities = jnp.zeros(replay.num_blocks * replay.num_envs) if settings.priority_exponent else None
+        learner = ParallelState(stack, network.init_optimiser_states(optimiser, stack))
+        return SegmentState(learner, replay.init(), priorities)
 
     def refreshed(stack: Stack, drawn: Segments) -> Rollout:
         """Return stretches as if this network had seen them, from their first carry on."""
@@ -77,6 +81,14 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
             last_carry=last_carry,
         )
 
+    def surprise(targets: Array, seen: Rollout) -> Float32[Array, " stretches"]:
+        """Return the mean size of all cells' (expected) TD errors along each stretch."""
+        taken = q_function.layout.at(seen.values, jnp.expand_dims(seen.action, axis=2))
+        difference = targets - taken
+        if q_function.layout.num_quantiles is not None:
+            difference = difference.mean(axis=-1)
+        return jnp.abs(difference).mean(axis=(0, 2))
+
     def learn(
         state: SegmentState, rollout: Rollout, iteration: Int[Array, ""], key: PRNGKeyArray
     ) -> tuple[SegmentState, LearningMetrics]:
@@ -89,22 +101,33 @@ def make_segment_q(settings: SegmentSettings, env: EnvironmentFacts, total_steps
             final_observation=rollout.final_observation,
             carry=jax.tree.map(lambda hidden: hidden[0], rollout.carry),
         )
-        stored = replay.append(state.replay, iteration, block)
+        stored, priorities = replay.append(state.replay, iteration, block), state.priorities
+        if priorities is not None:
+            first = iteration % replay.num_blocks * replay.num_envs
+            priorities = add_new(priorities, first, replay.num_envs)
 
         # The replay is only read in here: passing it through the branch would copy it.
-        def learning_phase(learner: ParallelState):
+        def learning_phase(learner: ParallelState, priorities):
             draw_key, order_key = jax.random.split(key)
-            drawn = replay.sample(stored, iteration + 1, draw_key, settings.segments)
-            seen = refreshed(learner.stack, drawn)
-            rows = (seen.observation, seen.carry, seen.action, targets_of(learner.stack, seen))
-            return passes(learner, rows, order_key)
+            there = replay.stretches(iteration + 1)
+            if priorities is None:
+                chosen = uniform(there, draw_key, settings.segments)
+            else:
+                chosen = by_priority(priorities, there, settings.priority_exponent, draw_key, settings.segments)
+            seen = refreshed(learner.stack, replay.take(stored, chosen))
+            targets = targets_of(learner.stack, seen)
+            if priorities is not None:
+                priorities = priorities.at[chosen].set(surprise(targets, seen))
+            rows = (seen.observation, seen.carry, seen.action, targets)
+            return *passes(learner, rows, order_key), priorities
 
-        def nothing(learner: ParallelState):
+        def nothing(learner: ParallelState, priorities):
             zeros = (jnp.zeros(num_cells) for _ in range(4))
-            return learner, LearningMetrics(*zeros, updates=jnp.zeros((), jnp.int32))
+            return learner, LearningMetrics(*zeros, updates=jnp.zeros((), jnp.int32)), priorities
 
-        learner, metrics = jax.lax.cond(iteration >= first_block, learning_phase, nothing, state.learner)
-        return SegmentState(learner, stored), metrics
+        due = iteration >= first_block
+        learner, metrics, priorities = jax.lax.cond(due, learning_phase, nothing, state.learner, priorities)
+        return SegmentState(learner, stored, priorities), metrics
 
     return parts.agent(
         init=init,

@@ -148,6 +148,9 @@ class SegmentSettings(ParallelSettings):
     """Environment steps that the replay holds."""
     segments: int = 128
     """Stretches of T steps drawn per learning phase; `num_minibatches` divides their steps."""
+    priority_exponent: float = 0.0
+    """Draw stretches in proportion to their mean TD error of last time, of all cells, to this power; 0 draws
+    uniformly."""
     learning_starts: int = 10_000
     """Environment steps before the first update; ε decays from here on."""
 

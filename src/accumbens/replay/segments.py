@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float32, Int, Int32, PRNGKeyArray, Shaped
+from jaxtyping import Array, Bool, Float32, Int, Int32, Shaped
 
 from accumbens.errors import AccumbensError
 from accumbens.replay.bits import pack, packed_size, unpack
@@ -46,16 +46,25 @@ class SegmentReplay(NamedTuple):
         init: `init() -> storage`, empty; leaves are `[blocks, envs, ...]`, boolean observations packed into bytes.
         append: `append(storage, blocks_written, block) -> storage`, the block with all environments in place of S; the
             caller then adds one to `blocks_written`.
-        sample: `sample(storage, blocks_written, key, num) -> Segments`, uniform, with replacement, of one at least.
+        take: `take(storage, chosen) -> Segments`, the stretches of those numbers: environment n of the block in place b
+            has the number b × N + n.
+        num_blocks: how many blocks it holds.
+        num_envs: stretches of a block.
         capacity: steps over all environments, after rounding down to whole blocks.
         num_bytes: size of the storage in bytes.
     """
 
     init: Callable[[], Segments]
     append: Callable[[Segments, Int[Array, ""] | int, Segments], Segments]
-    sample: Callable[[Segments, Int[Array, ""] | int, PRNGKeyArray, int], Segments]
+    take: Callable[[Segments, Int[Array, " num"]], Segments]
+    num_blocks: int
+    num_envs: int
     capacity: int
     num_bytes: int
+
+    def stretches(self, blocks_written: Int[Array, ""] | int) -> Int[Array, ""]:
+        """Return how many stretches can be drawn: those of the first numbers."""
+        return jnp.minimum(blocks_written, self.num_blocks) * self.num_envs
 
 
 def make_segment_replay(
@@ -123,8 +132,7 @@ def make_segment_replay(
         head = blocks_written % num_blocks
         return jax.tree.map(lambda old, new: old.at[head].set(new), storage, block)
 
-    def sample(storage: Segments, blocks_written: Int[Array, ""] | int, key: PRNGKeyArray, num: int) -> Segments:
-        chosen = jax.random.randint(key, (num,), 0, jnp.minimum(blocks_written, num_blocks) * num_envs)
+    def take(storage: Segments, chosen: Int[Array, " num"]) -> Segments:
         drawn = jax.tree.map(lambda x: x[chosen // num_envs, chosen % num_envs], storage)
         steps = jax.tree.map(lambda x: x.swapaxes(0, 1), drawn._replace(carry=()))
         if packed:
@@ -134,4 +142,4 @@ def make_segment_replay(
         return steps._replace(carry=drawn.carry)
 
     num_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(init)))
-    return SegmentReplay(init, append, sample, num_blocks * num_envs * block_length, num_bytes)
+    return SegmentReplay(init, append, take, num_blocks, num_envs, num_blocks * num_envs * block_length, num_bytes)
