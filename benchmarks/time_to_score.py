@@ -80,13 +80,13 @@ def parse_build(text: str) -> Build:
     return Build(name, path, commit + ("+" if git("status", "--porcelain", "--", "src") else ""))
 
 
-def child(build: Build, core: int | None, *arguments: str) -> str:
-    """Run `score_run.py` with a build, and return the last line it printed."""
+def child(build: Build, core: int | None, *arguments: str, script: Path = RUN) -> str:
+    """Run a script with a build, and return the last line it printed."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("JAX_", "XLA_"))}
     environ |= ONE_THREAD | {"PYTHONPATH": str(build.path / "src")}
     pin = None if core is None else (lambda: os.sched_setaffinity(0, {core}))
     done = subprocess.run(
-        [sys.executable, RUN, *arguments], env=environ, preexec_fn=pin, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, script, *arguments], env=environ, preexec_fn=pin, stdout=subprocess.PIPE, text=True, check=True
     )
     return done.stdout.splitlines()[-1]
 

@@ -9,7 +9,7 @@ import numpy_agents as reference
 import pytest
 from facts import facts
 
-from accumbens.agents import per_cell
+from accumbens.agents import network, per_cell
 from accumbens.agents.factory import make_agent
 from accumbens.agents.protocol import Rollout
 from accumbens.agents.settings import SegmentSettings
@@ -178,3 +178,40 @@ def test_a_run_too_short_to_learn_is_no_error():
     agent = make_agent(SETTINGS, FACTS, TIME * ENVS, True)
     assert agent.updates_at(1) == 0
     assert np.isfinite(agent.learning_rate(0))
+
+
+@pytest.mark.parametrize("readout", ["quantile", "value"])
+@pytest.mark.parametrize("dimensions", [None, 2])
+def test_priorities_of_other_readouts_and_actions(quick_jit, readout, dimensions):
+    """The mean over quantiles is what surprises, and of a factored action the mean over its dimensions."""
+    loss = "quantile_huber" if readout == "quantile" else "squared"
+    settings = replace(
+        SETTINGS, priority_exponent=1.0, readout=readout, loss=loss, num_quantiles=3, learning_starts=0, segments=30
+    )
+    env = facts((OBSERVATION,), 4, max_episode_steps=5)._replace(action_dimensions=dimensions)
+    agent, rng = make_agent(settings, env, 10**6, True), np.random.default_rng(1)
+    state = quick_jit(agent.init)(jax.random.key(0))
+    rollout = make_rollout(rng)
+    shape = (TIME, ENVS) if dimensions is None else (TIME, ENVS, dimensions)
+    rollout = rollout._replace(
+        action=rng.integers(0, 4 // (dimensions or 1), shape).astype(np.int32),
+        terminated=np.ones((TIME, ENVS), bool),
+        truncated=np.zeros((TIME, ENVS), bool),
+    )
+    after, _ = quick_jit(agent.learn)(state, rollout, jnp.asarray(0), jax.random.key(0))
+
+    # Every step is an episode's last, so that the target is the reward, and every step but the first begins one.
+    value = network.value_function(settings, env)
+    expected = np.zeros(ENVS)
+    for t in range(TIME):
+        carry = tuple(jnp.array(h[0] if t == 0 else np.zeros_like(h[0])) for h in rollout.carry)
+        values, _ = value.all(state.learner.stack, jnp.array(rollout.observation[t]), carry)
+        values = np.asarray(values, np.float64)
+        values = values.mean(axis=2) if readout == "quantile" else values  # [envs, cells, actions]
+        for env_number in range(ENVS):
+            action = np.atleast_1d(rollout.action[t, env_number])
+            chosen = action if dimensions is None else action + 2 * np.arange(dimensions)
+            taken = values[env_number][:, chosen].mean(axis=1)
+            expected[env_number] += np.abs(0.5 * rollout.reward[t, env_number] - taken).mean() / TIME
+    np.testing.assert_allclose(after.priorities[:ENVS], expected, rtol=1e-4)
+    assert not np.any(after.priorities[ENVS:])
