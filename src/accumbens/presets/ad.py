@@ -115,7 +115,11 @@ AD_SEGMENTS = {
         group("ours: batches of 512, as in appendix G of Guan et al.", num_minibatches=16),
         group("ours: for two cores", rank=4, standardise=False),
     ],
-    "dmc": [group("ours", learning_rate=1e-3, total_timesteps=1_000_000)],
+    "dmc": [
+        group("ours: rare rewards are found again (hopper-hop)", priority_exponent=0.6),
+        group("ours: more and smaller steps (hopper-hop)", epochs=4, num_minibatches=64),
+        group("ours", learning_rate=3e-4, learning_rate_schedule="constant", total_timesteps=1_000_000),
+    ],
 }
 
 CONSTANT_KEYS = {"all": [group("ours: computes no keys from the input", cell="constant_key")]}
