@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# BioTorch's direct feedback alignment feeds back the error of the last forward pass in training mode, whatever loss is
-# differentiated.
+# BioTorch's direct feedback alignment feeds back the error of the last forward pass in training mode, whatever loss
+# is differentiated.
 #
 # Guess: what the hidden layers are told is the derivative, with respect to the network's output, of the loss that
 # `backward` is called on; mode `eval`, which only dropout and norms should notice, changes nothing about it.
-# Behaviour (biotorch 0.0.16, torch 2.13.0, CPU): `forward` computes the derivative of a loss function of its own and leaves
-# it in every layer, where `backward` finds it. So
-# - in mode `eval` (fine-tuning with norms held still) hidden layers learn from the error of another batch, the last that
-#   was seen in training mode, and the output layer from the right one;
+# Behaviour (biotorch 0.0.16, torch 2.13.0, CPU): `forward` computes the derivative of a loss function of its own and
+# leaves it in every layer, where `backward` finds it. So
+# - in mode `eval` (fine-tuning with norms held still) hidden layers learn from the error of another batch, the last
+#   that was seen in training mode, and the output layer from the right one;
 # - where two batches of one size go forward before the sum of their losses goes backward, both bring the second one's
 #   error to the hidden layers;
-# - a loss that is scaled, as where gradients are accumulated over parts of a batch or in mixed precision, scales the output
-#   layer's gradient only.
+# - a loss that is scaled, as where gradients are accumulated over parts of a batch or in mixed precision, scales the
+#   output layer's gradient only.
 # Nothing is said in any of the three cases. The other modes (fa, usf, frsf, brsf) do as their papers say.
 # Whom it hurts: whoever compares direct feedback alignment with other rules on large batches or in mixed precision.
 set -euo pipefail
