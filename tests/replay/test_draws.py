@@ -52,6 +52,13 @@ def test_where_nothing_surprises_all_are_drawn_alike(there):
     assert np.all(np.abs(counts - 12) <= 2)
 
 
+@pytest.mark.parametrize("exponent", [1.0, 40.0, 1e4])
+def test_a_large_exponent_draws_what_surprises_most(exponent):
+    priorities = jnp.array([1e-3, 5e3, 1e-30, 2e3, 9e3], jnp.float32)
+    chosen = np.asarray(draws(priorities, 4, exponent, jax.random.key(3), 20))
+    assert (set(chosen) == {1}) == (exponent > 1)
+
+
 def test_new_stretches_have_the_largest_priority():
     priorities = add_new(jnp.zeros(6), 0, 2)
     np.testing.assert_array_equal(priorities, [1, 1, 0, 0, 0, 0])

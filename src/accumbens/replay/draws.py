@@ -42,7 +42,9 @@ def by_priority(
         key: random key.
         num: how many are drawn, one from each of `num` strata of equal probability; some may be the same.
     """
-    mass = jnp.where(jnp.arange(len(priorities)) < there, (priorities + SMALLEST) ** exponent, 0.0)
+    priorities = jnp.where(jnp.arange(len(priorities)) < there, priorities + SMALLEST, 0.0)
+    # As a part of the largest, or a large exponent would overflow.
+    mass = jnp.where(priorities > 0.0, (priorities / priorities.max()) ** exponent, 0.0)
     cumulative = jnp.cumsum(mass)
     at = (jnp.arange(num) + jax.random.uniform(key, (num,))) / num * cumulative[-1]
     chosen = jnp.searchsorted(cumulative, at, side="right")
