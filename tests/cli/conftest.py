@@ -26,6 +26,7 @@ REPLAY += ["--set", "num_envs=2", "train_every=16", "batch_size=8", "learning_st
 REPLAY += ["--set", "target_every=64", "replay_capacity=512"]
 SEGMENTS = ["CartPole-v1", "ad_dqn_lambda", "--total-timesteps", 4096, "--net-arch", "6,5", "--num-eval-episodes", 2]
 SEGMENTS += ["--set", "num_envs=4", "rollout_length=8", "segments=3", "num_minibatches=2", "epochs=1"]
+SEGMENTS += ["--set", "priority_exponent=0.6"]
 SEGMENTS += ["--set", "learning_starts=200", "replay_capacity=512"]
 
 

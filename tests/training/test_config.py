@@ -102,7 +102,12 @@ def with_minibatches(others):
 
 parallel_values = with_minibatches({})
 segment_values = with_minibatches(
-    {"segments": counts, "replay_capacity": counts, "learning_starts": st.integers(0, 10**9)}
+    {
+        "segments": counts,
+        "replay_capacity": counts,
+        "learning_starts": st.integers(0, 10**9),
+        "priority_exponent": st.floats(0, 10),
+    }
 )
 THROUGH_TIME = [
     *(
@@ -367,7 +372,13 @@ REFUSED = {
     "value_offset": [True],  # of a goodness only
 }
 REFUSED_PARALLEL = {"rollout_length": [0], "epochs": [0], "num_minibatches": [0, 7], "trace_decay": [1.1]}
-REFUSED_SEGMENTS = {"segments": [0], "replay_capacity": [0], "learning_starts": [-1], "num_minibatches": [7, 12]}
+REFUSED_SEGMENTS = {
+    "segments": [0],
+    "replay_capacity": [0],
+    "learning_starts": [-1],
+    "num_minibatches": [7, 12],
+    "priority_exponent": [-0.5, math.inf, math.nan],
+}
 REFUSED_SEQUENCES = {
     "recurrent_gain": [None, 0.5],  # the recurrent units' state would be another
     "net_arch": [(8, 3)],

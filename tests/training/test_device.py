@@ -54,6 +54,7 @@ SETTINGS = {
         epochs=2,
         num_minibatches=2,
         segments=6,
+        priority_exponent=0.6,
         learning_starts=30,
         replay_capacity=48,
     ),
