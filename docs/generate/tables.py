@@ -17,7 +17,16 @@ ASSETS = Path(__file__).parents[1] / "assets"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 BENCHMARKS = {"classic": "Acrobot-v1", "minatar": "minatar/breakout", "dmc": "dmc/walker-walk"}
 # Whose summaries have the columns below.
-_COMMITTED = ("ad-classic", "family", "control", "constant-keys", "constant-keys-equal-time", "depth")
+_COMMITTED = (
+    "ad-classic",
+    "family",
+    "control",
+    "constant-keys",
+    "constant-keys-equal-time",
+    "depth",
+    "minatar-main",
+    "segments",
+)
 
 
 NEAR_OPTIMUM = 0.7
