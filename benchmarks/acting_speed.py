@@ -2,9 +2,9 @@
 
     uv run python benchmarks/acting_speed.py --builds 639f3bf=../at-639f3bf today=. [--envs minatar/breakout]
 
-Every agent acts ε-greedily on the observations of its own episodes for as many environments as its preset has, without
-collecting what learning needs, and without the environment's own step. Each round is one process per build on one
-core, and builds take turns. Writes `results/acting_speed.csv`.
+Every agent, untrained, acts ε-greedily on random boolean observations of the game's shape, for as many environments as
+its preset has, without collecting what learning needs, and without the environment's own step. Each round is one
+process per build on one core, and builds take turns. Writes `results/acting_speed.csv`.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(measure(*arguments.child, arguments.repeats)))
         return
-    from time_to_score import child, parse_build
+    from time_to_score import child, parse_build  # not in a child, whose build may lack what it imports
 
     builds = [parse_build(text) for text in arguments.builds]
     rows = []

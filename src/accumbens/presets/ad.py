@@ -116,8 +116,8 @@ AD_SEGMENTS = {
         group("ours: for two cores", rank=4, standardise=False),
     ],
     "dmc": [
-        group("ours: rare rewards are found again (hopper-hop)", priority_exponent=0.6),
-        group("ours: more and smaller steps (hopper-hop)", epochs=4, num_minibatches=64),
+        group(f"{OURS} (hopper-hop)", priority_exponent=0.6),
+        group(f"{OURS} (hopper-hop): more and smaller steps", epochs=4, num_minibatches=64),
         group("ours", learning_rate=3e-4, learning_rate_schedule="constant", total_timesteps=1_000_000),
     ],
 }

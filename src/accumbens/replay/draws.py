@@ -1,7 +1,7 @@
 """Which stretches of a replay are drawn: all alike, or those more often that surprised more when last looked at.
 
-Reference: Schaul et al. (2016), "Prioritized experience replay", section 3.3 (proportional, in strata), with the mean
-TD error of a stretch as in Daley & Amato (2019), section 4.2, and without importance weights.
+Reference: Schaul et al. (2016), "Prioritized experience replay", section 3.3 (proportional), in strata; the priority
+of a stretch is its mean TD error, and there are no importance weights.
 """
 
 import jax
