@@ -28,9 +28,10 @@ def measure(env: str, algo: str, repeats: int) -> list[float]:
     from accumbens.training.config import resolve_config
     from accumbens.training.trainer import Trainer
 
-    trainer = Trainer(resolve_config(env, algo))
+    trainer = Trainer(resolve_config(env, algo))  # both it and how keys are made are as the earliest build has them
     agent, state = trainer.agent, trainer.init()
-    seen = jax.random.bernoulli(jax.random.key(0), 0.1, (STEPS, *state.seeds.observation.shape[1:]))
+    keys = jax.random.wrap_key_data(jnp.arange(2 * repeats + 4, dtype=jnp.uint32).reshape(-1, 2), impl="threefry2x32")
+    seen = jax.random.bernoulli(keys[0], 0.1, (STEPS, *state.seeds.observation.shape[1:]))
 
     @jax.jit
     def act(network, memory, key):
@@ -43,9 +44,9 @@ def measure(env: str, algo: str, repeats: int) -> list[float]:
 
     network = jax.tree.map(lambda x: x[0], agent.network(state.seeds.agent))
     memory, times = agent.init_memory(agent.num_envs), []
-    for repeat in range(repeats + 1):
+    for repeat in range(1 + repeats):
         begin = time.process_time()
-        memory, _ = jax.block_until_ready(act(network, memory, jax.random.key(repeat)))
+        memory, _ = jax.block_until_ready(act(network, memory, keys[1 + repeat]))
         if repeat:  # the first compiles
             times.append(1e6 * (time.process_time() - begin) / (STEPS * agent.num_envs))
     assert jnp.isfinite(jnp.concatenate([jnp.ravel(hidden) for hidden in memory.carry])).all()
