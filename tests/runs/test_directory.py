@@ -14,7 +14,7 @@ import pytest
 from accumbens.errors import AccumbensError
 from accumbens.runs import directory as runs
 from accumbens.runs.directory import RunDirectory
-from accumbens.runs.tables import Table, read_table, to_json
+from accumbens.runs.tables import Table, read_table, to_json, write_atomically, write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.kind import AGENTS
 
@@ -260,6 +260,56 @@ def test_a_table_with_other_columns_is_refused(tmp_path):
         Table(path, COLUMNS)
     with path.open(newline="") as file:
         assert next(csv.reader(file)) == [*COLUMNS, "more"]
+
+
+def test_a_whole_table_is_written_in_the_place_of_another(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("what was there\n" * 9)
+    write_table(path, ({"a": value, "b": 'ä, "b"\n', "c": math.nan} for value in (1, 0.1, None)))
+    cells = '"ä, ""b""\n",nan\n'
+    assert path.read_bytes() == f"a,b,c\n1,{cells}0.1,{cells},{cells}".encode()
+    assert read_table(path)[1] == {"a": "0.1", "b": 'ä, "b"\n', "c": "nan"}
+    assert files(tmp_path) == {"t.csv"}
+
+
+def test_a_table_of_given_columns_may_have_no_rows_and_rows_less_than_these(tmp_path):
+    path = tmp_path / "t.csv"
+    write_table(path, [], COLUMNS)
+    assert path.read_bytes() == b"step,seed,value\n"
+    write_table(path, [{"value": 1}, {"seed": 2, "step": 3}], COLUMNS)
+    assert path.read_bytes() == b"step,seed,value\n,,1\n3,2,\n"
+
+
+def test_a_table_that_cannot_be_written_leaves_what_was_there(tmp_path):
+    path = tmp_path / "t.csv"
+    with pytest.raises(AccumbensError, match=r"t\.csv cannot be written: there are no rows, and no columns"):
+        write_table(path, [])
+    assert files(tmp_path) == set()
+    write_table(path, [row(1)])
+    whole = path.read_bytes()
+    with pytest.raises(ValueError, match="'more'"):
+        write_table(path, [row(1), row(2) | {"more": 3}])
+    assert path.read_bytes() == whole
+    assert files(tmp_path) == {"t.csv"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are a privilege there, and such pipes are none")
+def test_links_and_pipes_are_written_to_and_not_replaced(tmp_path):
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    (tmp_path / "far").mkdir()
+    link.symlink_to("far/t.csv")
+    for text in ("first", "second"):
+        write_atomically(link, text)
+        assert (link.is_symlink(), (tmp_path / "far" / "t.csv").read_text()) == (True, text)
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # a pipe keeps what is written until it is read
+    try:
+        write_atomically(pipe, "a\n")
+        assert os.read(end, 100) == b"a\n"
+    finally:
+        os.close(end)
+    assert files(tmp_path) == {"link", "pipe", "far", "far/t.csv"}
+    assert pipe.is_fifo()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")

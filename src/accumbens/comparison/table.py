@@ -1,6 +1,5 @@
 """A comparison as plain values: one document, and rows of a CSV file."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from accumbens.comparison.groups import Group
 from accumbens.errors import AccumbensError
 from accumbens.runs.comparing import RunScores
 from accumbens.runs.outputs import require_free
+from accumbens.runs.tables import write_table
 from accumbens.stats import Interval, Summary
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -76,23 +76,17 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 
     Of several places, the rows of each alone come first, of scores as they are; then those of all together.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        columns = [
-            comparison.kind.words.place_key,
-            "group",
-            "other",
-            "statistic",
-            "point",
-            "low",
-            "high",
-            "seeds",
-            _places(comparison),
-        ]
-        writer = csv.DictWriter(file, [*columns, "normalised", "paired"], lineterminator="\n")
-        writer.writeheader()
-        for row in _rows(comparison):
-            known = {key: value for key, value in row.items() if value == value}  # NaN: there is no interval
-            writer.writerow({"normalised": bool(comparison.scales)} | known)
+    columns = [
+        comparison.kind.words.place_key,
+        *("group", "other", "statistic", "point", "low", "high", "seeds"),
+        _places(comparison),
+        *("normalised", "paired"),
+    ]
+    rows = []
+    for row in _rows(comparison):
+        known = {key: value for key, value in row.items() if value == value}  # NaN: there is no interval
+        rows.append({"normalised": bool(comparison.scales)} | known)
+    write_table(path, rows, columns)
 
 
 def _places(comparison: Comparison) -> str:

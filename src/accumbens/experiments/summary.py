@@ -1,6 +1,5 @@
 """What an experiment leaves beside its runs: `summary.csv` and a figure; and a copy small enough to be committed."""
 
-import csv
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from accumbens.experiments.tables import write_summary
 from accumbens.runs.directory import command_line
 from accumbens.runs.experimenting import Row
 from accumbens.runs.looks import looks_of
-from accumbens.runs.tables import read_table
+from accumbens.runs.tables import read_table, write_table
 
 ROWS_PER_SEED = 120
 """Most rows of an exported learning curve, about."""
@@ -66,7 +65,4 @@ def _thin(source: Path, target: Path) -> None:
     rows = read_table(source)
     steps = list(dict.fromkeys(row["step"] for row in rows))
     kept = {*steps[:: max(1, len(steps) // ROWS_PER_SEED)], *steps[-1:]}
-    with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row for row in rows if row["step"] in kept)
+    write_table(target, (row for row in rows if row["step"] in kept))

@@ -1,20 +1,17 @@
 """The table of an experiment: what each run came to, over its seeds, beside what the papers report."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from accumbens.runs.experimenting import Experimenting, Row
+from accumbens.runs.tables import write_table
 from accumbens.stats import FEW_SEEDS
 
 
 def write_summary(asked: Experimenting, rows: Sequence[Row], path: Path) -> None:
     """Write the table as CSV; what is not known is empty. Intervals are half of a 95 % t-interval over seeds."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, asked.columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(row.values for row in rows)
+    write_table(path, (row.values for row in rows), asked.columns)
 
 
 class EndTable(NamedTuple):

@@ -1,10 +1,11 @@
 """The CSV tables of a run, and files that are written whole or not at all."""
 
 import csv
+import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -54,6 +55,30 @@ def read_table(path: Path) -> Rows:
         return list(csv.DictReader(file))
 
 
+def write_table(path: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Write a CSV file with a header, whole or not at all; what a row does not have is empty.
+
+    Args:
+        path: the file, which is replaced if it is there.
+        rows: in order.
+        columns: in order; by default those of the first row.
+
+    Raises:
+        AccumbensError: there is no row to take the columns from.
+        ValueError: a row has something else than the columns.
+    """
+    rows = list(rows)
+    if columns is None:
+        if not rows:
+            raise AccumbensError(f"{path} cannot be written: there are no rows, and no columns were given")
+        columns = list(rows[0])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue())
+
+
 def last_rows(path: Path) -> Rows:
     """Return the rows of the last step in a table; none if there is no such table."""
     rows = read_table(path) if path.exists() else []
@@ -74,7 +99,11 @@ def to_json(document: Any, indent: int | None = None) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+    """Write a text file, whole or not at all; of a link, the file that it leads to."""
+    if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout, is not to be replaced
+        path.write_text(text, newline="", encoding="utf-8")
+        return
+    path = path.resolve()
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", newline="", encoding="utf-8") as file:
         file.write(text)

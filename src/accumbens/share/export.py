@@ -11,10 +11,10 @@ import accumbens
 from accumbens import kinds
 from accumbens.runs.outputs import new_folder
 from accumbens.runs.sharing import Learned
-from accumbens.runs.tables import Rows, read_table
+from accumbens.runs.tables import Rows, read_table, write_table
 from accumbens.share.card import write_card
 from accumbens.share.files import write_learned
-from accumbens.share.folders import default_folder, write_rows
+from accumbens.share.folders import default_folder
 from accumbens.share.weights import CONFIG, WEIGHTS
 
 
@@ -69,9 +69,7 @@ def export(
         shutil.copyfile(run.config, folder / CONFIG)
         _write_curve(folder / "curve.csv", rows, kind.sharing.curve)
         if run.evaluations.exists():
-            write_rows(
-                folder / "evaluations.csv", list(evaluations[0]) if evaluations else ["step", "seed"], evaluations
-            )
+            write_table(folder / "evaluations.csv", evaluations, None if evaluations else ["step", "seed"])
         kind.draw(config, folder / "curve.csv", folder / "evaluations.csv", folder / "curve.png")
         if make_video is not None:
             make_video(folder / "video.gif")
@@ -90,4 +88,4 @@ def _write_curve(path: Path, rows: Rows, kept: Sequence[str] | None) -> None:
     else:
         columns = ["step", "seed", *kept]
         rows = [row for row in rows if not any(math.isnan(float(row[column])) for column in kept)]
-    write_rows(path, columns, rows)
+    write_table(path, [{column: row[column] for column in columns} for row in rows], columns)

@@ -1,12 +1,12 @@
 """What a sweep came to, in a table, in sentences and as plain values."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
 from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
 from accumbens.runs.experimenting import significant
+from accumbens.runs.tables import write_table
 from accumbens.stats import Estimate
 from accumbens.sweeps.effects import idle
 from accumbens.sweeps.plan import Sweep
@@ -114,10 +114,7 @@ def write_summary(sweep: Sweep, standing: Standing, path: Path) -> None:
         again = sweep.reporting(best) if sweep.report_seeds else best
         lines.append({"role": "reporting", "position": 1, "state": "done", "until": "1"})
         lines[-1] |= _line(sweep, best, again, reported, standing.report)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+    write_table(path, lines, columns)
 
 
 def _line(sweep: Sweep, point: PlannedRun, run: PlannedRun, name: str, score: Score | None) -> dict[str, Any]:
