@@ -8,7 +8,6 @@ process per build on one core, and builds take turns. Writes `results/acting_spe
 """
 
 import argparse
-import csv
 import json
 import statistics
 import subprocess
@@ -66,7 +65,10 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(measure(*arguments.child, arguments.repeats)))
         return
-    from time_to_score import child, parse_build  # not in a child, whose build may lack what it imports
+    # Not in a child, whose build may lack these or what they import.
+    from time_to_score import child, parse_build
+
+    from accumbens.runs.tables import write_table
 
     builds = [parse_build(text) for text in arguments.builds]
     rows = []
@@ -92,10 +94,7 @@ def main() -> None:
                         row | {name: f"{value:.2f}" for name, value in us.items()} | {"rounds": arguments.rounds}
                     )
                     print(rows[-1], flush=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(RESULTS, rows)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from measure_update import draw_against_steps, measure_updates, write_rows
+from measure_update import draw_against_steps, measure_updates
 
 from accumbens.agents import network, stacks
 from accumbens.agents.sequence_q import Sequences, make_gradient
@@ -23,6 +23,7 @@ from accumbens.envs import registry
 from accumbens.generator import make_key
 from accumbens.presets import resolve_preset
 from accumbens.runs.pictures import save_figure
+from accumbens.runs.tables import write_table
 
 RESULTS = Path(__file__).parent / "results" / "block-memory"
 ENV, NET_ARCH, ENVS = "memory/chain-8", (64, 64, 64), 16
@@ -77,7 +78,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     rows = measure(arguments.steps, arguments.repeats)
-    write_rows(rows, RESULTS)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_table(RESULTS / "results.csv", rows)
     figure = draw_against_steps(rows, "credit", COLOURS)
     figure.suptitle(f"ad_rtu_pqn on {ENV}, cells {', '.join(map(str, NET_ARCH))}, {ENVS} environments", fontsize=11)
     save_figure(figure, RESULTS / "curves.png", dpi=150)

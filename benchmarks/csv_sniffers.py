@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from accumbens.runs.tables import write_table
+
 RESULTS = Path(__file__).parent / "results" / "csv_sniffers.csv"
 ROWS = 60
 
@@ -247,10 +249,7 @@ def main() -> None:
                 same = found == cells or (not any(line[-1] for line in cells) and found == without_last)
                 row[reader] = "right" if same else "wrong"
             table.append(row)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
+    write_table(RESULTS, table)
     for row in table:
         print(f"{row['file']:<52}" + "".join(f"{row[reader][:9]:<10}" for reader in READERS))
     for reader in READERS:

@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from measure_update import measure_updates, write_rows
+from measure_update import measure_updates
 
 from accumbens.agents import network, stacks
 from accumbens.generator import make_key
@@ -127,6 +127,8 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(rows))
         return
+    from accumbens.runs.tables import write_table  # not above: another checkout may lack it
+
     rows = [{"build": "today", **row} for row in rows]
     for word in arguments.builds:
         name, _, worktree = word.partition("=")
@@ -136,7 +138,8 @@ def main() -> None:
         environment = os.environ | {"PYTHONPATH": str(Path(worktree).resolve() / "src")}
         printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
         rows += [{"build": name, **row} for row in json.loads(printed)]
-    write_rows(rows, RESULTS)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_table(RESULTS / "results.csv", rows)
     draw(rows, RESULTS / "curves.png")
     twins = {(row["build"], row["cells"]): float(row["temporary_mib"]) for row in rows if row["credit"] == "backprop"}
     for row in rows:

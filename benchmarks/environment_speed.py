@@ -7,7 +7,6 @@ process, with random actions, observing after every step. Both are the median of
 Usage: `python benchmarks/environment_speed.py --envs minatar/breakout minatar/freeway --num-envs 512`
 """
 
-import csv
 import os
 import statistics
 import time
@@ -27,6 +26,7 @@ from accumbens.envs import registry
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
 from accumbens.generator import make_key
+from accumbens.runs.tables import write_table
 
 RESULTS = Path(__file__).parent / "results" / "environment_speed.csv"
 
@@ -166,10 +166,7 @@ def main(
             flush=True,
         )
     RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(RESULTS, rows)
 
 
 if __name__ == "__main__":

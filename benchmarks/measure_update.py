@@ -1,10 +1,8 @@
 """What one update takes: XLA's temporary memory, and time. What the benchmarks of memory have in common."""
 
-import csv
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -37,15 +35,6 @@ def measure_updates(programs: Mapping[str, tuple[Any, Callable[[], Any]]], repea
             "repeats": repeats,
         }
     return found
-
-
-def write_rows(rows: list[dict[str, Any]], folder: Path) -> None:
-    """Write `results.csv` of a folder, which is made if need be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "results.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def draw_against_steps(rows: list[dict[str, Any]], column: str, colours: Mapping[str, str]) -> Figure:

@@ -9,7 +9,6 @@ threads of XLA here.
 """
 
 import argparse
-import csv
 import os
 import platform
 import signal
@@ -22,6 +21,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
+
+from accumbens.runs.tables import read_table, write_table
 
 Row = dict[str, str]
 COLUMNS = (
@@ -118,8 +119,7 @@ def make(way: Way, folder: Path) -> Path:
 
 def rows_of(table: Path, seed: int) -> list[Row]:
     """Return a seed's rows, without what the clock says."""
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if row["seed"] == str(seed)]
+    rows = [row for row in read_table(table) if row["seed"] == str(seed)]
     return [{name: text for name, text in row.items() if name != "wall_seconds"} for row in rows]
 
 
@@ -186,10 +186,7 @@ def add_up(table: Path) -> None:
     for size in (100_000, 4_000_000):
         total = jax.jit(lambda x: x.sum())(jax.random.normal(make_key(0), (size,)))
         rows.append({"step": size, "seed": 0, "sum": total.item()})
-    with table.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(table, rows)
 
 
 def added_up(folder: Path) -> list[Row]:
@@ -232,11 +229,7 @@ def main() -> None:
     if options.add_up:
         add_up(options.add_up)
         return
-    rows = measure(options.steps)
-    with options.output.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(options.output, measure(options.steps), COLUMNS)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ within each repeat, so that others on the machine slow them alike.
 Usage: `python benchmarks/seed_speed.py`
 """
 
-import csv
 import statistics
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import tyro
 
+from accumbens.runs.tables import write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.trainer import Trainer
 
@@ -74,10 +74,7 @@ def main(
             row["times_less"] = f"{statistics.median(cpu[seeds[0]]) / statistics.median(cpu[count]):.2f}"
             rows.append(row | {"repeats": repeats})
             print(rows[-1], flush=True)
-        with RESULTS.open("w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(RESULTS, rows)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from measure_update import draw_against_steps, measure_updates, write_rows
+from measure_update import draw_against_steps, measure_updates
 
 from accumbens.credit.protocol import Batch
 from accumbens.credit.registry import make_rule, rule_entry
@@ -24,6 +24,7 @@ from accumbens.credit.tasks.sequences import make_copying
 from accumbens.credit.tasks.settings import CopyingSettings
 from accumbens.generator import make_key
 from accumbens.runs.pictures import save_figure
+from accumbens.runs.tables import write_table
 
 RESULTS = Path(__file__).parent / "results" / "sequence-memory"
 HIDDEN, SEQUENCES, RECALLED = 64, 64, 10
@@ -76,7 +77,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     rows = measure(arguments.steps, arguments.repeats)
-    write_rows(rows, RESULTS)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_table(RESULTS / "results.csv", rows)
     draw(rows, RESULTS / "curves.png")
 
 

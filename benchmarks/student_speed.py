@@ -10,7 +10,6 @@ which are nobody's own): after one update the weights are compared. Measured alt
 """
 
 import argparse
-import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ import numpy as np
 
 from accumbens.envs.teams.fill_in import fill_in
 from accumbens.runs.streams import Stream, stream_key
+from accumbens.runs.tables import write_table
 from accumbens.teams.imitation import LayerOptimiser, make_imitation, teacher_settings, team_loss
 from accumbens.teams.model import policies_of
 from accumbens.teams.play import play
@@ -116,10 +116,7 @@ def main(words: Sequence[str] | None = None) -> None:
             rows.append(row_of(method, replace(settings, batch_size=32), agents, asked.repeats))
             print(rows[-1], flush=True)
     if asked.output:
-        with asked.output.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(asked.output, rows, COLUMNS)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ these; with it, 64 runs are their sum, whatever the column. `results/sweep_speed
 """
 
 import argparse
-import csv
 import itertools
 import os
 import resource
@@ -25,6 +24,8 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
+
+from accumbens.runs.tables import read_table, write_table
 
 RESULTS = Path(__file__).parent / "results" / "sweep_speed.csv"
 RATES = [f"{value:.4g}" for value in np.geomspace(1e-4, 1e-2, 8)]
@@ -90,14 +91,9 @@ def row_of(steps: int, runs: list[Cost], sweeps: list[Cost], scaled: bool) -> di
 
 def write(row: dict[str, object]) -> None:
     """Write a row in the place of that of the same length."""
-    rows = [row]
-    if RESULTS.exists():
-        with RESULTS.open(encoding="utf-8") as file:
-            rows += [kept for kept in csv.DictReader(file) if kept["steps"] != str(row["steps"])]
-    with RESULTS.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row.keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda one: int(str(one["steps"]))))
+    before = read_table(RESULTS) if RESULTS.exists() else []
+    rows = [row, *(kept for kept in before if kept["steps"] != str(row["steps"]))]
+    write_table(RESULTS, sorted(rows, key=lambda one: int(str(one["steps"]))), list(row))
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ one of the whole team. Returns: sums of an episode's rewards, mean over agents, 
 Usage: `python benchmarks/team_environments.py`, on one core: `taskset -c 0 python benchmarks/team_environments.py`
 """
 
-import csv
 import os
 import time
 from functools import partial
@@ -23,6 +22,7 @@ from accumbens.envs.teams.protocol import TeamEnvironment
 from accumbens.envs.teams.registry import make_team
 from accumbens.envs.teams.wrappers import auto_reset_team
 from accumbens.generator import make_key
+from accumbens.runs.tables import write_table
 
 RESULTS = Path(__file__).parent / "results"
 OURS = ("team/fill-in-2", "team/fill-in-4", "team/equal-space-3")
@@ -131,10 +131,7 @@ def main(
             )
             print("  " + "  ".join(f"{key} {value}" for key, value in worths[-1].items() if key != "environment"))
     for name, rows in (("team_speed", speeds), ("team_returns", worths)) if write else ():
-        with (RESULTS / f"{name}.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=rows[0].keys(), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(RESULTS / f"{name}.csv", rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ seeds choose and report.
 """
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from matplotlib.figure import Figure
 
 from accumbens.runs.find import find_runs
 from accumbens.runs.pictures import save_figure
+from accumbens.runs.tables import read_table, write_table
 from accumbens.stats import estimate
 from accumbens.teams.job import FIRST_EVALUATION_SEED
 from accumbens.teams.play import play
@@ -119,16 +119,12 @@ def main(words: Sequence[str] | None = None) -> None:
     asked, rows = parser.parse_args(words), []
     table = asked.output / "targets.csv"
     if asked.runs is None:  # only the picture
-        with table.open(newline="") as file:
-            return draw(list(csv.DictReader(file)), asked.output / "targets.png")
+        return draw(read_table(table), asked.output / "targets.png")
     for run in find_runs([asked.runs]):
         rows += rows_of(run.path, asked.episodes)
         print(*rows[-1].values(), flush=True)
     asked.output.mkdir(parents=True, exist_ok=True)
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_table(table, rows, COLUMNS)
     write_most(rows, asked.output / "most")
     draw(rows, asked.output / "targets.png")
 

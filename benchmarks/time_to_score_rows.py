@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from score_run import COLUMNS, has_passed
 
 from accumbens.errors import AccumbensError
+from accumbens.runs.tables import read_table
 
 
 class Task(NamedTuple):
@@ -103,8 +104,7 @@ def curve_path(folder: Path, task: Task) -> Path:
 
 def read_curve(path: Path) -> list[dict[str, float]]:
     """Return the points of a curve, in order."""
-    with path.open(newline="") as file:
-        return [{name: float(point[name]) for name in COLUMNS} for point in csv.DictReader(file)]
+    return [{name: float(point[name]) for name in COLUMNS} for point in read_table(path)]
 
 
 def outcome(points: Sequence[Mapping[str, float]], target: float) -> dict[str, Any]:

@@ -12,7 +12,6 @@ Writes `benchmarks/results/token-case-study/results.csv` and `curves.png` beside
 """
 
 import argparse
-import csv
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +25,7 @@ from matplotlib.figure import Figure
 
 from accumbens.envs.text.household import CASE, case_episodes
 from accumbens.runs.pictures import save_figure
+from accumbens.runs.tables import write_table
 from accumbens.stats import estimate
 from accumbens.td.tokens import RULES, Steps, credit, decay_of
 
@@ -189,10 +189,7 @@ def main() -> None:
     with jax.enable_x64(True):
         found = rows(arguments.seeds, arguments.steps)
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / "results.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, found[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
+    write_table(RESULTS / "results.csv", found)
     for name, cell in itertools.product(RULES, CELLS):
         seen = [estimate(tokens_of(found, name, cell, j)) for j in range(TOKENS)]
         print(name, *cell, *(f"{mean:+.3f}±{interval:.3f}" for mean, interval in seen))

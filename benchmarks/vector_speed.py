@@ -8,7 +8,6 @@ the package `minatar` of the test dependencies.
 Usage: `python benchmarks/vector_speed.py --num-envs 512`
 """
 
-import csv
 import logging
 import os
 import statistics
@@ -24,6 +23,7 @@ import tyro
 from accumbens.envs import registry
 from accumbens.envs.to_gymnasium import to_gymnasium
 from accumbens.errors import AccumbensError
+from accumbens.runs.tables import write_table
 
 RESULTS = Path(__file__).parent / "results" / "vector_speed.csv"
 GAMES = tuple(name for name in registry.device_environments() if name.startswith("minatar/"))
@@ -84,10 +84,7 @@ def main(
         row |= {"repeats": repeats, "device": jax.devices()[0].platform, "cores": len(os.sched_getaffinity(0))}
         row |= {"load": round(os.getloadavg()[0], 1), "jax": jax.__version__, "gymnasium": gymnasium.__version__}
         rows.append(row)
-        with RESULTS.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=row.keys(), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(RESULTS, rows)
         times = ", ".join(
             f"{clock} {row[f'ratio_{clock}_best']} × ({row[f'ratio_{clock}_median']} ×)" for clock in CLOCKS
         )

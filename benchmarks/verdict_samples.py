@@ -1,12 +1,13 @@
 """Samples of `benchmarks/verdicts.py`: what a group such as `coagent-ss:angle_1@first` is in the committed files."""
 
-import csv
 import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from accumbens.runs.tables import Rows, read_table
 
 ROOT = Path(__file__).parents[1]
 _GROUP = re.compile(r"(?:(spread|lowest|highest) )?([\w.*/-]+)(?:\[([^]]+)\])?(?::([\w]+))?(?:@([\w.-]+))?")
@@ -73,9 +74,8 @@ def sample(section: Section, group: str) -> Sample:
 
 
 @cache
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+def _rows(path: Path) -> Rows:
+    return read_table(path)
 
 
 def _chosen(path: Path, where: str | None, metric: str) -> list[dict[str, str]]:
