@@ -2,8 +2,8 @@
 # In pgx's MinAtar Seaquest the submarines' bullets come to a stop within a few hundred steps, hang there, and do no harm.
 #
 # Guess: minatar-seaquest of pgx has the rules of MinAtar's Seaquest: an enemy's bullet moves one cell per frame and is
-# gone at the edge, and who shares a cell with one dies. (With random actions the mean reward per step and the rate of
-# ends agree in all five games; such episodes are too short to tell.)
+# gone at the edge, and who shares a cell with one dies. (With random actions rewards and ends per step are MinAtar's,
+# within noise: such episodes are too short to tell.)
 # Behaviour (pgx 2.6.0, minatar 1.0.15, jax 0.10.2): a bullet that leaves on the right is never removed, one that leaves on
 # the left marks its place in the list as the end of the list, and what stands behind that end is neither moved nor
 # asked whether it hits, until new bullets have filled the list up to it. Who waits at the surface, where nothing can hit,
