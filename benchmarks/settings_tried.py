@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accumbens.runs.find import Files, complete_rows, find_runs
+from accumbens.runs.settings import format_value
 from accumbens.runs.tables import Rows, write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.kind import AGENTS
@@ -23,7 +24,7 @@ def rows_of(files: Files, steps: Sequence[int]) -> Rows:
     preset = resolve_config(config.env, config.algo)
     settings = AGENTS.compared_settings(config)
     changed = [name for name in AGENTS.differences(config, preset) if name != AGENTS.words.length]
-    told = " ".join(f"{name}={_plain(settings[name])}" for name in changed)
+    told = " ".join(f"{name}={format_value(settings[name])}" for name in changed)
     along, rows = complete_rows(files.metrics), []
     for seed in config.seed_list():
         seen = [row for row in along if row["seed"] == str(seed)]
@@ -33,10 +34,6 @@ def rows_of(files: Files, steps: Sequence[int]) -> Rows:
                 row = {"env": config.env, "algo": config.algo, "settings": told, "seed": str(seed)}
                 rows.append(row | {"step": there[0]["step"], "mean_return": f"{float(there[0]['mean_return']):.2f}"})
     return rows
-
-
-def _plain(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import re
 from pathlib import Path
+from statistics import fmean
 
 from accumbens.agents.settings import SettingsWithoutCells
 from accumbens.presets import PRESETS, resolve_preset
@@ -311,6 +312,22 @@ def reproducibility() -> str:
         rows.append((row["of"], row["compared"], "yes" if equal else "no", *firsts, ends, "–" if equal else gap))
     heads = ("run", "compared", "equal", "a number differs at step", "the curve does", "at the end", "largest gap")
     return markdown_table(heads, rows)
+
+
+def settings_tried(env: str) -> str:
+    """What settings beside a preset's returned along the way: the mean of the seeds that came so far, and how many."""
+    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    for row in read(RESULTS / "settings_tried.csv"):
+        if row["env"] == env:
+            step = 50_000 * round(int(row["step"]) / 50_000)  # blocks of steps are whole, so they end a little later
+            told = f"`{row['settings']}`" if row["settings"] else "the preset"
+            found.setdefault((row["algo"], told), {}).setdefault(step, []).append(float(row["mean_return"]))
+    steps = sorted({step for returns in found.values() for step in returns})
+    rows = []
+    for (algo, told), returns in found.items():
+        along = [f"{fmean(returns[step]):.1f} ({len(returns[step])})" if step in returns else "" for step in steps]
+        rows.append((f"`{algo}`", told, *along))
+    return markdown_table(("agent", "settings", *(f"{step // 1000} k" for step in steps)), rows)
 
 
 def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

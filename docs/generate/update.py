@@ -69,6 +69,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "rule_settings": fits.rule_settings,
     "rules": fits.rules,
     "score": fits.score,
+    "settings_tried": tables.settings_tried,
     "signals": tables.signals,
     "student_speed": teams.student_speed,
     "sweep_speed": tables.sweep_speed,
