@@ -6,8 +6,8 @@ follows the text, then the table, then the code; `arq_released` the code. By the
 does not reproduce their Seaquest and Asterix.
 """
 
-from accumbens.agents.settings import ParallelSettings, ReplaySettings
-from accumbens.presets.ad import AD_PARALLEL, REPLAY_PROBE
+from accumbens.agents.settings import ParallelSettings, ReplaySettings, SegmentSettings
+from accumbens.presets.ad import AD_PARALLEL, AD_SEGMENTS, REPLAY_PROBE
 from accumbens.presets.table import ARQ, ARQ_CODE, Preset, group, laid_over
 
 ARQ_CELL = {
@@ -16,6 +16,10 @@ ARQ_CELL = {
         group(f"{ARQ}, eq. 14", cell="attention", readout="goodness", goodness="rms"),
         group(f"{ARQ}, section 4: free; as wide as the cell in its code", goodness_width=None, value_offset=False),
     ]
+}
+
+_ARQ_NARROW = {
+    "all": [*ARQ_CELL["all"], group("ours: a quarter as wide is a tenth of the work", goodness_width=32)],
 }
 
 _ARQ_COMMON = [
@@ -66,12 +70,10 @@ PRESETS: dict[str, Preset] = {
     "arq_released": Preset(
         "ARQ as the published script runs it, its faults in bookkeeping aside", ReplaySettings, _ARQ_RELEASED
     ),
-    "arq_pqn": Preset(
-        "ARQ with the parallel learner",
-        ParallelSettings,
-        laid_over(
-            AD_PARALLEL,
-            {"all": [*ARQ_CELL["all"], group("ours: a quarter as wide is a tenth of the work", goodness_width=32)]},
-        ),
+    "arq_pqn": Preset("ARQ with the parallel learner", ParallelSettings, laid_over(AD_PARALLEL, _ARQ_NARROW)),
+    "arq_dqn_lambda": Preset(
+        "ARQ, Q(λ) over replayed segments: replay that two cores can pay",
+        SegmentSettings,
+        laid_over(laid_over(AD_PARALLEL, AD_SEGMENTS), _ARQ_NARROW),
     ),
 }

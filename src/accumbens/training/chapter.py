@@ -30,7 +30,7 @@ OTHERS = {
 COMPARABLE = {
     "AD": ("ad_pqn", "ad_dqn", "ad_dqn_lambda", "ad_dqn_released"),
     "AD-QR": ("ad_qr_pqn", "ad_qrdqn", "ad_qrdqn_released"),
-    "ARQ": ("arq_pqn", "arq", "arq_released"),
+    "ARQ": ("arq_pqn", "arq", "arq_dqn_lambda", "arq_released"),
     "DQN": ("dqn", "dqn_conv", "pqn", "pqn_conv"),
     "CleanRL DQN": ("dqn", "pqn"),
     "SAC": ("sac",),
