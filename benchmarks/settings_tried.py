@@ -3,8 +3,9 @@
     python benchmarks/settings_tried.py RUNS… --steps 400000 700000 1000000 -o benchmarks/results/NAME.csv
 
 RUNS are runs made by `accumbens train ENV ALGO --set …`, exported ones, or folders of them. A row names the settings in
-which a run is not its preset's (seeds, evaluations and the number of steps aside) and gives the mean return of the last
-100 training episodes. A step that a run did not come to has no row.
+which a run is not its preset's (seeds and evaluations aside), the steps that its schedules reckon with, and the mean
+return of the last 100 training episodes at the first record `after` so many steps. What a run did not come to has no
+row.
 """
 
 import argparse
@@ -32,7 +33,8 @@ def rows_of(files: Files, steps: Sequence[int]) -> Rows:
             there = [row for row in seen if int(row["step"]) >= step]
             if there:
                 row = {"env": config.env, "algo": config.algo, "settings": told, "seed": str(seed)}
-                rows.append(row | {"step": there[0]["step"], "mean_return": f"{float(there[0]['mean_return']):.2f}"})
+                row |= {"total_timesteps": str(config.total_timesteps), "after": str(step), "step": there[0]["step"]}
+                rows.append(row | {"mean_return": f"{float(there[0]['mean_return']):.2f}"})
     return rows
 
 

@@ -316,18 +316,23 @@ def reproducibility() -> str:
 
 def settings_tried(env: str) -> str:
     """What settings beside a preset's returned along the way: the mean of the seeds that came so far, and how many."""
-    found: dict[tuple[str, str], dict[int, list[float]]] = {}
+    found: dict[tuple[str, str, str], dict[int, dict[str, float]]] = {}
     for row in read(RESULTS / "settings_tried.csv"):
         if row["env"] == env:
-            step = 50_000 * round(int(row["step"]) / 50_000)  # blocks of steps are whole, so they end a little later
             told = f"`{row['settings']}`" if row["settings"] else "the preset"
-            found.setdefault((row["algo"], told), {}).setdefault(step, []).append(float(row["mean_return"]))
+            key = row["algo"], told, row["total_timesteps"]
+            seeds = found.setdefault(key, {}).setdefault(int(row["after"]), {})
+            if row["seed"] in seeds:
+                raise ValueError(f"settings_tried.csv has seed {row['seed']} of {key} twice after {row['after']} steps")
+            seeds[row["seed"]] = float(row["mean_return"])
     steps = sorted({step for returns in found.values() for step in returns})
     rows = []
-    for (algo, told), returns in found.items():
-        along = [f"{fmean(returns[step]):.1f} ({len(returns[step])})" if step in returns else "" for step in steps]
-        rows.append((f"`{algo}`", told, *along))
-    return markdown_table(("agent", "settings", *(f"{step // 1000} k" for step in steps)), rows)
+    for (algo, told, length), returns in found.items():
+        along = [
+            f"{fmean(returns[step].values()):.1f} ({len(returns[step])})" if step in returns else "" for step in steps
+        ]
+        rows.append((f"`{algo}`", told, f"{int(length):,}", *along))
+    return markdown_table(("agent", "settings", "schedules of", *(f"{step // 1000} k" for step in steps)), rows)
 
 
 def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -107,13 +107,17 @@ def test_numbers_of_pages_come_from_the_summary_or_stop_the_build(fits, tmp_path
 def test_tried_settings_are_means_of_the_seeds_that_came_so_far(fits, tmp_path, monkeypatch):
     tables = sys.modules["tables"]
     monkeypatch.setattr(tables, "RESULTS", tmp_path)
-    rows = ["env,algo,settings,seed,step,mean_return", "a,p,,0,401408,1.0", "a,p,,1,403456,4.0", "a,p,,0,1000448,7.0"]
-    rows += ["a,p,rank=8,0,401408,3.0", "b,p,,0,401408,9.0"]
-    (tmp_path / "settings_tried.csv").write_text("\n".join(rows) + "\n")
+    columns = "env,algo,settings,seed,total_timesteps,after,step,mean_return"
+    rows = ["a,p,,0,2000000,400000,401408,1.0", "a,p,,1,2000000,400000,403456,4.0", "a,p,,0,2000000,1000000,1000448,7"]
+    rows += ["a,p,rank=8,0,2000000,400000,401408,3.0", "b,p,,0,2000000,400000,401408,9.0"]
+    (tmp_path / "settings_tried.csv").write_text("\n".join([columns, *rows, ""]))
     header, _, preset, changed = tables.settings_tried("a").splitlines()
-    assert header == "| agent | settings | 400 k | 1000 k |"
-    assert preset == "| `p` | the preset | 2.5 (2) | 7.0 (1) |"
-    assert changed == "| `p` | `rank=8` | 3.0 (1) |  |"
+    assert header == "| agent | settings | schedules of | 400 k | 1000 k |"
+    assert preset == "| `p` | the preset | 2,000,000 | 2.5 (2) | 7.0 (1) |"
+    assert changed == "| `p` | `rank=8` | 2,000,000 | 3.0 (1) |  |"
+    (tmp_path / "settings_tried.csv").write_text("\n".join([columns, *rows, rows[0], ""]))
+    with pytest.raises(ValueError, match="twice after 400000 steps"):
+        tables.settings_tried("a")
 
 
 def test_every_experiment_that_a_page_names_is_committed():
