@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# SpikingJelly's FPTT divides its penalty by the number of weights, so in all but tiny layers it is plain one-step learning.
+# SpikingJelly's FPTT divides its penalty by the number of weights, so in large layers it is nearly one-step learning.
 #
 # Guess: `fptt_online_training` descends, at each step, the loss of that step plus α/2 · the squared distance of the weights
 # to their corrected running average (Kag & Saligrama, 2021), which is what carries credit through time; the distance is
@@ -10,8 +10,9 @@
 # thousandth; with the sum they go elsewhere (by 80 % of the way that they went). And the correction's gradient is taken
 # after the step's input has been shown a second time, to the state that it left: a module that adds up ones is asked
 # for the loss at 1, 2, 2, 3, 3 in place of 1, 1, 2, 2, 3.
-# Whom it hurts: whoever compares FPTT with BPTT or with one-step learning: what is measured is one-step learning. No other α
-# mends it, as the running average's correction is divided by the same α, which there is not a mean's.
+# Whom it hurts: whoever compares FPTT with BPTT or with one-step learning: in large layers nearly one-step learning is
+# measured. A larger α does not mend it: the running average's correction is divided by α as well, and that term is not
+# averaged (argued from the code, not measured).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -99,7 +100,7 @@ plain, library, summed = moved("plain"), moved("library"), moved("summed")
 apart = [float((way - plain).norm() / plain.norm()) for way in (library, summed)]
 print("change of weights, away from that without a penalty: the library's {:.4f}, with the sum {:.4f}".format(*apart))
 shown = all(abs(part * a * b - 1) < 0.01 for part, (a, b) in zip(parts.values(), ((1, 1), (8, 4), (64, 64)), strict=True))
-shown &= adder.seen == [1, 2, 2, 3, 3] and apart[0] < 0.05 < 0.2 < apart[1]
+shown &= adder.seen == [1, 2, 2, 3, 3] and apart[0] < 0.005 and apart[1] > 0.5
 raise SystemExit(0 if shown else 1)
 PYTHON
 "$folder/venv/bin/python" -W ignore "$folder/fptt.py"
