@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# flashbax's mixer of prioritised buffers draws from one end of each buffer only: in equal shares, never from the newer half.
+# flashbax's mixer of prioritised buffers draws from one end of each only: of two, never the newer half until it wraps round.
 #
 # Guess: a mixer in proportions 1:1 of two prioritised buffers returns, for half of the batch each, what the buffers
 # themselves would have drawn: every sequence in proportion to its priority.
 # Behaviour (flashbax 0.1.3, jax 0.10.2): each buffer draws a whole batch, of which the mixer keeps the first rows. A
 # prioritised buffer draws by strata: row i of n comes from the i-th n-th of the priorities' running sum, in the order in
-# which the buffer lies. So the first half of the rows is the first half of the buffer. With equal priorities, two
-# buffers of 500 steps and batches of 32, no sequence from step 250 on is ever returned, of either; of three buffers it
-# is the first third. Until it wraps round, that is the oldest part. The probabilities that are returned say nothing of
+# which the buffer lies. So the first half of the rows is the first half of that sum. With equal priorities, two
+# buffers of 500 steps and batches of 32, no sequence from step 250 on is ever returned, of either; of three
+# buffers the last ones are steps 187, 155 and 155. Until a buffer wraps round, that is its oldest part. The probabilities that are returned say nothing of
 # it. It draws from all where each buffer's own batch is as large as its share (16 of 32); in buffers without priorities
 # the rows are independent, and the first ones are as good as any.
 # Whom it hurts: whoever mixes demonstrations with own experience, or several tasks, by priority: the newest experience
