@@ -6,10 +6,10 @@
 # Behaviour (flashbax 0.1.3, jax 0.10.2): each buffer draws a whole batch, of which the mixer keeps the first rows. A
 # prioritised buffer draws by strata: row i of n comes from the i-th n-th of the priorities' running sum, in the order in
 # which the buffer lies. So the first half of the rows is the first half of that sum. With equal priorities, two
-# buffers of 500 steps and batches of 32, no sequence from step 250 on is ever returned, of either; of three
-# buffers the last ones are steps 187, 155 and 155. Until a buffer wraps round, that is its oldest part. The probabilities that are returned say nothing of
-# it. It draws from all where each buffer's own batch is as large as its share (16 of 32); in buffers without priorities
-# the rows are independent, and the first ones are as good as any.
+# buffers of 500 steps and batches of 32, no sequence from step 250 on is ever returned, of either; of three buffers the
+# last ones are steps 187, 155 and 155. Until a buffer wraps round, that is its oldest part. The probabilities that are
+# returned say nothing of it. It draws from all where each buffer's own batch is as large as its share (16 of 32); in
+# buffers without priorities the rows are independent, and the first ones are as good as any.
 # Whom it hurts: whoever mixes demonstrations with own experience, or several tasks, by priority: the newest experience
 # is learned from when the buffer has wrapped round, if then, and importance weights do not make up for it.
 set -euo pipefail
