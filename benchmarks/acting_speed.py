@@ -27,8 +27,9 @@ def measure(env: str, algo: str, repeats: int) -> list[float]:
     from accumbens.training.config import resolve_config
     from accumbens.training.trainer import Trainer
 
-    trainer = Trainer(resolve_config(env, algo))  # both it and how keys are made are as the earliest build has them
+    trainer = Trainer(resolve_config(env, algo))
     agent, state = trainer.agent, trainer.init()
+    # The earliest build has no make_key.
     keys = jax.random.wrap_key_data(jnp.arange(2 * repeats + 4, dtype=jnp.uint32).reshape(-1, 2), impl="threefry2x32")
     seen = jax.random.bernoulli(keys[0], 0.1, (STEPS, *state.seeds.observation.shape[1:]))
 
@@ -43,7 +44,7 @@ def measure(env: str, algo: str, repeats: int) -> list[float]:
 
     network = jax.tree.map(lambda x: x[0], agent.network(state.seeds.agent))
     memory, times = agent.init_memory(agent.num_envs), []
-    for repeat in range(1 + repeats):
+    for repeat in range(repeats + 1):
         begin = time.process_time()
         memory, _ = jax.block_until_ready(act(network, memory, keys[1 + repeat]))
         if repeat:  # the first compiles

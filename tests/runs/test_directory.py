@@ -293,7 +293,7 @@ def test_a_table_that_cannot_be_written_leaves_what_was_there(tmp_path):
     assert files(tmp_path) == {"t.csv"}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links are a privilege there, and such pipes are none")
+@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges there, and there are no such pipes")
 def test_links_and_pipes_are_written_to_and_not_replaced(tmp_path):
     link, pipe = tmp_path / "link", tmp_path / "pipe"
     (tmp_path / "far").mkdir()
