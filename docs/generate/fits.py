@@ -5,7 +5,7 @@ import math
 import re
 from typing import Any
 
-from tables import RESULTS, markdown_table, read
+from tables import RESULTS, markdown_table
 
 from accumbens.credit.audit.audit import audit_named
 from accumbens.credit.audit.verdict import Audit
@@ -16,6 +16,7 @@ from accumbens.credit.settings import FeedbackLearningSettings
 from accumbens.credit.tasks.registry import TASKS, task_entry
 from accumbens.runs.meanings import meanings
 from accumbens.runs.settings import format_value
+from accumbens.runs.tables import read_table
 from accumbens.stats import estimate
 
 
@@ -122,7 +123,7 @@ def transfer(experiment: str) -> str:
     """Test accuracy of the networks of every committed fit as long as they learned, and on longer sequences."""
     table: list[tuple[str, ...]] = []
     for row in summary(experiment):
-        rows = read(RESULTS / experiment / f"{row['task']}-{row['rule']}-{row['variant']}.csv")
+        rows = read_table(RESULTS / experiment / f"{row['task']}-{row['rule']}-{row['variant']}.csv")
         last = [found for found in rows if found["step"] == row["updates"]]
         longer = [int(match[1]) for column in last[0] if (match := re.fullmatch(r"test_(\d+)_accuracy", column))]
         estimates = [
@@ -174,7 +175,7 @@ def layers(experiment: str, fit: str, what: str, when: str = "last") -> str:
     row = find(experiment, fit)
     if when == "last":
         return _layers(row, what)
-    rows = read(RESULTS / experiment / f"{row['task']}-{row['rule']}-{row['variant']}.csv")
+    rows = read_table(RESULTS / experiment / f"{row['task']}-{row['rule']}-{row['variant']}.csv")
     before = [found for found in rows if found["step"] == "0"]
     columns = [column for column in before[0] if column.startswith(f"{what}_")]
     means = [sum(float(found[column]) for found in before) / len(before) for column in columns]
@@ -184,7 +185,7 @@ def layers(experiment: str, fit: str, what: str, when: str = "last") -> str:
 def costs() -> str:
     """Time of an update under every rule, beside backpropagation in a network of the same widths."""
     rows = []
-    for row in read(RESULTS / "rule_speed.csv"):
+    for row in read_table(RESULTS / "rule_speed.csv"):
         sizes = (row["layers"], row["batch_size"], f"{int(row['parameters']):,}")
         rows.append((f"`{row['rule']}`", *sizes, f"{float(row['ratio']):.1f}"))
     return markdown_table(("rule", "hidden layers", "examples", "parameters", "time of an update, × backprop"), rows)
@@ -192,7 +193,7 @@ def costs() -> str:
 
 def summary(experiment: str) -> list[dict[str, str]]:
     """The rows of a committed experiment's summary."""
-    return read(RESULTS / experiment / "summary.csv")
+    return read_table(RESULTS / experiment / "summary.csv")
 
 
 def find(experiment: str, fit: str) -> dict[str, str]:

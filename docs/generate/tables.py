@@ -1,7 +1,6 @@
 """Tables of the documentation that come from the package and from the committed results."""
 
 import contextlib
-import csv
 import dataclasses
 import io
 import re
@@ -11,6 +10,7 @@ from statistics import fmean
 from accumbens.agents.settings import SettingsWithoutCells
 from accumbens.presets import PRESETS, resolve_preset
 from accumbens.runs.settings import format_value
+from accumbens.runs.tables import read_table
 from accumbens.stats import estimate
 from accumbens.training.config import resolve_config
 
@@ -38,10 +38,10 @@ def language_agents() -> str:
     """Discounted returns of language agents in food preparation, and how soon each is near the best."""
     folder = RESULTS / "language-agents"
     rows = []
-    for row in read(folder / "summary.csv"):
+    for row in read_table(folder / "summary.csv"):
         name = "-".join([row["env"].replace("/", "-"), row["algo"], row["variant"]])
         of_seed: dict[str, list[tuple[int, float]]] = {}
-        for one in read(folder / f"{name}.csv"):
+        for one in read_table(folder / f"{name}.csv"):
             of_seed.setdefault(one["seed"], []).append((int(one["step"]), float(one["mean_discounted_return"])))
         firsts = [next((step for step, value in found if value >= NEAR_OPTIMUM), None) for found in of_seed.values()]
         there = sorted(step for step in firsts if step is not None)
@@ -64,7 +64,7 @@ def language_agents() -> str:
 def language_prior() -> str:
     """Expected discounted returns in food preparation of models that have learned nothing."""
     rows = []
-    for row in read(RESULTS / "language_prior.csv"):
+    for row in read_table(RESULTS / "language_prior.csv"):
         several = f" ({float(row['lowest']):.4f} to {float(row['highest']):.4f})" if int(row["networks"]) > 1 else ""
         value = f"{float(row['discounted_return']):.4f}{several}"
         rows.append((row["model"], row["prompt"], row["policy"], value, f"{100 * float(row['done']):.1f} %"))
@@ -74,7 +74,7 @@ def language_prior() -> str:
 
 def language_costs() -> str:
     """What scoring, writing and learning cost with a language model, its weights in float32 and in 8 bits."""
-    rows = read(RESULTS / "language_speed.csv")
+    rows = read_table(RESULTS / "language_speed.csv")
     places = list(dict.fromkeys((row["cores"], row["weights"], row["megabytes"]) for row in rows))
     cells = {
         (row["cores"], row["weights"], row["what"]): f"{float(row['seconds']):.2f} s, {row['tokens_per_second']}"
@@ -89,7 +89,7 @@ def language_costs() -> str:
 
 def turn_baselines(episodes: str) -> str:
     """The expected gradient under every baseline of groups of so many episodes, beside the exact one."""
-    rows = [row for row in read(RESULTS / "turn_baselines.csv") if row["episodes"] == episodes]
+    rows = [row for row in read_table(RESULTS / "turn_baselines.csv") if row["episodes"] == episodes]
     places = list(dict.fromkeys((row["game"], row["better_chosen"]) for row in rows))
     cells = {(row["baseline"], row["game"], row["better_chosen"]): row for row in rows}
     table = []
@@ -107,7 +107,7 @@ _EARLIER = {"poad": "±0.20, ±0.53", "ntpo": "±0.11, ±0.45", "twosome": "±0.
 
 def token_case() -> str:
     """What every rule tells the tokens of the case study: mean over seeds, 95 % t-interval."""
-    rows = read(RESULTS / "token-case-study" / "results.csv")
+    rows = read_table(RESULTS / "token-case-study" / "results.csv")
     cells = [("shut", "open"), ("shut", "close"), ("filled", "open"), ("filled", "close")]
 
     def told(rule: str, cell: tuple[str, str], token: int, sampled: bool = True) -> list[float]:
@@ -169,7 +169,7 @@ def results(algo: str) -> str:
     rows, commands = [], []
     for experiment in _COMMITTED:
         before = len(rows)
-        for row in read(RESULTS / experiment / "summary.csv"):
+        for row in read_table(RESULTS / experiment / "summary.csv"):
             if row["algo"] == algo:
                 rows.append(_result(row))
         if len(rows) > before:
@@ -208,7 +208,7 @@ _CREDIT = {
 def chains(experiment: str) -> str:
     """Return at the end, by credit through time and length of the memory chain."""
     found: dict[str, dict[int, str]] = {}
-    for row in read(RESULTS / experiment / "summary.csv"):
+    for row in read_table(RESULTS / experiment / "summary.csv"):
         if match := re.fullmatch(r"memory/chain-(\d+)", row["env"]):
             text = f"{float(row['final_return']):.2f} ± {float(row['final_return_interval']):.2f}"
             found.setdefault(row["variant"], {})[int(match[1])] = text
@@ -254,7 +254,7 @@ _ASKED = {
 
 def conditioning(run: str, probe: str) -> str:
     """The TD errors of a committed probe, per cell: mean over seeds, 95 % t-interval, share of seeds of that sign."""
-    rows = read(ASSETS / "conditioning" / f"{run}_{probe}.csv")
+    rows = read_table(ASSETS / "conditioning" / f"{run}_{probe}.csv")
     cells = sorted({int(row["cell"]) for row in rows})
     table = []
     for text, key in _ASKED[probe].items():
@@ -267,7 +267,9 @@ def conditioning(run: str, probe: str) -> str:
 
 def alignment(folder: str) -> str:
     """Cosine of each cell's local gradient with backpropagation's, untrained, early and at the end: mean over seeds."""
-    rows = [row for row in read(ASSETS / "showcase" / folder / "alignment.csv") if row["parameters"] == "activity"]
+    rows = [
+        row for row in read_table(ASSETS / "showcase" / folder / "alignment.csv") if row["parameters"] == "activity"
+    ]
     steps = sorted({int(row["step"]) for row in rows})
     shown = [steps[0], steps[1], steps[-1]]
     table = []
@@ -285,16 +287,10 @@ def _response(errors: list[float]) -> str:
     return f"{mean:+.2f} ± {interval:.2f} ({share} of {len(errors)} seeds)"
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file with a header."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def sweep_speed() -> str:
     """What 64 points of CartPole cost in one program, beside 64 runs: seconds of the processor, the best of each."""
     rows = []
-    for row in read(RESULTS / "sweep_speed.csv"):
+    for row in read_table(RESULTS / "sweep_speed.csv"):
         costs = [f"{float(row[f'{name}_cpu_best']):,.1f} s" for name in ("run", "runs", "sweep")]
         of = "" if row["measured"] == row["points"] else f" ({row['measured']} measured)"
         rows.append((f"{int(row['steps']):,}", costs[0] + of, *costs[1:], f"{float(row['ratio_cpu_best']):.1f}"))
@@ -304,7 +300,7 @@ def sweep_speed() -> str:
 def reproducibility() -> str:
     """What a seed's numbers depend on."""
     rows = []
-    for row in read(RESULTS / "reproducibility.csv"):
+    for row in read_table(RESULTS / "reproducibility.csv"):
         equal, name = row["equal"] == "True", row["curve"].replace("_", " ")
         firsts = [f"{int(row[step]):,}" if row[step] else "–" for step in ("first_step", "first_step_of_curve")]
         end, other, gap = (f"{float(row[column]):.4g}" for column in ("end", "end_other", "largest_gap"))
@@ -317,7 +313,7 @@ def reproducibility() -> str:
 def settings_tried(env: str) -> str:
     """What settings beside a preset's returned along the way: the mean of the seeds that came so far, and how many."""
     found: dict[tuple[str, str, str], dict[int, dict[str, float]]] = {}
-    for row in read(RESULTS / "settings_tried.csv"):
+    for row in read_table(RESULTS / "settings_tried.csv"):
         if row["env"] == env:
             told = f"`{row['settings']}`" if row["settings"] else "the preset"
             key = row["algo"], told, row["total_timesteps"]

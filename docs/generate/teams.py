@@ -1,9 +1,10 @@
 """Tables of the page on teams, from committed results."""
 
-import csv
 from collections.abc import Iterable
 
 from tables import RESULTS, markdown_table
+
+from accumbens.runs.tables import read_table
 
 SHORT = {
     "team/fill-in-2": "Fill-In, 2 agents",
@@ -25,18 +26,13 @@ PAPER = {
 """Tseng et al. (2022), table 2: Fill-In and Equal Space, whose sizes and rewards are not published."""
 
 
-def _read(name: str) -> list[dict[str, str]]:
-    with (RESULTS / name).open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _of(row: dict[str, str]) -> str:
     return f"{float(row['mean_return']):.2f} ± {float(row['interval']):.2f}"
 
 
 def _cells(labels: Iterable[str]) -> list[tuple[str, ...]]:
     """Of each method in each environment: asked for the best of the data, and for what it returns most for."""
-    rows, table = _read("teams/targets.csv"), []
+    rows, table = read_table(RESULTS / "teams/targets.csv"), []
     for label in labels:
         cells = [f"`{label.removesuffix('/plain')}`"]
         for place in SHORT:
@@ -68,7 +64,7 @@ def team_ablations() -> str:
 
 def team_battles() -> str:
     """Returns on SMAX from data of three qualities."""
-    rows = _read("smax/summary.csv")
+    rows = read_table(RESULTS / "smax/summary.csv")
     table = []
     for algo in dict.fromkeys(row["algo"] for row in rows):
         mine = {row["variant"].removeprefix("from-"): row for row in rows if row["algo"] == algo}
@@ -86,7 +82,7 @@ def student_speed() -> str:
     table = [
         (f"`{row['method']}`", row["agents"], f"{float(row['together_cpu_ms']):.1f} ms",
          f"{float(row['apart_cpu_ms']):.1f} ms", f"{float(row['cpu_ratio']):.1f}", f"{float(row['wall_ratio']):.1f}")
-        for row in _read("student_speed.csv")
+        for row in read_table(RESULTS / "student_speed.csv")
     ]  # fmt: skip
     header = ("method", "agents", "together", "one after the other", "ratio, CPU", "ratio, clock")
     return markdown_table(header, table)
