@@ -1,11 +1,14 @@
 """Every cell against its equations in float64 NumPy, one number at a time, and against the published statistics."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from accumbens.cells import AttentionCell, ConstantKeyCell, DotCell, MLPCell, ScalarReadout
+from accumbens.cells.attention import attention_weights
 
 INPUTS, HIDDEN, ACTIONS, RANK = 5, 7, 3, 2
 
@@ -129,6 +132,26 @@ def test_rank_bounds_the_rank_of_the_attention_matrix():
         z1, z2 = (np.reshape(x @ np.asarray(W), (rank, -1)) for W in (cell.W_z1, cell.W_z2))
         assert (z1.shape, z2.shape) == ((rank, 16), (rank, 8))
         assert np.linalg.matrix_rank(z2.T @ z1) == rank
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_gradient_of_the_attention_is_that_of_its_equation(shared, quick_jit):
+    # Keys of one row each, or one for all rows, as constant keys are.
+    rows, outputs = 3, 4
+    with jax.enable_x64(True):
+        rng = np.random.default_rng(0)
+        z1 = rng.normal(size=(RANK, HIDDEN) if shared else (rows, RANK, HIDDEN))
+        z2, g = rng.normal(size=(rows, RANK, outputs)), rng.normal(size=(rows, outputs, HIDDEN))
+        weights = jax.vmap(partial(attention_weights, standardise=False), in_axes=(None if shared else 0, 0))
+        got = quick_jit(lambda z1, z2, g: jax.vjp(weights, z1, z2)[1](g))(z1, z2, g)
+    to_z1, to_z2 = np.zeros((rows, RANK, HIDDEN)), np.zeros_like(z2)
+    for n, k, i, d in np.ndindex(rows, RANK, outputs, HIDDEN):
+        keys = z1 if shared else z1[n]
+        slope = g[n, i, d] * (1 - np.tanh(sum(z2[n, m, i] * keys[m, d] for m in range(RANK))) ** 2)
+        to_z1[n, k, d] += slope * z2[n, k, i]
+        to_z2[n, k, i] += slope * keys[k, d]
+    np.testing.assert_allclose(got[0], to_z1.sum(0) if shared else to_z1, rtol=1e-12)
+    np.testing.assert_allclose(got[1], to_z2, rtol=1e-12)
 
 
 @pytest.mark.parametrize("standardise", [True, False])
