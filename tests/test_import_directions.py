@@ -31,7 +31,7 @@ def test_imports_go_down():
             ('"training | credit | teams",\n    "runs",', '"runs",\n    "training | credit | teams",'),
             "accumbens.runs.job",
         ),
-        (('    "errors",\n', ""), "errors"),
+        (('    "errors | writing",\n', ""), "errors"),
     ],
     ids=["upwards", "a module in no layer"],
 )

@@ -4,6 +4,8 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from accumbens.writing import write_atomically
+
 _LONG = 32  # characters of a cell that is broken into lines
 
 
@@ -77,6 +79,4 @@ def details(summary: object, content: str, **attributes: object) -> Markup:
 def write(page: str, path: Path) -> None:
     """Write the page, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    write_atomically(path, page)

@@ -14,7 +14,7 @@ import pytest
 from accumbens.errors import AccumbensError
 from accumbens.runs import directory as runs
 from accumbens.runs.directory import RunDirectory
-from accumbens.runs.tables import Table, read_table, to_json, write_atomically, write_table
+from accumbens.runs.tables import Table, read_table, to_json, write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.kind import AGENTS
 
@@ -291,25 +291,6 @@ def test_a_table_that_cannot_be_written_leaves_what_was_there(tmp_path):
         write_table(path, [row(1), row(2) | {"more": 3}])
     assert path.read_bytes() == whole
     assert files(tmp_path) == {"t.csv"}
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="links need privileges there, and there are no such pipes")
-def test_links_and_pipes_are_written_to_and_not_replaced(tmp_path):
-    link, pipe = tmp_path / "link", tmp_path / "pipe"
-    (tmp_path / "far").mkdir()
-    link.symlink_to("far/t.csv")
-    for text in ("first", "second"):
-        write_atomically(link, text)
-        assert (link.is_symlink(), (tmp_path / "far" / "t.csv").read_text()) == (True, text)
-    os.mkfifo(pipe)
-    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # a pipe keeps what is written until it is read
-    try:
-        write_atomically(pipe, "a\n")
-        assert os.read(end, 100) == b"a\n"
-    finally:
-        os.close(end)
-    assert files(tmp_path) == {"link", "pipe", "far", "far/t.csv"}
-    assert pipe.is_fifo()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")

@@ -25,7 +25,8 @@ from accumbens.generator import GENERATOR
 from accumbens.runs import checkpoints
 from accumbens.runs.lock import at_work, locked
 from accumbens.runs.settings import write_document
-from accumbens.runs.tables import read_table, to_json, write_atomically
+from accumbens.runs.tables import read_table, to_json
+from accumbens.writing import write_atomically
 
 PACKAGES = ("accumbens", "jax", "jaxlib", "equinox", "optax", "gymnasium", "gymnax", "numpy")
 

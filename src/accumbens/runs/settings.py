@@ -13,7 +13,7 @@ import tomli_w
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.registration import resolve_choice
 from accumbens.runs.names import unknown_setting
-from accumbens.runs.tables import write_atomically
+from accumbens.writing import write_atomically
 
 FORMAT_VERSION = 1
 """Of `config.toml`."""

@@ -1,4 +1,4 @@
-"""The CSV tables of a run, and files that are written whole or not at all."""
+"""The CSV tables of a run."""
 
 import csv
 import io
@@ -7,9 +7,10 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from accumbens.errors import AccumbensError
+from accumbens.writing import write_atomically
 
 Rows = list[dict[str, str]]
 """Rows of a table as they lie in the file."""
@@ -40,7 +41,8 @@ class Table:
         """Add rows."""
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self._columns, lineterminator="\n", extrasaction="ignore").writerows(rows)
-            _sync(file)
+            file.flush()
+            os.fsync(file.fileno())
 
     def forget_after(self, step: int) -> None:
         """Drop rows later than `step` and a last line cut short; a resumed run writes them again."""
@@ -96,21 +98,3 @@ def to_json(document: Any, indent: int | None = None) -> str:
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
     return json.dumps(clean(document), indent=indent)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; of a link, the file that it leads to."""
-    if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/stdout, is not to be replaced
-        path.write_text(text, newline="", encoding="utf-8")
-        return
-    path = path.resolve()
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        file.write(text)
-        _sync(file)
-    os.replace(partial, path)
-
-
-def _sync(file: TextIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from accumbens.runs.tables import write_atomically
+from accumbens.writing import write_atomically
 
 FOLDER = "diverged"
 _ENDING = ".txt"

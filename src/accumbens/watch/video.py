@@ -1,11 +1,9 @@
 """Writing frames as a GIF, through Pillow, or as an MP4, through ffmpeg."""
 
-import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol, runtime_checkable
 
@@ -14,6 +12,7 @@ from PIL import Image
 
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.runs.outputs import require_free
+from accumbens.writing import complete
 
 FORMATS = (".gif", ".mp4")
 _EXACT, _MEDIAN, _CLOSE = 96, 96, 7
@@ -94,25 +93,11 @@ def write_video(strip: Strip, path: Path, fps: int, frames: Iterable[Image.Image
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     frames = strip if frames is None else frames
-    with _complete(path) as unfinished:
+    with complete(path) as unfinished:
         if path.suffix.lower() == ".gif":
             _write_gif(strip, unfinished, fps, frames)
         else:
             _write_mp4(strip.size, unfinished, fps, frames)
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """Yield a file beside `path`, which takes its place at the end, and is gone if there is no end."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    unfinished = Path(name)
-    try:
-        yield unfinished
-        unfinished.chmod(0o644)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _write_gif(strip: Strip, path: Path, fps: int, frames: Iterable[Image.Image]) -> None:
@@ -153,7 +138,7 @@ def _palette(sheet: Image.Image) -> Image.Image:
 
 def _write_mp4(size: tuple[int, int], path: Path, fps: int, frames: Iterable[Image.Image]) -> None:
     pipe = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-"]
-    codec = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart"]
+    codec = ["-an", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-movflags", "+faststart", "-f", "mp4"]
     command = [find_ffmpeg(), "-y", "-loglevel", "error", *pipe, *codec, str(path)]
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints)
