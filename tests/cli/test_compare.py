@@ -102,6 +102,7 @@ def test_nothing_is_overwritten_unless_asked(breakout, cli, tmp_path):
         ([CLASSIC, "--by", "alg"], "unknown setting to group by 'alg'; did you mean 'algo'?"),
         ([CLASSIC, "--by", ""], "unknown setting to group by ''"),
         ([CLASSIC, "--step", "7"], "step=7 cannot be used: the nearest of "),
+        ([CLASSIC, "--figure", "f.png", "-o", "f.png"], "figure=f.png cannot be used: the statistics go into the same"),
         ([CLASSIC, "--figure", "f.doc"], "f.doc cannot be drawn: expected a name that ends in .png, .svg, .pdf"),
         ([CLASSIC, "-o", "no/c.csv"], "no/c.csv cannot be written: there is no folder no"),
         ([CLASSIC, "--scale", "none.csv"], "none.csv cannot be read: "),

@@ -1,6 +1,7 @@
 """`accumbens experiment` from end to end: two that are committed, and a small one that is stopped and has a bad run."""
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -157,6 +158,33 @@ def test_nothing_to_draw_is_no_error_but_nothing_to_export_is(cli, small, tmp_pa
     exported = cli("experiment", small, "--output", tmp_path, "--draw", "--export", tmp_path / "results")
     assert exported.code == 2
     assert "there is nothing to export in " in exported.err
+
+
+def test_a_run_of_other_settings_is_not_drawn(cli, small, tmp_path):
+    asked = load(str(small), "smoke")
+    run = asked.runs[0]
+    other = dataclasses.replace(run.config, total_timesteps=2 * run.config.total_timesteps)
+    there = run.kind.create(other, asked.folder(tmp_path), run.variant)
+    assert there.path == run.directory(asked.folder(tmp_path)).path
+    for more in ([], ["--only", f"*{asked.runs[1].variant}"]):
+        outcome = cli("experiment", small, "--budget", "smoke", "--output", tmp_path, "--draw", *more)
+        assert outcome.code == 2
+        assert f"{there.path} was started with other settings (total_timesteps: " in outcome.err
+    assert not (asked.folder(tmp_path) / "summary.csv").exists()
+
+
+def test_an_export_writes_over_nothing_of_others(cli, small, tmp_path):
+    mine, file = tmp_path / "mine", tmp_path / "file"
+    mine.mkdir()
+    for path in (file, mine / "curves.png"):
+        path.write_text("precious")
+    command = ["experiment", small, "--budget", "smoke", "--output", tmp_path / "out", "--export"]
+    outcome = cli(*command, mine)
+    assert (outcome.code, (mine / "curves.png").read_text()) == (2, "precious")
+    assert outcome.err == f"error: export={mine} cannot be used: its curves.png is not of an export of an experiment\n"
+    outcome = cli(*command, file)
+    assert (outcome.code, outcome.err) == (2, f"error: export={file} cannot be used: it must be a folder\n")
+    assert not (tmp_path / "out").exists()  # it is said before the work
 
 
 @pytest.mark.parametrize(

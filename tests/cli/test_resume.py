@@ -187,6 +187,30 @@ def test_without_a_good_checkpoint_there_is_nothing_to_go_on_from(learner, copy,
 
 
 @pytest.mark.parametrize("learner", ["replay"])
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (
+            os.remove,
+            "cannot go on: the checkpoints that were in its checkpoints/ are gone. What else it left is as it was",
+        ),
+        (cut, "there is no good checkpoint in"),
+    ],
+    ids=["removed", "damaged"],
+)
+def test_a_run_without_its_checkpoints_is_neither_begun_anew_nor_made_longer(learner, copy, lost, said, cli):
+    for file in copy.glob("checkpoints/*.ckpt"):
+        lost(file)
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file() and file.name != ".lock"}
+    length = 2 * json.loads((copy / "meta.json").read_text())["total"]
+    outcome = cli("resume", copy, "--total-timesteps", length)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: ")
+    assert said in outcome.err
+    assert {file: file.read_bytes() for file in before} == before
+
+
+@pytest.mark.parametrize("learner", ["replay"])
 def test_a_damaged_configuration_is_refused(learner, copy, cli):
     cut(copy / "config.toml")
     outcome = cli("resume", copy)

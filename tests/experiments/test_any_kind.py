@@ -80,7 +80,7 @@ class Walks(Kind):
     def from_document(self, document, known=True):
         return Config(**document["walk"])
 
-    def lengthened(self, config, length):
+    def lengthened(self, config, length, step):
         raise AssertionError("no run is made longer")
 
     def make_job(self, config):

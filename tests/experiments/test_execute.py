@@ -10,8 +10,9 @@ from accumbens.credit.config import resolve_fit
 from accumbens.credit.kind import FITS
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments import execute as module
-from accumbens.experiments.execute import done, execute, progress_of, select
+from accumbens.experiments.execute import done, execute, is_of, progress_of, select
 from accumbens.experiments.files import load
+from accumbens.experiments.places import read_panels
 from accumbens.experiments.plan import PlannedRun, alone
 from accumbens.experiments.reporter import ExperimentReporter, OneProgram
 from accumbens.runs.health import NotFiniteError
@@ -158,6 +159,14 @@ def test_a_run_of_other_settings_is_left_alone(experiment, trained, pretend, tmp
     assert "started with other settings (total_timesteps: 4096 there, 1024 asked)" in outcome.failures[run.label]
     assert {path: path.read_bytes() for path in there.path.iterdir()} == before
     assert len(outcome.results) == 2
+
+
+def test_a_run_of_other_settings_is_not_in_the_table(experiment, trained, pretend, tmp_path):
+    run, own = experiment.runs[:2]
+    pretend(tmp_path, run._replace(config=dataclasses.replace(run.config, total_timesteps=4096)), [1.0, 2.0])
+    pretend(tmp_path, own, [1.0, 2.0])
+    assert [is_of(tmp_path, each) for each in experiment.runs[:2]] == [False, True]
+    assert [begun.variant for panel in read_panels(experiment, tmp_path) for begun in panel.runs] == [own.variant]
 
 
 def test_an_environment_that_cannot_be_made_is_found_before_training(document, write, trained, tmp_path, monkeypatch):

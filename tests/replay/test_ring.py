@@ -224,6 +224,32 @@ def test_final_observations_survive_until_their_row_is_overwritten(spacing):
         assert truncated > 0
 
 
+@pytest.mark.parametrize("setting", [setting for setting in SETTINGS if setting.truncates])
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_episodes_that_were_cut_off_are_truncated_where_they_stood(setting, data):
+    model = Model(setting, data.draw(streams(setting)))
+    ring, append, sample = compiled(setting, np.float32)
+    storage = ring.init()
+    for written, rows in enumerate(model.blocks(np.float32)):
+        storage = append(storage, jnp.int32(written), rows)
+        steps = (written + 1) * setting.block_length
+        if data.draw(st.booleans()):
+            storage = ring.cut_off(storage, jnp.int32(written + 1))
+            model.endings[steps - 1] = [ending or TRUNCATES for ending in model.endings[steps - 1]]
+        if model.valid(steps):
+            windows = sample(storage, jnp.int32(written + 1), jax.random.key(written), BATCH)
+            model.check(windows, steps, np.float32)
+
+
+def test_only_a_ring_with_final_observations_can_be_cut_off():
+    ring, _, _ = compiled(SETTINGS[-1], np.float32)
+    with pytest.raises(AccumbensError, match="no final observations"):
+        ring.cut_off(ring.init(), 1)
+    empty = compiled(SETTINGS[0], np.float32)[0]
+    assert not empty.cut_off(empty.init(), 0).truncated.any()
+
+
 def test_the_carry_is_the_one_stored_with_the_observation():
     setting = SETTINGS[4]
     *_, (storage, blocks, _) = fill(setting, random_model(setting, 7), bool, with_carry=True)

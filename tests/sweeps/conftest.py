@@ -34,7 +34,7 @@ def make(document):
 
 
 class StandIn:
-    """Plays training: the score of a run is `score(config, seed, step)`, and its steps are counted in hundreds.
+    """Plays training: the score of a run is `score(config, seed, step)`, and its blocks are of 50 steps.
 
     Attributes:
         calls: the variants of every program, where they stood, and to where they went.
@@ -55,7 +55,7 @@ class StandIn:
             table = Table(run.metrics, ["step", "seed", "mean_return", "wall_seconds"])
             total, begun = config.total_timesteps, (run.read_meta().get("result") or {"steps": 0})["steps"]
             starts.add(begun)
-            end = min(total, 100 * math.ceil(until * total / 100))
+            end = min(total, 50 * math.ceil(until * total / 50))
             end = begun + self.half if stops else end
             failed = None
             for step in sorted({*range(begun + 50, end, 50), end}):

@@ -84,6 +84,10 @@ def test_long_names_are_cut_and_stay_different():
         ({"search": "halving", "over": {"discount": "0.5..0.9"}}, "points is missing"),
         ({"search": "random", "points": 3, "fraction": "1/2"}, "fraction=1/2 cannot be used"),
         ({"fraction": "1/2"}, "learning_rate has 3 values, not two"),
+        (
+            {"metric": "episodes"},
+            "metric=episodes cannot be used: training alone leaves no such numbers; expected one of",
+        ),
         ({"metric": "final_retrn"}, "unknown metric 'final_retrn'; did you mean 'final_return'"),
     ],
 )

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import math
+import shutil
 import subprocess
 import sys
 from typing import Any
@@ -16,11 +17,12 @@ from accumbens.experiments.cluster.where import Here
 from accumbens.experiments.execute import Outcome
 from accumbens.presets import PRESETS
 from accumbens.runs.settings import hints_of
+from accumbens.runs.tables import read_table
 from accumbens.sweeps.diverged import read_diverged, write_diverged
-from accumbens.sweeps.effects import OVER_POINTS, effects_of
+from accumbens.sweeps.effects import OF_PAIRS, OVER_POINTS, effects_of
 from accumbens.sweeps.files import export, write
 from accumbens.sweeps.halving import Rung, better_first, rungs
-from accumbens.sweeps.result import read_standing
+from accumbens.sweeps.result import read_standing, require_same_runs
 from accumbens.sweeps.tables import COLUMNS, verdict
 from accumbens.sweeps.tables import document as plain
 from accumbens.sweeps.work import carry_out, parts_of, programs_of
@@ -134,6 +136,17 @@ def test_what_is_decided_does_not_change_when_runs_are_longer(make, trained, go,
     assert read_standing(sweep, tmp_path).best.score.step == 900
     go(sweep)
     assert len(trained.calls) == 2
+
+
+def test_what_is_measured_where_a_run_pauses_counts(make, trained, go, tmp_path):
+    """A run pauses where a block ends, after a third of its 1000 steps at 350; the better one is worse before that."""
+    sweep = make(search="halving", over={"learning_rate": [1e-4, 1e-3, 1e-2]}, total_timesteps=1000, report_seeds=0)
+    trained.score = lambda config, seed, step: float(step >= 350) if config.settings.learning_rate == 1e-3 else 0.5
+    go(sweep)
+    for _ in range(2):  # and when the best has gone on
+        levels = read_standing(sweep, tmp_path).levels
+        assert levels[1].runs[0].config.settings.learning_rate == 1e-3
+        go(sweep)
 
 
 def test_a_metric_of_which_less_is_better(make, trained, go, tmp_path, monkeypatch):
@@ -274,6 +287,41 @@ def test_effects_of_a_grid_are_over_seeds(make, trained, go, tmp_path):
     assert (found.points, found.base_points, found.base) == (3, 3, "0.5")
 
 
+def test_effects_of_a_grid_with_holes_are_of_points_that_differ_in_nothing_else(make, trained, go, tmp_path):
+    """The trace decay does nothing, and the learning rate much; a hole must not make the one look like the other."""
+    rate = {1e-4: 0.0, 1e-3: 10.0, 1e-2: 100.0}
+
+    def score(config, seed, step):
+        settings = config.settings
+        return (
+            math.inf if (settings.learning_rate, settings.trace_decay) == (1e-2, 0.9) else rate[settings.learning_rate]
+        )
+
+    trained.score, sweep = score, make()
+    go(sweep)
+    standing = read_standing(sweep, tmp_path)
+    found = {(e.setting, e.value): (e.difference.mean, e.points, e.base_points) for e in effects_of(sweep, standing)}
+    assert found == {
+        ("learning_rate", "0.001"): (10.0, 2, 2),
+        ("learning_rate", "0.01"): (100.0, 1, 1),
+        ("trace_decay", "0.9"): (0.0, 2, 2),
+    }
+    assert {effect.how for effect in effects_of(sweep, standing)} == {OF_PAIRS}
+    write(sweep, standing, tmp_path)
+
+
+def test_the_first_value_that_was_measured_is_the_base(make, trained, go, tmp_path):
+    trained.score = lambda config, seed, step: (
+        math.inf if config.settings.learning_rate == 1e-4 else 1e3 * config.settings.learning_rate
+    )
+    sweep = make()
+    go(sweep)
+    effects = {
+        (e.setting, e.value, e.base): e.difference.mean for e in effects_of(sweep, read_standing(sweep, tmp_path))
+    }
+    assert effects == {("learning_rate", "0.01", "0.001"): pytest.approx(9.0), ("trace_decay", "0.9", "0.5"): 0.0}
+
+
 def test_effects_of_random_points_are_welchs(make, trained, go, tmp_path):
     from scipy.stats import ttest_ind
 
@@ -350,7 +398,7 @@ def test_parts_of_a_job_are_the_same_however_far_runs_are(make, trained, go, tmp
     before, after = Place(shows=False), Place(shows=False)
     go(sweep, most=6, where=before)
     go(make(over={"learning_rate": [1e-4, 1e-3], "trace_decay": [0.5, 0.9]}, report_seeds=0))
-    write_diverged(tmp_path, {sweep.runs[4].label: "no longer finite"})
+    write_diverged(tmp_path, {sweep.runs[4]: "no longer finite"})
     go(sweep, most=6, where=after)
     names = [run.variant for run in sweep.runs]
     assert before.asked == [([names[:2], names[2:4], names[4:]], 1.0)]  # and no reporting seeds
@@ -372,9 +420,37 @@ def test_what_diverged_is_known_by_its_kind_and_not_by_its_words(make, trained, 
     trained.score = lambda *of: math.inf if of[0].settings.learning_rate == 0.01 else good(*of)
     outcome = go(sweep, together=False)  # each alone: there it is raised
     assert outcome.diverged == outcome.failures.keys() == {run.label for run in sweep.runs[4:]} | set()
-    write_diverged(tmp_path, {"elsewhere/x": "why"})
+    (tmp_path / "diverged" / "elsewhere").mkdir()
+    (tmp_path / "diverged" / "elsewhere" / "x.txt").write_text("why\n")  # as earlier versions wrote it
+    assert read_diverged(tmp_path)["elsewhere/x"] == "why"
     assert len(read_diverged(tmp_path)) == 3
     assert go(sweep).diverged == outcome.diverged
+
+
+def test_what_diverged_with_other_settings_is_refused(make, trained, go, tmp_path):
+    """Its folder is gone, as it had learned nothing: only the note tells."""
+    trained.score = lambda *of: math.inf
+    sweep = make(over={"learning_rate": [1e-2, 1e-1]})
+    assert len(go(sweep, together=False).diverged) == 2
+    shutil.rmtree(tmp_path / "CartPole-v1")
+    require_same_runs(sweep, tmp_path)
+    other = make(over={"learning_rate": [1e-2, 1e-1]}, settings={**sweep.document["settings"], "discount": 0.5})
+    with pytest.raises(AccumbensError, match=r"learning_rate=0\.01\.txt is of a run that diverged with other settings"):
+        require_same_runs(other, tmp_path)
+
+
+def test_a_best_point_that_diverges_with_the_reporting_seeds_is_told_of(make, trained, go, tmp_path):
+    trained.score = lambda config, seed, step: math.inf if seed >= 3 else good(config, seed, step)
+    sweep = make(report_seeds=2)
+    go(sweep)
+    standing = read_standing(sweep, tmp_path)
+    assert (standing.report, standing.best.state) == (None, "done")
+    lines = verdict(sweep, standing)
+    assert lines[2].startswith("the same point on 2 other seeds diverged: cell 1 of seed 0 is no longer finite")
+    assert "too high" in lines[3]
+    write(sweep, standing, tmp_path)
+    last = read_table(tmp_path / "summary.csv")[-1]
+    assert (last["role"], last["state"], last["seeds"], last["scores"]) == ("reporting", "diverged", "3-4", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are locked where there is flock")

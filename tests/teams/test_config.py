@@ -205,12 +205,12 @@ def test_settings_come_back_as_text(settings):
 
 
 def test_a_longer_run_is_evaluated_as_often():
-    longer, notes = TEAMS.lengthened(config_of(updates=100, evaluations=5), 300)
+    longer, notes = TEAMS.lengthened(config_of(updates=100, evaluations=5), 300, 100)
     assert (longer.updates, longer.evaluations) == (300, 15)
     assert "no schedule" in notes[0]
     config = config_of("ipqn")
     assert isinstance(config.settings, PlayingSettings)
-    assert "rise again" in TEAMS.lengthened(config, 1000)[1][0]
+    assert "rise again" in TEAMS.lengthened(config, 1000, 100)[1][0]
 
 
 def test_usual():

@@ -54,6 +54,7 @@ def agent_of_known_values(num_cells=3, duration_exponent=None):
         num_cells=num_cells,
         cell_weights=network.cell_weights(ParallelSettings(net_arch=(1,) * num_cells)),
         updates_at=lambda iteration: 0,
+        cut_off=lambda state, iteration: state,
     )
 
 

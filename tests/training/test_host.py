@@ -246,6 +246,25 @@ def test_a_resumed_run_begins_other_episodes_than_at_its_start(loops):
     assert len(np.unique([first, resumed])) == first.size + resumed.size
 
 
+def test_what_is_replayed_of_an_episode_that_a_resume_ended_is_truncated(loops, settings):
+    """And its successor is what was seen before, not the first observation of the next episode."""
+    agent, loop, _ = loops
+    run, _ = train(loop, [3])
+    seen = np.asarray(run.seeds.observation)
+    before = [np.asarray(leaf) for leaf in jax.tree.leaves(run.seeds.agent)]
+    resumed = loop.resume(run)
+    if not isinstance(settings, ReplaySettings):
+        assert_same([np.asarray(leaf) for leaf in jax.tree.leaves(resumed.seeds.agent)], before)
+        return
+    replay, newest = resumed.seeds.agent.replay, 3 * agent.rollout_length - 1
+    ended = np.asarray(replay.terminated | replay.truncated)
+    assert ended[:, newest].all()
+    assert not ended.all(axis=(0, 2))[:newest].all()
+    going = ~np.asarray(run.seeds.agent.replay.terminated | run.seeds.agent.replay.truncated)[:, newest]
+    assert going.any()
+    np.testing.assert_array_equal(np.asarray(replay.final_observation)[:, newest][going], seen[going])
+
+
 def test_chunks_are_long_enough_to_overlap():
     overlapping = ParallelSettings(**COMMON, rollout_length=4, num_minibatches=2, overlap=True)
     _, plan = make_agent_and_plan(config_of("Pendulum-v1", overlapping))

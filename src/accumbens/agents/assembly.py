@@ -42,6 +42,7 @@ class Parts:
         rollout_length: int,
         updates_at: Callable[[int], int],
         learning_starts: int = 0,
+        cut_off: Callable = lambda state, iteration: state,
     ) -> Agent:
         """Return the agent; what is its learner's own is as in `Agent`.
 
@@ -53,6 +54,7 @@ class Parts:
             rollout_length: see `Agent`.
             updates_at: see `Agent`.
             learning_starts: environment steps before ε decays.
+            cut_off: see `Agent`; by default what is learned from does not tell.
         """
         settings, env = self.settings, self.env
         decay = round(settings.epsilon_fraction * self.total_steps)
@@ -72,6 +74,7 @@ class Parts:
             num_cells=network.num_predicting_cells(settings),
             cell_weights=network.cell_weights(settings),
             updates_at=updates_at,
+            cut_off=cut_off,
         )
 
 

@@ -134,6 +134,7 @@ class Agent(NamedTuple):
         num_cells: number of predicting cells.
         cell_weights: [cells, cells]; row l-1 has the weights by which the agent acts if it has cells 1..l alone.
         updates_at: `updates_at(iteration) -> int`: updates done after that many blocks.
+        cut_off: `cut_off(state, iteration) -> state`: after that many blocks the episodes under way do not go on.
     """
 
     init: Callable[[PRNGKeyArray], AgentState]
@@ -149,6 +150,7 @@ class Agent(NamedTuple):
     num_cells: int
     cell_weights: Float[np.ndarray, "cells cells"]
     updates_at: Callable[[int], int]
+    cut_off: Callable[[AgentState, Int[Array, ""]], AgentState]
 
 
 def reset_memory(memory: Memory, ended: Bool[Array, " envs"]) -> Memory:

@@ -175,6 +175,9 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
         target = jax.tree.map(jnp.copy, stack)
         return state._replace(networks=state.networks._replace(stack=stack, target=target))
 
+    def cut_off(state: ReplayState, iteration: Int[Array, ""]) -> ReplayState:
+        return state._replace(replay=ring.cut_off(state.replay, iteration))
+
     return parts.agent(
         init=init,
         learn=learn,
@@ -183,4 +186,5 @@ def make_replay_q(settings: ReplaySettings, env: EnvironmentFacts, total_steps: 
         rollout_length=rollout_length,
         updates_at=updates_at,
         learning_starts=settings.learning_starts,
+        cut_off=cut_off,
     )

@@ -63,6 +63,8 @@ def compare(
     files = [Path(path) for path in (output, figure) if path is not None]
     for path in files:
         analysis.require_writable(path, force, picture=figure is not None and path == Path(figure))
+    if len({path.resolve() for path in files}) < len(files):
+        raise AccumbensError(f"figure={figure} cannot be used: the statistics go into the same file")
     given = analysis.read_scales(Path(scale)) if scale else {}
     view = CompareView(Console(stderr=json or quiet, highlight=False), quiet)
     with view.working("reading runs"):

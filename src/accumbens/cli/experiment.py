@@ -66,6 +66,11 @@ def experiment(
         raise AccumbensError(f"data={data!r} cannot be used: it must be a folder")
     runs, where = execute.select(asked.runs, only), cluster.where(draw)
     folder = asked.folder(output)
+    if export is not None:  # before hours of work
+        summary.require_own(Path(export))
+    if draw:
+        for run in asked.runs:
+            execute.done(folder, run)
     view = ExperimentView(runs, json, quiet)
     about = {"experiment": asked.name, "budget": asked.budget, "folder": str(folder)}
     if dry_run:

@@ -119,6 +119,8 @@ def sweep(
     # The last step of SLURM goes on with what is left when all parts are over: the reporting seeds.
     folder, where = asked.folder(output), cluster.where(draw, finish=())
     result.require_same_runs(asked, folder)
+    if export is not None:  # before hours of work
+        files.require_own(asked, Path(export))
     about: dict[str, Any] = {"sweep": asked.name, "folder": str(folder), "points": len(asked.runs)}
     if dry_run:
         layout = layout_of(asked, folder, side_by_side)
@@ -136,8 +138,10 @@ def sweep(
         outcome = work.carry_out(asked, folder, view, where=where, **how)
     lost = {label: why for label, why in outcome.failures.items() if label not in outcome.diverged}
     found: dict[str, Any] = {"interrupted": outcome.interrupted, "failed": lost, "diverged": read_diverged(folder)}
+    reporting_lost = False
     if where.shows:
         standing = result.read_standing(asked, folder)
+        reporting_lost = standing.report_diverged is not None
         files.write(asked, standing, folder)
         print_result(asked, standing, folder, json, quiet, interrupted=outcome.interrupted)
         if export is not None:
@@ -147,7 +151,7 @@ def sweep(
         print_json(about | found)
     if outcome.interrupted:
         return 130
-    return 1 if lost or all(run.label in found["diverged"] for run in asked.runs) else 0
+    return 1 if lost or reporting_lost or all(run.label in found["diverged"] for run in asked.runs) else 0
 
 
 def _asked(what: str, method: str | None, over: Any, changes: Any, given: dict[str, Any], name: str | None) -> Any:

@@ -124,7 +124,7 @@ class Fits(Kind[FitConfig]):
         """Return the task; of a file, its name."""
         return folder_name(config.task)
 
-    def lengthened(self, config: FitConfig, length: int) -> tuple[FitConfig, list[str]]:
+    def lengthened(self, config: FitConfig, length: int, step: int) -> tuple[FitConfig, list[str]]:
         """Return the configuration of a longer fit, evaluated about as often in an epoch as before."""
         evaluations = max(1, round(config.evaluations * length / config.epochs))
         longer = dataclasses.replace(config, epochs=length, evaluations=evaluations)

@@ -67,6 +67,15 @@ def done(folder: Path, run: PlannedRun, until: float = 1.0) -> Result | None:
     return run.kind.recorded(there) or (run.kind.paused(there, until) if until < 1.0 else None)
 
 
+def is_of(folder: Path, run: PlannedRun) -> bool:
+    """Return whether what lies in a run's folder is that run, not one of its name with other settings."""
+    try:
+        done(folder, run)
+    except AccumbensError:
+        return False
+    return True
+
+
 def origin_of(folder: Path, run: PlannedRun) -> Origin | None:
     """Return whose network a run begins from; None if it begins with its own.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from accumbens.experiments.execute import is_of
 from accumbens.experiments.plan import Experiment, PlannedRun
 from accumbens.runs.experimenting import Panel, read_begun
 from accumbens.runs.settings import every_setting, format_value
@@ -45,7 +46,7 @@ def places_of(experiment: Experiment) -> dict[str, Place]:
 
 
 def read_panels(experiment: Experiment, folder: Path) -> list[Panel]:
-    """Return all panels, with the runs that have begun, read as far as they are.
+    """Return all panels, with the runs that have begun, read as far as they are; without those of other settings.
 
     Raises:
         AccumbensError: a run's table cannot be read.
@@ -55,6 +56,8 @@ def read_panels(experiment: Experiment, folder: Path) -> list[Panel]:
     for name, (title, label) in places_of(experiment).items():
         run = runs[name]
         panel = panels.setdefault(title, Panel(title, run.place, []))
+        if not is_of(folder, run):
+            continue
         begun = read_begun(run.method, run.variant, label, run.config, run.directory(folder))
         if begun is not None:
             panel.runs.append(begun)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from accumbens.errors import AccumbensError
-from accumbens.experiments.execute import progress_of
+from accumbens.experiments.execute import is_of, progress_of
 from accumbens.experiments.panels import draw_figure
 from accumbens.experiments.places import read_panels
 from accumbens.experiments.plan import Experiment, PlannedRun
@@ -15,6 +15,7 @@ from accumbens.runs.experimenting import Row
 from accumbens.runs.looks import looks_of
 from accumbens.runs.tables import read_table, write_table
 
+_TABLES, _COMMAND = ("summary.csv", "curves.png"), "command.txt"
 ROWS_PER_SEED = 120
 """Most rows of an exported learning curve, about."""
 
@@ -44,9 +45,10 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     `curves.png` and `command.txt`.
 
     Raises:
-        AccumbensError: nothing was run yet.
+        AccumbensError: nothing was run yet, or a file there is not of an export of an experiment.
     """
-    begun = [run for run in runs if progress_of(folder, run)]
+    require_own(to)
+    begun = [run for run in runs if is_of(folder, run) and progress_of(folder, run)]
     if not begun:
         raise AccumbensError(f"there is nothing to export in {folder}")
     to.mkdir(parents=True, exist_ok=True)
@@ -56,9 +58,25 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
         if there.evaluations.exists():
             shutil.copy(there.evaluations, to / f"{stem}_evaluations.csv")
         shutil.copy(there.config, to / f"{stem}.toml")
-    for name in ("summary.csv", "curves.png"):
+    for name in _TABLES:
         shutil.copy(folder / name, to / name)
-    (to / "command.txt").write_text(f"{command_line()}\n", encoding="utf-8")
+    (to / _COMMAND).write_text(f"{command_line()}\n", encoding="utf-8")
+
+
+def require_own(to: Path) -> None:
+    """Refuse a folder for an export in which it would write over what is somebody else's.
+
+    Raises:
+        AccumbensError: says what is there.
+    """
+    if to.exists() and not to.is_dir():
+        raise AccumbensError(f"export={to} cannot be used: it must be a folder")
+    command = to / _COMMAND
+    if command.is_file() and " experiment " in command.read_text(encoding="utf-8", errors="replace"):
+        return
+    there = [name for name in (*_TABLES, _COMMAND) if (to / name).exists()]
+    if there:
+        raise AccumbensError(f"export={to} cannot be used: its {there[0]} is not of an export of an experiment")
 
 
 def _thin(source: Path, target: Path) -> None:

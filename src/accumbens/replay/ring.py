@@ -97,6 +97,8 @@ class Ring(NamedTuple):
             replacement. There must be some: see `num_valid`.
         num_valid: `num_valid(blocks_written)`, the number of transitions `sample` chooses from: all whose successor and
             whole context are in the ring.
+        cut_off: `cut_off(storage, blocks_written) -> Storage`: the episodes under way do not go on, so the newest rows
+            are truncated, unless they terminated. For a ring made with `truncates`.
         capacity: rows over all environments, after rounding down to whole blocks.
         num_bytes: size of the storage in bytes.
     """
@@ -105,6 +107,7 @@ class Ring(NamedTuple):
     append: Callable[[Storage, BlockCount, Rows], Storage]
     sample: Callable[[Storage, BlockCount, PRNGKeyArray, int], Windows]
     num_valid: Callable[[BlockCount], Int[Array, ""]]
+    cut_off: Callable[[Storage, BlockCount], Storage]
     capacity: int
     num_bytes: int
 
@@ -215,6 +218,13 @@ def make_ring(
             carry=None if storage.carry is None else jax.tree.map(write, storage.carry, rows.carry),
         )
 
+    def cut_off(storage: Storage, blocks_written: BlockCount) -> Storage:
+        if not truncates:
+            raise AccumbensError("a replay without truncated episodes has no final observations to end one with")
+        newest = (write_head(blocks_written) - 1) % num_rows
+        ended = ~storage.terminated[newest] & (blocks_written > 0)
+        return storage._replace(truncated=storage.truncated.at[newest].set(ended))
+
     def sample(storage: Storage, blocks_written: BlockCount, key: PRNGKeyArray, batch_size: int) -> Windows:
         chosen = jax.random.randint(key, (batch_size,), 0, num_valid(blocks_written))
         environment = chosen % num_envs
@@ -252,4 +262,4 @@ def make_ring(
         )
 
     num_bytes = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(jax.eval_shape(init)))
-    return Ring(init, append, sample, num_valid, num_blocks * block_rows, num_bytes)
+    return Ring(init, append, sample, num_valid, cut_off, num_blocks * block_rows, num_bytes)

@@ -27,6 +27,7 @@ class Metric(NamedTuple):
         column: of these rows, if it has another name than the metric.
         rests_on: the column that says of how many things a number is the mean, where runs can differ in it.
         noun: what a number is called, if not by the metric's name.
+        trained: training leaves the numbers; otherwise something that is done with the run afterwards.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric(NamedTuple):
     column: str = ""
     rests_on: str = ""
     noun: str = ""
+    trained: bool = True
 
     @property
     def factor(self) -> float:

@@ -178,6 +178,20 @@ def has_checkpoint(run: RunDirectory) -> bool:
     return any(run.checkpoints.glob("*.ckpt"))
 
 
+def require_goes_on(run: RunDirectory) -> None:
+    """Refuse a run that has learned but has nothing to go on from: begun anew, it would write over what it left.
+
+    Raises:
+        AccumbensError: its checkpoints are gone, or all of them are damaged.
+    """
+    checkpoints.require_good(run.checkpoints)
+    if not has_checkpoint(run) and run.read_meta()["wall_seconds"] > 0.0:
+        raise AccumbensError(
+            f"{run.path} cannot go on: the checkpoints that were in its {run.checkpoints.name}/ are gone. What else it "
+            "left is as it was; a run of another name begins anew"
+        )
+
+
 def restore_newest(
     run: RunDirectory,
     like: Any,

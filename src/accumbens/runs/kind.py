@@ -168,8 +168,13 @@ class Kind(ABC, Generic[C]):
         """Return how long a run is for each seed, in its unit."""
         return getattr(config, self.words.length)
 
-    def lengthened(self, config: C, length: int) -> tuple[C, list[str]]:
+    def lengthened(self, config: C, length: int, step: int) -> tuple[C, list[str]]:
         """Return the configuration of a longer run, and what the user should know of it, of schedules above all.
+
+        Args:
+            config: of the run.
+            length: more than before.
+            step: where it stands.
 
         Raises:
             AccumbensError: the run could not be so long.

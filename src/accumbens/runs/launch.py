@@ -8,7 +8,13 @@ from typing import Any
 from accumbens.errors import AccumbensError
 from accumbens.generator import pinned_generator
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, newest_common_step, require_generator, require_same
+from accumbens.runs.directory import (
+    RunDirectory,
+    newest_common_step,
+    require_generator,
+    require_goes_on,
+    require_same,
+)
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin
@@ -95,13 +101,13 @@ def resume(
     run, config = kind.open(path)
     require_generator(run)
     with run.lock():
-        if length is not None:
-            config = _lengthen(kind, run, config, length, report)
-        finished = _finished(kind, run)
+        finished = _finished(kind, run) if length is None else None
         if finished:
             report.message(f"the run {path} is complete")
             return finished
-        checkpoints.require_good(run.checkpoints)
+        require_goes_on(run)
+        if length is not None:
+            config = _lengthen(kind, run, config, length, report)
         with kept_programs(report.message), closing(kind.make_job(config)) as job:
             return Session(kind, job, [run], report, track, checkpoint_seconds).execute()[0]
 
@@ -247,7 +253,8 @@ def _lengthen(kind: Kind[Any], run: RunDirectory, config: Any, length: int, repo
     asked, name = kind.size(config), kind.words.length
     if length <= asked:
         raise AccumbensError(f"{name}={length:,} cannot be used: {run.path} is for {asked:,} already")
-    longer, notes = kind.lengthened(config, length)
+    there = max(checkpoints.good_steps(run.checkpoints), default=0)
+    longer, notes = kind.lengthened(config, length, there)
     meta = run.read_meta()
     earlier = [*meta.get("earlier", []), {name: asked, "result": meta.get("result")}]
     run.write_meta(earlier=earlier, result=None)

@@ -8,7 +8,7 @@ from typing import Any
 from accumbens.errors import EnvironmentFailedError
 from accumbens.runs import checkpoints
 from accumbens.runs.compiling import compile_seconds, told_of_waiting
-from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
+from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint, require_goes_on
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import no_interrupt_lost, run_chunks
 from accumbens.runs.job import Job
@@ -127,6 +127,8 @@ class Session:
             state = job.restore(runs, self._report.message)
             self._saved = job.step_of(state)
         else:
+            for run in runs:
+                require_goes_on(run)
             state = self._begun(runs)
             if len(runs) > 1:
                 self._checkpoint(state)  # killed while the next ones are written, they have this one in common

@@ -2,8 +2,9 @@
 
 Of a grid, or a fraction of one, every value of a setting meets the same values of all others. Then the effect of a seed
 is the difference between two means over points, and the interval is that of the mean over seeds: it says what other
-seeds would give at these very points. Points at random differ in everything: there the interval is Welch's of two means
-over points, of which each counts as one number, and says what other points would give.
+seeds would give at these very points. Where points are missing, only those are taken
+that differ in nothing else. Points at random differ in everything: there the interval is Welch's of two means over
+points, of which each counts as one number, and says what other points would give.
 
 Reference: Welch (1947), "The generalization of 'Student's' problem when several different population variances are
 involved", Biometrika 34.
@@ -25,6 +26,7 @@ from accumbens.sweeps.result import Score, Standing
 from accumbens.sweeps.values import Range, Values
 
 OVER_SEEDS = "95 % t-interval over seeds of the difference of two means over points"
+OF_PAIRS = f"{OVER_SEEDS} that differ in nothing else, as some points have no number"
 OVER_POINTS = "95 % interval of Welch, over points, of the difference of two means"
 
 
@@ -51,23 +53,43 @@ class Effect(NamedTuple):
 
 
 def effects_of(sweep: Sweep, standing: Standing) -> list[Effect]:
-    """Return the effects of every setting, of each value against the first, where all points were measured.
+    """Return the effects of every setting, of each value against the first that was measured, where all points were.
 
     Of a range that points were drawn from, the upper half of the points is compared with the lower.
     """
     found, scores = [], standing.first
+    whole = len(scores) == len(sweep.runs)
     differs = _over_points if sweep.drawn else _over_seeds
+    how = OVER_POINTS if sweep.drawn else OVER_SEEDS if whole else OF_PAIRS
     for setting in sweep.over:
         sides = (
             _halves(sweep, setting, scores) if sweep.drawn and isinstance(setting, Range) else _values(sweep, setting)
         )
-        groups = {name: [scores[run] for run in scores if belongs(run)] for name, belongs in sides.items()}
-        (base, below), *others = groups.items()
+        groups = {name: [run for run in scores if belongs(run)] for name, belongs in sides.items()}
+        (base, below), *others = [(name, group) for name, group in groups.items() if group] or [("", [])]
         for value, group in others:
-            if group and below:
-                how = OVER_POINTS if sweep.drawn else OVER_SEEDS
-                found.append(Effect(setting.name, value, base, len(group), len(below), differs(group, below), how))
+            pair = [group, below] if sweep.drawn else met_alike(sweep, standing, setting, [group, below])
+            if all(pair):
+                above, under = ([scores[run] for run in side] for side in pair)
+                found.append(Effect(setting.name, value, base, len(above), len(under), differs(above, under), how))
     return found
+
+
+def met_alike(
+    sweep: Sweep, standing: Standing, setting: Values, groups: Sequence[Sequence[PlannedRun]]
+) -> list[list[PlannedRun]]:
+    """Return of the points of every value those whose other settings all of these values have met.
+
+    Of a grid or a fraction that was measured at every point, that is all of them.
+    """
+    if len(standing.first) == len(sweep.runs):
+        return [list(group) for group in groups]
+
+    def others(run: PlannedRun) -> tuple[tuple[str, str], ...]:
+        return tuple((name, text) for name, text in sweep.point_of(run).items() if name != setting.name)
+
+    common = set.intersection(*({others(run) for run in group} for group in groups)) if groups else set()
+    return [[run for run in group if others(run) in common] for group in groups]
 
 
 def idle(sweep: Sweep, standing: Standing) -> list[str]:

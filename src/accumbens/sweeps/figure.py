@@ -14,7 +14,7 @@ from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.looks import PALETTES
 from accumbens.runs.pictures import save_figure
 from accumbens.stats import Estimate
-from accumbens.sweeps.effects import Effect, marginal
+from accumbens.sweeps.effects import Effect, marginal, met_alike
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Score, Standing
 from accumbens.sweeps.tables import shown
@@ -150,6 +150,8 @@ def _marginals(
         groups = [[runs[index] for index in part] for part in parts if part.size]
     else:
         groups = [[run for run in runs if x[run] == at] for at in sorted({x[run] for run in runs})]
+        if not sweep.drawn:
+            groups = [group for group in met_alike(sweep, standing, setting, groups) if group]
     log = _is_numeric(setting) and bool(runs) and _is_log(setting, [x[run] for run in runs])
     found = []
     for group in groups:

@@ -19,6 +19,7 @@ FILES = ("summary.csv", "effects.csv", "sensitivity.png")
 """What is written, and copied by an export."""
 SPEC = "sweep.toml"
 """Of an export: the sweep as a file."""
+_COMMAND, _DIVERGED = "command.txt", "diverged.json"
 
 
 def write(sweep: Sweep, standing: Standing, folder: Path) -> None:
@@ -43,22 +44,25 @@ def export(sweep: Sweep, standing: Standing, folder: Path, to: Path) -> None:
     if standing.metric is None:
         raise AccumbensError(f"there is nothing to export in {folder}")
     spec = tomli_w.dumps(dict(sweep.document))
-    _require_own(to, spec)
+    require_own(sweep, to)
     to.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copy(folder / name, to / name)
     if diverged := read_diverged(folder):
-        (to / "diverged.json").write_text(to_json(diverged, indent=1), encoding="utf-8")
+        (to / _DIVERGED).write_text(to_json(diverged, indent=1), encoding="utf-8")
     (to / SPEC).write_text(spec, encoding="utf-8")
-    (to / "command.txt").write_text(f"{command_line()}\n", encoding="utf-8")
+    (to / _COMMAND).write_text(f"{command_line()}\n", encoding="utf-8")
 
 
-def _require_own(to: Path, spec: str) -> None:
-    """Refuse to write over what is somebody else's.
+def require_own(sweep: Sweep, to: Path) -> None:
+    """Refuse a folder for an export in which it would write over what is somebody else's.
 
     Raises:
-        AccumbensError: names the first file.
+        AccumbensError: says what is there.
     """
-    there = [name for name in (SPEC, *FILES) if (to / name).exists()]
+    if to.exists() and not to.is_dir():
+        raise AccumbensError(f"export={to} cannot be used: it must be a folder")
+    spec = tomli_w.dumps(dict(sweep.document))
+    there = [name for name in (SPEC, *FILES, _COMMAND, _DIVERGED) if (to / name).exists()]
     if there and not ((to / SPEC).is_file() and (to / SPEC).read_text(encoding="utf-8") == spec):
         raise AccumbensError(f"export={to} cannot be used: its {there[0]} is not of an export of this sweep")

@@ -10,8 +10,9 @@ from accumbens.experiments.execute import done, progress_of
 from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
 from accumbens.runs.find import Files
+from accumbens.runs.tables import read_table
 from accumbens.stats import Estimate, estimate
-from accumbens.sweeps.diverged import read_diverged
+from accumbens.sweeps.diverged import read_diverged, require_same_diverged
 from accumbens.sweeps.halving import Level, levels
 from accumbens.sweeps.plan import Sweep
 
@@ -60,6 +61,7 @@ class Standing(NamedTuple):
         best: the first of them, if all is decided.
         report: of the best point, what is reported: of the reporting seeds; if there are none, but other data than
             those that chose, of the same seeds.
+        report_diverged: what the best point's run of the reporting seeds said when it stopped being finite.
         first: what points came to where all of them go: at the first rung, or at their end; without those that
             diverged, or are not there yet.
     """
@@ -70,6 +72,7 @@ class Standing(NamedTuple):
     tried: list[Tried]
     best: Tried | None
     report: Score | None
+    report_diverged: str | None
     first: Mapping[PlannedRun, Score]
 
 
@@ -96,7 +99,7 @@ def _all_have(metric: Metric, files: Sequence[Files]) -> bool:
 
 
 def score_at(metric: Metric, run: PlannedRun, folder: Path, until: float = 1.0) -> Score | None:
-    """Return the scores of a run in the last row at or before a part of its length; None if there is none after step 0.
+    """Return the scores of a run in its last row by a part of its length; None if there is none after step 0.
 
     What a longer run wrote later does not count: so a decision is the same whenever it is made.
 
@@ -104,9 +107,12 @@ def score_at(metric: Metric, run: PlannedRun, folder: Path, until: float = 1.0) 
         AccumbensError: files cannot be read.
     """
     rows, column = metric.rows(_files(run, folder)), metric.column or metric.name
-    if until < 1.0:
-        total = run.directory(folder).read_meta().get("total", math.inf)
-        rows = [row for row in rows if int(row["step"]) <= math.ceil(until * total)]
+    if until < 1.0 and rows:
+        there = run.directory(folder)
+        end = math.ceil(until * there.read_meta().get("total", math.inf))
+        # A run pauses where the block ends in which it comes so far, and logs there.
+        paused = min((step for row in read_table(there.metrics) if (step := int(row["step"])) >= end), default=end)
+        rows = [row for row in rows if int(row["step"]) <= paused]
     step = max((int(row["step"]) for row in rows), default=0)
     last = {int(row["seed"]): float(row[column]) for row in rows if int(row["step"]) == step}
     return Score(step, tuple(last[seed] for seed in sorted(last))) if step else None
@@ -121,6 +127,7 @@ def require_same_runs(sweep: Sweep, folder: Path) -> None:
     for run in sweep.runs:
         try:
             done(folder, run)
+            require_same_diverged(folder, run)
         except AccumbensError as error:
             raise AccumbensError(f"{error}; --name NAME keeps this sweep in another folder") from error
 
@@ -153,7 +160,9 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
     last = found[-1]
     decided = len(found) == len(sweep.ladder) and last.decided
     best = tried[0] if decided and tried[0].state == "done" and is_known(tried[0].score) else None
-    report = None
+    report, report_diverged = None, None
+    if best is not None and sweep.report_seeds:
+        report_diverged = diverged.get(sweep.reporting(best.run).label)
     if best is not None and reported is not None and (sweep.report_seeds or reported != metric):
         again = sweep.reporting(best.run) if sweep.report_seeds else best.run
         report = score_at(reported, again, folder) if done(folder, again, 1.0) is not None else None
@@ -163,7 +172,7 @@ def read_standing(sweep: Sweep, folder: Path) -> Standing:
             score = score_at(metric, run, folder, until)
             if is_known(score):
                 first[run] = score
-    return Standing(metric, reported, found, tried, best, report, first)
+    return Standing(metric, reported, found, tried, best, report, report_diverged, first)
 
 
 def _order(found: Sequence[Level]) -> list[PlannedRun]:

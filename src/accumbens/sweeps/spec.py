@@ -223,9 +223,13 @@ def resolve(name: str, document: Mapping[str, Any]) -> Sweep:
             raise AccumbensError(f"point {number} ({label}) is the same run as {seen[config]}")
         seen[config] = f"point {number} ({label})"
         runs.append(PlannedRun(kind, config, variant_of(point)))
-    metric, metrics = document.get("metric"), [metric.name for metric in kind.comparing.metrics]
+    metric, metrics = document.get("metric"), {metric.name: metric.trained for metric in kind.comparing.metrics}
+    left = [name for name, trained in metrics.items() if trained]
     if metric is not None and metric not in metrics:
-        raise UnknownNameError("metric", metric, metrics)
+        raise UnknownNameError("metric", metric, left)
+    if metric is not None and metric not in left:
+        expected = f"expected one of: {', '.join(left)}"
+        raise AccumbensError(f"metric={metric} cannot be used: training alone leaves no such numbers; {expected}")
     search, eta = document.get("search", "grid"), document.get("eta", 3)
     title = document.get("title", f"{', '.join(setting.name for setting in over)} of {method} {kind.words.at} {place}")
     return Sweep(

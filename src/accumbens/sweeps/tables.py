@@ -33,6 +33,8 @@ def _best(sweep: Sweep, standing: Standing) -> list[str]:
     by = "" if metric == reported else f"{metric.name} of "
     line = f"best of {len(sweep.runs)} points by {by}{_counted(len(best.score.seeds))}: "
     lines = [f"best: {point}", line + shown(metric, best.score.estimate)]
+    if standing.report_diverged is not None:
+        lines.append(f"the same point on {_counted(sweep.report_seeds, 'other ')} diverged: {standing.report_diverged}")
     if standing.report is None:
         bias = "too high" if not metric.less_is_better else "too low"
         return [*lines, f"of the best of many, this is on average {bias}: it was chosen by the same seeds"]
@@ -109,10 +111,11 @@ def write_summary(sweep: Sweep, standing: Standing, path: Path) -> None:
     for position, tried in enumerate(standing.tried, start=1):
         lines.append({"role": "choosing", "position": position, "state": tried.state, "until": f"{tried.until:.6g}"})
         lines[-1] |= _line(sweep, tried.run, tried.run, name, tried.score)
-    if standing.report is not None and standing.best is not None:
+    if standing.best is not None and (standing.report is not None or standing.report_diverged is not None):
         best = standing.best.run
         again = sweep.reporting(best) if sweep.report_seeds else best
-        lines.append({"role": "reporting", "position": 1, "state": "done", "until": "1"})
+        state = "done" if standing.report_diverged is None else "diverged"
+        lines.append({"role": "reporting", "position": 1, "state": state, "until": "1"})
         lines[-1] |= _line(sweep, best, again, reported, standing.report)
     write_table(path, lines, columns)
 

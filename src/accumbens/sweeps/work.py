@@ -14,7 +14,7 @@ from accumbens.experiments.reporter import ExperimentReporter
 from accumbens.runs import checkpoints
 from accumbens.runs.directory import newest_common_step
 from accumbens.runs.lock import NAME, locked
-from accumbens.sweeps.diverged import read_diverged, write_diverged
+from accumbens.sweeps.diverged import read_diverged, require_same_diverged, write_diverged
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.result import Standing, is_known, read_standing
 
@@ -141,7 +141,7 @@ def _carry_out(sweep: Sweep, folder: Path, shown: Shown, place: Where, most: int
                     view.failed(run, known[run.label])
             programs = programs_of(left, folder, until, most) if place.shows else parts_of(runs, known, most)
             outcome = place.execute(programs, folder, view, Pace(until, checkpoint_seconds))
-        write_diverged(folder, {label: outcome.failures[label] for label in outcome.diverged})
+        write_diverged(folder, {run: outcome.failures[run.label] for run in runs if run.label in outcome.diverged})
         before = {run.label: known[run.label] for run in runs if run.label in known}
         all_of.results.update(outcome.results)
         all_of.failures.update(outcome.failures | before)
@@ -153,7 +153,9 @@ def _carry_out(sweep: Sweep, folder: Path, shown: Shown, place: Where, most: int
     interrupted, diverged = False, frozenset[str]()
     standing = _to_the_end(sweep, folder, go)
     if standing is not None and standing.best is not None and sweep.report_seeds:
-        go("reporting seeds", [sweep.reporting(standing.best.run)], 1.0)
+        again = sweep.reporting(standing.best.run)
+        require_same_diverged(folder, again)
+        go("reporting seeds", [again], 1.0)
     return all_of._replace(interrupted=interrupted, diverged=diverged)
 
 

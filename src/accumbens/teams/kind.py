@@ -106,7 +106,7 @@ class Teams(Kind[TeamConfig]):
         """Return the configuration that `to_document` made these tables of."""
         return configs.from_document(document, known)
 
-    def lengthened(self, config: TeamConfig, length: int) -> tuple[TeamConfig, list[str]]:
+    def lengthened(self, config: TeamConfig, length: int, step: int) -> tuple[TeamConfig, list[str]]:
         """Return the configuration of a longer run, evaluated about as often as before."""
         evaluations = max(1, round(config.evaluations * length / config.updates))
         longer = dataclasses.replace(config, updates=length, evaluations=evaluations)

@@ -75,7 +75,7 @@ COMPARING = Comparing(
     (
         _return("final_return", "mean of the last 100 training episodes"),
         _greedy("eval_return", f"{_GREEDY} in an evaluation during training", rows=_of_full_network),
-        _greedy("episodes", f"{_GREEDY}, as `accumbens evaluate` played it last", rows=_played_greedily),
+        _greedy("episodes", f"{_GREEDY}, as `accumbens evaluate` played it last", rows=_played_greedily, trained=False),
     ),
     by=("algo", "credit"),
     scales=SCALES,

@@ -102,7 +102,9 @@ class HostLoop:
         current = ("current_return", "current_length", "current_lost")
         episodes = fresh._replace(**{name: jnp.zeros_like(getattr(fresh, name)) for name in current})
         memory = jax.vmap(lambda _: agent.init_memory(agent.num_envs))(run.seeds.seed)
-        seeds = run.seeds._replace(observation=jnp.asarray(observation), memory=memory, episodes=episodes)
+        # Not compiled, so that what stays, a whole replay, is not copied.
+        state = jax.vmap(agent.cut_off, (0, None))(run.seeds.agent, run.iteration)
+        seeds = run.seeds._replace(observation=jnp.asarray(observation), agent=state, memory=memory, episodes=episodes)
         return run._replace(seeds=seeds)
 
     def chunk(self, run: RunState, blocks: int) -> tuple[RunState, ChunkMetrics]:

@@ -125,11 +125,11 @@ class Agents(Kind[RunConfig]):
         """Return the configuration that `to_document` made these tables of."""
         return configs.from_document(document, known)
 
-    def lengthened(self, config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
+    def lengthened(self, config: RunConfig, length: int, step: int) -> tuple[RunConfig, list[str]]:
         """Return the configuration of a longer run; its schedules are spread over the new length."""
         from accumbens.training.lengthen import lengthened
 
-        return lengthened(config, length)
+        return lengthened(config, length, step)
 
     def usual(self, config: RunConfig) -> dict[str, Any]:
         """Return the preset's settings, and its environment steps."""

@@ -9,7 +9,7 @@ from accumbens.training.config import RunConfig, check
 from accumbens.training.plan import make_agent_and_plan, make_plan
 
 
-def lengthened(config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
+def lengthened(config: RunConfig, length: int, step: int) -> tuple[RunConfig, list[str]]:
     """Return the configuration of a longer run, and what its user should know.
 
     Schedules are relative to the length of a run, so they are spread over the new one. A replay buffer that was only as
@@ -18,6 +18,7 @@ def lengthened(config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
     Args:
         config: of the run.
         length: environment steps of each seed, more than before.
+        step: where the run stands, in environment steps of each seed.
 
     Raises:
         AccumbensError: a run cannot be so long, or its environment cannot be made.
@@ -31,15 +32,15 @@ def lengthened(config: RunConfig, length: int) -> tuple[RunConfig, list[str]]:
             notes.append(f"the replay buffer keeps its {rows:,} steps, which were all that the shorter run could fill")
     longer = dataclasses.replace(config, total_timesteps=length, settings=settings)
     check(longer)
-    return longer, [*notes, *_schedules(config, longer)]
+    return longer, [*notes, *_schedules(config, longer, step)]
 
 
-def _schedules(config: RunConfig, longer: RunConfig) -> list[str]:
-    """What ε and the learning rate are where the shorter run ended, then and now."""
+def _schedules(config: RunConfig, longer: RunConfig, there: int) -> list[str]:
+    """What ε and the learning rate are where the run stands, then and now."""
     if isinstance(config.settings, SettingsWithoutCells):
         return []
     (agent, plan), (after, _) = make_agent_and_plan(config), make_agent_and_plan(longer)
-    step, updates = jnp.int32(plan.blocks * plan.steps_per_block), jnp.int32(plan.updates)
+    step, updates = jnp.int32(there), jnp.int32(agent.updates_at(there // plan.steps_per_block))
     numbers = {
         "ε": (agent.epsilon(step), after.epsilon(step)),
         "the learning rate": (agent.learning_rate(updates), after.learning_rate(updates)),
