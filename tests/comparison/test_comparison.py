@@ -161,6 +161,16 @@ def test_a_group_that_mixes_settings_is_named(make):
     assert "the group ad_pqn/local mixes runs that differ in num_envs" in compare(runs).notes
 
 
+def test_seeds_by_which_a_sweep_chose_are_told_from_those_that_report(make):
+    chosen, other = (make(f"sweeps/mine/discount=0.{n}", [1.0, 2.0], discount=f"0.{n}") for n in (9, 8))
+    again = make("sweeps/mine/discount=0.9,seeds=2-3", [1.0, 2.0], seed=2, discount="0.9")
+    said = "the group {} has the seeds by which a sweep chose its best point, and the reporting seeds"
+    notes = compare(scores(chosen, other, again), by=["discount"]).notes
+    assert [note for note in notes if note.startswith(said.format("discount=0.9"))]
+    assert not [note for note in notes if note.startswith(said.format("discount=0.8"))]
+    assert not [note for note in compare(scores(other, again), by=["discount"]).notes if "chose" in note]
+
+
 def test_runs_at_different_steps_are_named(make):
     found = compare(scores(make("a", [1.0]), make("b", [2.0], algo="pqn", credit="backprop", step=2048)))
     assert found.notes[0] == (

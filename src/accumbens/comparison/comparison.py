@@ -70,7 +70,11 @@ def compare(
     kind, metric = runs[0].kind, runs[0].metric
     by = kind.comparing.by if by is None else by
     members = grouped(runs, by)
-    notes = [note for name, group in members.items() for note in remarks.mixed(name, group)]
+    notes = [
+        note
+        for name, group in members.items()
+        for note in [*remarks.mixed(name, group), *remarks.chosen_by(name, group)]
+    ]
     places = {name: list(dict.fromkeys(run.place for run in group)) for name, group in members.items()}
     shared = [place for place in next(iter(places.values())) if all(place in others for others in places.values())]
     used = {name: shared or places[name] for name in members}

@@ -20,6 +20,18 @@ def mixed(name: str, group: Sequence[RunScores]) -> list[str]:
     return [f"the group {name} mixes runs that differ in {', '.join(found)}"] if found else []
 
 
+def chosen_by(name: str, group: Sequence[RunScores]) -> list[str]:
+    """Say if a group has seeds of a sweep by which its best point was chosen, beside those that report of it."""
+    labels = {run.path: run.path.name.partition(",seeds=") for run in group if "sweeps" in run.path.absolute().parts}
+    reporting = {path.with_name(point) for path, (point, mark, _) in labels.items() if mark}
+    if not reporting & labels.keys():
+        return []
+    return [
+        f"the group {name} has the seeds by which a sweep chose its best point, and the reporting seeds that chose "
+        "nothing: only the latter's scores, in the folder whose name ends in seeds=FIRST-LAST, are without that bias"
+    ]
+
+
 def left_out(places: Mapping[str, Sequence[str]], used: Mapping[str, Sequence[str]]) -> list[str]:
     """Say which places of a group are not compared.
 
