@@ -43,7 +43,9 @@ def redraw(folder: Path, experiment: Experiment) -> None:
             if stems:
                 there = run.directory(Path(name))
                 there.path.mkdir(parents=True)
-                there.write_meta()
+                origin = run.from_run(Path(name))
+                there.write_meta(**({} if origin is None else {"from": {"run": str(origin)}}))
+                run.kind.write(run.config, there.config)
                 shutil.copy(folder / f"{stems[0]}.csv", there.metrics)
                 if (folder / f"{stems[0]}_evaluations.csv").exists():
                     shutil.copy(folder / f"{stems[0]}_evaluations.csv", there.evaluations)

@@ -75,6 +75,8 @@ def test_a_changed_sweep_of_the_same_name_touches_nothing(cli, tmp_path):
     assert "is not of an export of this sweep" in refused.err
     assert (export / "summary.csv").read_text() == "my own"
     folder = tmp_path / "sweeps/s"
+    assert not folder.exists()  # it is said before the work
+    assert cli(*words).code == 0
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     changed = [word if word != "layers=8" else "layers=9" for word in words]
     for option in ((), ("--draw",), ("--dry-run",)):
