@@ -331,6 +331,30 @@ def settings_tried(env: str) -> str:
     return markdown_table(("agent", "settings", "schedules of", *(f"{step // 1000} k" for step in steps)), rows)
 
 
+def side_by_side(experiment: str) -> str:
+    """Final returns, a row for every agent and a column for every environment; what papers report of theirs below."""
+    ours: dict[str, dict[str, str]] = {}
+    published: dict[str, dict[str, str]] = {}
+    summary = read_table(RESULTS / experiment / "summary.csv")
+    for row in summary:
+        if row["algo"]:
+            mean, interval = float(row["final_return"]), float(row["final_return_interval"])
+            name = f"`{row['algo']}`, {row['variant']}"
+            ours.setdefault(name, {})[row["env"]] = f"{mean:.1f} ± {interval:.1f}"
+        if row["published_return"]:
+            paper = row["published_source"].partition(",")[0]
+            interval = f" ± {float(row['published_interval']):.1f}" if row["published_interval"] else ""
+            name = f"{row['published_agent']}, {paper}"
+            published.setdefault(name, {})[row["env"]] = f"{float(row['published_return']):.1f}{interval}"
+    envs = list(dict.fromkeys(row["env"] for row in summary))
+    rows = [
+        (name, *(cells.get(env, "") for env in envs))
+        for table in (ours, dict(sorted(published.items())))
+        for name, cells in table.items()
+    ]
+    return markdown_table(("", *(env.partition("/")[2] for env in envs)), rows)
+
+
 def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A table of Markdown."""
     lines = [header, tuple("---" for _ in header), *rows]

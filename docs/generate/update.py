@@ -70,6 +70,7 @@ MACROS: dict[str, Callable[..., str]] = {
     "rules": fits.rules,
     "score": fits.score,
     "settings_tried": tables.settings_tried,
+    "side_by_side": tables.side_by_side,
     "signals": tables.signals,
     "student_speed": teams.student_speed,
     "sweep_speed": tables.sweep_speed,
