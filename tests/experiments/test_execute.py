@@ -169,6 +169,19 @@ def test_a_run_of_other_settings_is_not_in_the_table(experiment, trained, preten
     assert [begun.variant for panel in read_panels(experiment, tmp_path) for begun in panel.runs] == [own.variant]
 
 
+def test_a_folder_of_runs_that_begin_from_others_may_be_moved(experiment, pretend, tmp_path):
+    first, second = experiment.runs[:2]
+    run = second._replace(origin=f"{first.kind.place(first.config)}/{first.kind.method(first.config)}/{first.variant}")
+    here, moved = tmp_path / "here", tmp_path / "moved"
+    pretend(here, first, [1.0, 2.0])
+    pretend(here, run, [1.0, 2.0]).write_meta(**{"from": {"run": str(run.from_run(here))}})
+    assert done(here, run) is not None
+    shutil.move(here, moved)
+    assert done(moved, run) is not None
+    other = run._replace(origin="CartPole-v1/ad_pqn/another")
+    assert not is_of(moved, other)
+
+
 def test_an_environment_that_cannot_be_made_is_found_before_training(document, write, trained, tmp_path, monkeypatch):
     def refuse(config):
         raise AccumbensError("install it")

@@ -52,6 +52,7 @@ class StandIn:
         for config, name in zip(configs, names, strict=True):
             path = kind.folder(config, out) / name
             run = kind.open(path)[0] if path.exists() else kind.create(config, out, name)
+            Table(run.evaluations, ["step", "seed", "cells", "episodes", "mean_return"])
             table = Table(run.metrics, ["step", "seed", "mean_return", "wall_seconds"])
             total, begun = config.total_timesteps, (run.read_meta().get("result") or {"steps": 0})["steps"]
             starts.add(begun)

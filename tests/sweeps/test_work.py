@@ -17,12 +17,12 @@ from accumbens.experiments.cluster.where import Here
 from accumbens.experiments.execute import Outcome
 from accumbens.presets import PRESETS
 from accumbens.runs.settings import hints_of
-from accumbens.runs.tables import read_table
+from accumbens.runs.tables import Table, read_table, write_table
 from accumbens.sweeps.diverged import read_diverged, write_diverged
-from accumbens.sweeps.effects import OF_PAIRS, OVER_POINTS, effects_of
+from accumbens.sweeps.effects import OF_PAIRS, OF_PART, OVER_POINTS, effects_of
 from accumbens.sweeps.files import export, write
 from accumbens.sweeps.halving import Rung, better_first, rungs
-from accumbens.sweeps.result import read_standing, require_same_runs
+from accumbens.sweeps.result import read_standing, require_same_runs, score_at
 from accumbens.sweeps.tables import COLUMNS, verdict
 from accumbens.sweeps.tables import document as plain
 from accumbens.sweeps.work import carry_out, parts_of, programs_of
@@ -147,6 +147,22 @@ def test_what_is_measured_where_a_run_pauses_counts(make, trained, go, tmp_path)
         levels = read_standing(sweep, tmp_path).levels
         assert levels[1].runs[0].config.settings.learning_rate == 1e-3
         go(sweep)
+
+
+def test_where_only_evaluations_are_logged_a_later_one_does_not_count(make, trained, go, tmp_path):
+    """As of fits and teams: that of 400 steps comes when the best, which paused at 350, has gone on."""
+    sweep = make(search="halving", over={"learning_rate": [1e-4, 1e-3, 1e-2]}, total_timesteps=1000, report_seeds=0)
+    trained.score = good
+    go(sweep)
+    metric = sweep.kind.comparing.metrics[0]
+    for run in sweep.runs:
+        files = run.directory(tmp_path)
+        files.evaluations.unlink()
+        rows = [row for row in read_table(files.metrics) if int(row["step"]) % 200 == 0]
+        write_table(files.metrics, rows)
+        assert score_at(metric, run, tmp_path, 1 / 3).step == 200
+    files.metrics.unlink()
+    assert score_at(metric, run, tmp_path, 1 / 3) is None
 
 
 def test_a_metric_of_which_less_is_better(make, trained, go, tmp_path, monkeypatch):
@@ -310,6 +326,24 @@ def test_effects_of_a_grid_with_holes_are_of_points_that_differ_in_nothing_else(
     write(sweep, standing, tmp_path)
 
 
+def test_effects_of_a_fraction_with_a_hole_say_that_others_are_mixed_in(make, trained, go, tmp_path):
+    over = {
+        "learning_rate": [1e-3, 1e-2],
+        "trace_decay": [0.5, 0.9],
+        "discount": [0.9, 0.99],
+        "epsilon_end": [0.0, 0.1],
+    }
+    sweep = make(over=over, fraction="1/2")
+    hole = sweep.runs[0].config
+    trained.score = lambda config, seed, step: math.inf if config == hole else 100 * config.settings.trace_decay
+    go(sweep)
+    effects = effects_of(sweep, read_standing(sweep, tmp_path))
+    assert {effect.setting for effect in effects} == over.keys()
+    assert {effect.how for effect in effects} == {OF_PART}
+    assert {(effect.points, effect.base_points) for effect in effects} == {(4, 3)}
+    write(sweep, read_standing(sweep, tmp_path), tmp_path)
+
+
 def test_the_first_value_that_was_measured_is_the_base(make, trained, go, tmp_path):
     trained.score = lambda config, seed, step: (
         math.inf if config.settings.learning_rate == 1e-4 else 1e3 * config.settings.learning_rate
@@ -425,6 +459,21 @@ def test_what_diverged_is_known_by_its_kind_and_not_by_its_words(make, trained, 
     assert read_diverged(tmp_path)["elsewhere/x"] == "why"
     assert len(read_diverged(tmp_path)) == 3
     assert go(sweep).diverged == outcome.diverged
+
+
+def test_a_point_that_cannot_go_on_is_alone(make, tmp_path, monkeypatch):
+    """Its checkpoints are gone; those that have not begun are not kept from it."""
+    sweep = make()
+    lost = sweep.runs[2]
+    run = sweep.kind.create(lost.config, tmp_path, lost.variant)
+    Table(run.metrics, ["step", "seed", "mean_return", "wall_seconds"]).append(
+        [{"step": 64, "seed": 0, "mean_return": 1.0, "wall_seconds": 1.0}]
+    )
+    run.write_meta(wall_seconds=1.0)
+    monkeypatch.setattr(type(sweep.kind), "programs", lambda self, configs: [list(range(len(configs)))])
+    programs = programs_of(sweep.runs, tmp_path, most=64)
+    assert sorted(map(len, programs)) == [1, 5]
+    assert (lost,) in programs
 
 
 def test_what_diverged_with_other_settings_is_refused(make, trained, go, tmp_path):

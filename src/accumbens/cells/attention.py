@@ -31,7 +31,7 @@ def standardise_factors(
 def attention_weights(
     z1: Float[Array, "rank hidden"], z2: Float[Array, "rank outputs"], standardise: bool
 ) -> Float[Array, "outputs hidden"]:
-    """Return tanh(W) with W = z2ᵀ z1, its rows standardised or not."""
+    """Return tanh(W) with W = z2ᵀ z1, its rows standardised or not; differentiable in reverse mode only."""
     if standardise:
         z1, z2 = standardise_factors(z1, z2)
     return jnp.tanh(_product(z1, z2))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import PlannedRun, Program
 from accumbens.experiments.reporter import ExperimentReporter, OneProgram
-from accumbens.runs.directory import require_same
+from accumbens.runs.directory import OtherSettingsError, require_same
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.launch import start_or_resume_together
 from accumbens.runs.origin import Origin
@@ -61,17 +61,27 @@ def done(folder: Path, run: PlannedRun, until: float = 1.0) -> Result | None:
     there, origin = run.directory(folder), run.from_run(folder)
     if not there.path.exists():
         return None
-    begun = {"from": (there.read_meta().get("from") or {}).get("run")}
+    begun = (there.read_meta().get("from") or {}).get("run")
+    if (
+        origin is not None
+        and begun is not None
+        and Path(begun).parts[-len(Path(run.origin).parts) :] == Path(run.origin).parts
+    ):
+        begun = str(origin)  # the folder of all of them may have been moved
     asked = every_setting(run.config) | {"from": None if origin is None else str(origin)}
-    require_same(asked, every_setting(run.kind.open(there.path)[1]) | begun, there.path)
+    require_same(asked, every_setting(run.kind.open(there.path)[1]) | {"from": begun}, there.path)
     return run.kind.recorded(there) or (run.kind.paused(there, until) if until < 1.0 else None)
 
 
 def is_of(folder: Path, run: PlannedRun) -> bool:
-    """Return whether what lies in a run's folder is that run, not one of its name with other settings."""
+    """Return whether what lies in a run's folder is that run, not one of its name with other settings.
+
+    Raises:
+        AccumbensError: its files cannot be read.
+    """
     try:
         done(folder, run)
-    except AccumbensError:
+    except OtherSettingsError:
         return False
     return True
 

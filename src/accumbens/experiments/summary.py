@@ -52,6 +52,8 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     if not begun:
         raise AccumbensError(f"there is nothing to export in {folder}")
     to.mkdir(parents=True, exist_ok=True)
+    # First, for it is by this that what was cut short is known to be one's own.
+    (to / _COMMAND).write_text(f"{command_line()}\n", encoding="utf-8")
     for run in begun:
         there, stem = run.directory(folder), run.label.replace("/", "-")
         _thin(there.metrics, to / f"{stem}.csv")
@@ -60,7 +62,6 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
         shutil.copy(there.config, to / f"{stem}.toml")
     for name in _TABLES:
         shutil.copy(folder / name, to / name)
-    (to / _COMMAND).write_text(f"{command_line()}\n", encoding="utf-8")
 
 
 def require_own(to: Path) -> None:

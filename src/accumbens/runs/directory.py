@@ -236,6 +236,10 @@ def newest_common_step(runs: Sequence[RunDirectory]) -> int:
     return max(steps)
 
 
+class OtherSettingsError(AccumbensError):
+    """The run that lies in a folder is not the one that is asked for."""
+
+
 def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> None:
     """Refuse to continue the run at `path` with other settings than it was started with.
 
@@ -245,7 +249,7 @@ def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path)
         path: of that run.
 
     Raises:
-        AccumbensError: names every difference.
+        OtherSettingsError: names every difference.
     """
     differences = [
         f"{key}: {found.get(key, 'absent')} there, {asked.get(key, 'absent')} asked"
@@ -253,7 +257,7 @@ def require_same(asked: Mapping[str, Any], found: Mapping[str, Any], path: Path)
         if found.get(key, "absent") != asked.get(key, "absent")
     ]
     if differences:
-        raise AccumbensError(f"the run {path} was started with other settings ({'; '.join(differences)})")
+        raise OtherSettingsError(f"the run {path} was started with other settings ({'; '.join(differences)})")
 
 
 def require_generator(run: RunDirectory) -> None:

@@ -2,9 +2,9 @@
 
 Of a grid, or a fraction of one, every value of a setting meets the same values of all others. Then the effect of a seed
 is the difference between two means over points, and the interval is that of the mean over seeds: it says what other
-seeds would give at these very points. Where points are missing, only those are taken
-that differ in nothing else. Points at random differ in everything: there the interval is Welch's of two means over
-points, of which each counts as one number, and says what other points would give.
+seeds would give at these very points. Where points of a grid are missing, only those are taken that differ in nothing
+else. Points at random differ in everything: there the interval is Welch's of two means over points, of which each
+counts as one number, and says what other points would give.
 
 Reference: Welch (1947), "The generalization of 'Student's' problem when several different population variances are
 involved", Biometrika 34.
@@ -27,6 +27,7 @@ from accumbens.sweeps.values import Range, Values
 
 OVER_SEEDS = "95 % t-interval over seeds of the difference of two means over points"
 OF_PAIRS = f"{OVER_SEEDS} that differ in nothing else, as some points have no number"
+OF_PART = f"{OVER_SEEDS}; other settings are mixed in, as some points have no number"
 OVER_POINTS = "95 % interval of Welch, over points, of the difference of two means"
 
 
@@ -60,7 +61,7 @@ def effects_of(sweep: Sweep, standing: Standing) -> list[Effect]:
     found, scores = [], standing.first
     whole = len(scores) == len(sweep.runs)
     differs = _over_points if sweep.drawn else _over_seeds
-    how = OVER_POINTS if sweep.drawn else OVER_SEEDS if whole else OF_PAIRS
+    how = OVER_POINTS if sweep.drawn else OVER_SEEDS if whole else OF_PART if _is_fraction(sweep) else OF_PAIRS
     for setting in sweep.over:
         sides = (
             _halves(sweep, setting, scores) if sweep.drawn and isinstance(setting, Range) else _values(sweep, setting)
@@ -80,9 +81,10 @@ def met_alike(
 ) -> list[list[PlannedRun]]:
     """Return of the points of every value those whose other settings all of these values have met.
 
-    Of a grid or a fraction that was measured at every point, that is all of them.
+    Of a grid that was measured at every point that is all of them, and of a fraction, where no two points differ in one
+    setting alone.
     """
-    if len(standing.first) == len(sweep.runs):
+    if len(standing.first) == len(sweep.runs) or _is_fraction(sweep):
         return [list(group) for group in groups]
 
     def others(run: PlannedRun) -> tuple[tuple[str, str], ...]:
@@ -90,6 +92,10 @@ def met_alike(
 
     common = set.intersection(*({others(run) for run in group} for group in groups)) if groups else set()
     return [[run for run in group if others(run) in common] for group in groups]
+
+
+def _is_fraction(sweep: Sweep) -> bool:
+    return "fraction" in sweep.document
 
 
 def idle(sweep: Sweep, standing: Standing) -> list[str]:

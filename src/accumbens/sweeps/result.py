@@ -9,8 +9,7 @@ from accumbens.errors import AccumbensError
 from accumbens.experiments.execute import done, progress_of
 from accumbens.experiments.plan import PlannedRun
 from accumbens.runs.comparing import Metric
-from accumbens.runs.find import Files
-from accumbens.runs.tables import read_table
+from accumbens.runs.find import Files, complete_rows
 from accumbens.stats import Estimate, estimate
 from accumbens.sweeps.diverged import read_diverged, require_same_diverged
 from accumbens.sweeps.halving import Level, levels
@@ -110,8 +109,10 @@ def score_at(metric: Metric, run: PlannedRun, folder: Path, until: float = 1.0) 
     if until < 1.0 and rows:
         there = run.directory(folder)
         end = math.ceil(until * there.read_meta().get("total", math.inf))
-        # A run pauses where the block ends in which it comes so far, and logs there.
-        paused = min((step for row in read_table(there.metrics) if (step := int(row["step"])) >= end), default=end)
+        # A run pauses where the block ends in which it comes so far. It logs there if evaluations have a table of their
+        # own; otherwise the next row may be that of an evaluation long after it.
+        logged = complete_rows(there.metrics) if there.evaluations.exists() else []
+        paused = min((step for row in logged if (step := int(row["step"])) >= end), default=end)
         rows = [row for row in rows if int(row["step"]) <= paused]
     step = max((int(row["step"]) for row in rows), default=0)
     last = {int(row["seed"]): float(row[column]) for row in rows if int(row["step"]) == step}

@@ -12,7 +12,7 @@ from accumbens.experiments.execute import Outcome, Pace, done
 from accumbens.experiments.plan import PlannedRun, Program, alone
 from accumbens.experiments.reporter import ExperimentReporter
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import newest_common_step
+from accumbens.runs.directory import RunDirectory, newest_common_step, require_goes_on
 from accumbens.runs.lock import NAME, locked
 from accumbens.sweeps.diverged import read_diverged, require_same_diverged, write_diverged
 from accumbens.sweeps.plan import Sweep
@@ -72,18 +72,30 @@ def _cut(runs: Sequence[PlannedRun], most: int) -> list[Program]:
 
 
 def _level(runs: Sequence[PlannedRun], folder: Path) -> list[list[PlannedRun]]:
-    """Runs in groups that can go on together: those that have a checkpoint of the same step, or none."""
+    """Runs in groups that can go on together: those that have a checkpoint of the same step, or none.
+
+    A run that cannot go on is alone, so that it keeps no other from it.
+    """
     there = [run.directory(folder) for run in runs]
     try:
         if any(run.path.exists() and run.has_learned() for run in there):
             newest_common_step(there)
         return [list(runs)]
     except AccumbensError:
-        groups: dict[int, list[PlannedRun]] = {}
+        groups: dict[int | str, list[PlannedRun]] = {}
         for run, files in zip(runs, there, strict=True):
             steps = checkpoints.good_steps(files.checkpoints) if files.path.exists() else ()
-            groups.setdefault(max(steps, default=-1), []).append(run)
+            lost = files.path.exists() and not _goes_on(files)
+            groups.setdefault(run.label if lost else max(steps, default=-1), []).append(run)
         return list(groups.values())
+
+
+def _goes_on(run: RunDirectory) -> bool:
+    try:
+        require_goes_on(run)
+    except AccumbensError:
+        return False
+    return True
 
 
 def carry_out(
