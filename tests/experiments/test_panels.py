@@ -150,6 +150,7 @@ def test_local_credit_and_its_twin_have_the_colours_that_they_have_elsewhere(tmp
         there = run.directory(tmp_path)
         there.path.mkdir(parents=True)
         there.write_meta()
+        run.kind.write(run.config, there.config)
         there.metrics.write_text("step,seed,mean_return,wall_seconds\n64,0,1,1\n128,0,2,2\n")
         there.evaluations.write_text("step,seed,cells,episodes,mean_return\n128,0,1,1,2\n")
     write(experiment, tmp_path)
