@@ -220,7 +220,7 @@ def test_other_data_than_a_run_was_started_with(whole, tmp_path):
     run.write_meta(data_sha256="0" * 64, result=None)
     newest = checkpoints.newest(run.checkpoints)
     assert meta["data_sha256"] != "0" * 64
-    newest.rename(newest.with_name("000000000008.npz"))
+    newest.rename(newest.with_name(checkpoints.file_name(8)))
     with pytest.raises(AccumbensError, match=r"the data are not those that .* was started with"):
         launch.resume(TEAMS, run.path, Quiet())
 
