@@ -6,9 +6,11 @@ import random
 import re
 import shutil
 import signal
+import sys
 
 import pytest
 
+from accumbens.cli.main import main
 from accumbens.cli.run_view import RunView
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.tables import read_table
@@ -84,6 +86,36 @@ def test_ctrl_c_saves_and_resume_goes_on(learner, whole, command, path, run_apar
     step = newest(path)
     assert 30 * 16 < step < newest(whole)
     assert read_table(path / "metrics.csv")[-1]["step"] == str(step), "the chunk was finished, and all of it is kept"
+    assert cli("resume", path, "--quiet").code == 0
+    assert_same_end(path, whole)
+
+
+@pytest.mark.parametrize("learner", ["replay"])
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_a_reader_that_leaves_stops_a_run_and_loses_nothing(learner, whole, command, path, option, cli, monkeypatch):
+    """As in `accumbens train ... | head`: whatever is printed after the first evaluation has nobody to go to."""
+    command[command.index("--checkpoint-seconds") + 1] = 1000
+    reader, writer = os.pipe()
+    evaluated = RunView.evaluated
+
+    def leave_and_print(self, step, rows):
+        if not self.left:
+            os.close(reader)
+            self.left = True
+        evaluated(self, step, rows)
+
+    monkeypatch.setattr(RunView, "left", False, raising=False)
+    monkeypatch.setattr(RunView, "evaluated", leave_and_print)
+    stream = "stderr" if option else "stdout"
+    with os.fdopen(writer, "w") as file:
+        monkeypatch.setattr(sys, stream, file)
+        with pytest.raises(SystemExit) as stop:
+            main([*map(str, command), *option])
+        monkeypatch.undo()
+    assert stop.value.code == 130
+    assert 0 < newest(path) < newest(whole)
+    assert read_table(path / "metrics.csv")[-1]["step"] == str(newest(path))
+    assert json.loads((path / "meta.json").read_text())["result"]["interrupted"] is True
     assert cli("resume", path, "--quiet").code == 0
     assert_same_end(path, whole)
 

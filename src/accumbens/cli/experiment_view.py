@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from accumbens.cli.terminal import print_whole
+from accumbens.cli.terminal import WorkConsole, print_whole
 from accumbens.experiments.execute import done, progress_of
 from accumbens.experiments.plan import Experiment, PlannedRun, Program
 from accumbens.experiments.tables import EndTable, end_table
@@ -42,7 +41,7 @@ class ExperimentView:
     def __init__(self, runs: Sequence[PlannedRun], json: bool, quiet: bool):
         """Prepare; the bars appear within `with`."""
         self._quiet = quiet
-        self._console = Console(stderr=json or quiet, highlight=False)
+        self._console = WorkConsole(stderr=json or quiet, highlight=False)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=28),

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from accumbens.cli.terminal import print_json
+from accumbens.cli.terminal import WorkConsole, print_json
 from accumbens.runs.directory import RunDirectory
 from accumbens.runs.kind import Kind
 from accumbens.runs.result import Result
@@ -25,7 +24,7 @@ class RunView:
     def __init__(self, json: bool, quiet: bool):
         """Prepare; the bar appears at `start`."""
         self._json, self._quiet = json, quiet
-        self._console = Console(stderr=json or quiet, highlight=False)
+        self._console = WorkConsole(stderr=json or quiet, highlight=False)
         self._progress = Progress(
             BarColumn(bar_width=28),
             TextColumn("{task.fields[position]}"),

@@ -1,11 +1,29 @@
 """Pieces that several commands print."""
 
+import os
+import signal
+import sys
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from accumbens.runs.tables import to_json
+
+
+class WorkConsole(Console):
+    """What shows long work: if whoever reads it leaves, as `| head` does, it is stopped as by Ctrl-C, and saved."""
+
+    def on_broken_pipe(self) -> None:
+        """Say no more here, and ask to stop; rich would leave at once."""
+        self.quiet = True
+        with suppress(OSError):  # nobody may read the other one either
+            print("note: nobody reads the output any more: stopping, and saving", file=sys.stderr)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())  # Python empties its buffer at exit
+        os.close(nowhere)
+        signal.raise_signal(signal.SIGINT)
 
 
 def print_json(document: Any) -> None:
