@@ -173,15 +173,18 @@ def test_a_run_of_other_settings_is_not_drawn(cli, small, tmp_path):
     assert not (asked.folder(tmp_path) / "summary.csv").exists()
 
 
-def test_an_export_writes_over_nothing_of_others(cli, small, tmp_path):
-    mine, file = tmp_path / "mine", tmp_path / "file"
+@pytest.mark.parametrize("kind", ["table", "curve", "evaluations", "configuration"])
+def test_an_export_writes_over_nothing_of_others(cli, small, tmp_path, kind):
+    stem = load(str(small), "smoke").runs[1].label.replace("/", "-")
+    name = {"table": "curves.png", "curve": f"{stem}.csv", "evaluations": f"{stem}_evaluations.csv"}
+    mine, file, theirs = tmp_path / "mine", tmp_path / "file", name.get(kind, f"{stem}.toml")
     mine.mkdir()
-    for path in (file, mine / "curves.png"):
+    for path in (file, mine / theirs):
         path.write_text("precious")
     command = ["experiment", small, "--budget", "smoke", "--output", tmp_path / "out", "--export"]
     outcome = cli(*command, mine)
-    assert (outcome.code, (mine / "curves.png").read_text()) == (2, "precious")
-    assert outcome.err == f"error: export={mine} cannot be used: its curves.png is not of an export of an experiment\n"
+    assert (outcome.code, (mine / theirs).read_text()) == (2, "precious")
+    assert outcome.err == f"error: export={mine} cannot be used: its {theirs} is not of an export of an experiment\n"
     outcome = cli(*command, file)
     assert (outcome.code, outcome.err) == (2, f"error: export={file} cannot be used: it must be a folder\n")
     assert not (tmp_path / "out").exists()  # it is said before the work

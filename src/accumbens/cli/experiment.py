@@ -67,7 +67,7 @@ def experiment(
     runs, where = execute.select(asked.runs, only), cluster.where(draw)
     folder = asked.folder(output)
     if export is not None:  # before hours of work
-        summary.require_own(Path(export))
+        summary.require_own(asked.runs, Path(export))
     if draw:
         for run in asked.runs:
             execute.done(folder, run)

@@ -47,7 +47,7 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     Raises:
         AccumbensError: nothing was run yet, or a file there is not of an export of an experiment.
     """
-    require_own(to)
+    require_own(runs, to)
     begun = [run for run in runs if is_of(folder, run) and progress_of(folder, run)]
     if not begun:
         raise AccumbensError(f"there is nothing to export in {folder}")
@@ -55,17 +55,22 @@ def export(runs: Sequence[PlannedRun], folder: Path, to: Path) -> None:
     # First, for it is by this that what was cut short is known to be one's own.
     (to / _COMMAND).write_text(f"{command_line()}\n", encoding="utf-8")
     for run in begun:
-        there, stem = run.directory(folder), run.label.replace("/", "-")
-        _thin(there.metrics, to / f"{stem}.csv")
+        there, (curve, evaluations, config) = run.directory(folder), _names(run)
+        _thin(there.metrics, to / curve)
         if there.evaluations.exists():
-            shutil.copy(there.evaluations, to / f"{stem}_evaluations.csv")
-        shutil.copy(there.config, to / f"{stem}.toml")
+            shutil.copy(there.evaluations, to / evaluations)
+        shutil.copy(there.config, to / config)
     for name in _TABLES:
         shutil.copy(folder / name, to / name)
 
 
-def require_own(to: Path) -> None:
-    """Refuse a folder for an export in which it would write over what is somebody else's.
+def _names(run: PlannedRun) -> tuple[str, str, str]:
+    stem = run.label.replace("/", "-")
+    return f"{stem}.csv", f"{stem}_evaluations.csv", f"{stem}.toml"
+
+
+def require_own(runs: Sequence[PlannedRun], to: Path) -> None:
+    """Refuse a folder for an export of these runs in which it would write over what is somebody else's.
 
     Raises:
         AccumbensError: says what is there.
@@ -75,7 +80,8 @@ def require_own(to: Path) -> None:
     command = to / _COMMAND
     if command.is_file() and " experiment " in command.read_text(encoding="utf-8", errors="replace"):
         return
-    there = [name for name in (*_TABLES, _COMMAND) if (to / name).exists()]
+    written = (*_TABLES, _COMMAND, *(name for run in runs for name in _names(run)))
+    there = [name for name in written if (to / name).exists()]
     if there:
         raise AccumbensError(f"export={to} cannot be used: its {there[0]} is not of an export of an experiment")
 
