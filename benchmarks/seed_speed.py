@@ -8,12 +8,10 @@ Usage: `python benchmarks/seed_speed.py`
 
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import tyro
+from learning import Learning
 
 from accumbens.runs.tables import write_table
 from accumbens.training.config import resolve_config
@@ -21,24 +19,6 @@ from accumbens.training.trainer import Trainer
 
 RESULTS = Path(__file__).parent / "results" / "seed_speed.csv"
 ENV = "minatar/breakout"
-
-
-def learning(algo: str, seeds: int, steps: int) -> tuple[Callable[[], None], int, float]:
-    """Return what learns about that many steps of all seeds, how many they are, and the seconds of compiling."""
-    trainer = Trainer(resolve_config(ENV, algo, seeds=seeds))
-    begin = time.perf_counter()
-    trainer.compile()
-    compiling = time.perf_counter() - begin
-    blocks = max(1, round(steps / (seeds * trainer.plan.steps_per_block)))
-    state = jax.block_until_ready(trainer.init()._replace(iteration=jnp.int32(trainer.plan.blocks // 2)))
-
-    def learn() -> None:
-        nonlocal state
-        state, metrics = trainer.chunk(state, blocks)
-        jax.block_until_ready((state, metrics))
-
-    learn()
-    return learn, blocks * seeds * trainer.plan.steps_per_block, compiling
 
 
 def main(
@@ -57,17 +37,22 @@ def main(
     """
     rows = []
     for algo in algos:
-        programs = {count: learning(algo, count, steps) for count in seeds}
+        programs = {count: Learning(Trainer(resolve_config(ENV, algo, seeds=count))) for count in seeds}
         cpu: dict[int, list[float]] = {count: [] for count in seeds}
         wall: dict[int, list[float]] = {count: [] for count in seeds}
         for _ in range(repeats):
-            for count, (learn, learned, _) in programs.items():
+            for count, program in programs.items():
                 begin = time.process_time(), time.perf_counter()
-                learn()
+                learned = program.learn(steps // count)
                 cpu[count].append(1e6 * (time.process_time() - begin[0]) / learned)
                 wall[count].append(1e6 * (time.perf_counter() - begin[1]) / learned)
         for count in seeds:
-            row = {"env": ENV, "algo": algo, "seeds": count, "compile_seconds": f"{programs[count][2]:.1f}"}
+            row = {
+                "env": ENV,
+                "algo": algo,
+                "seeds": count,
+                "compile_seconds": f"{programs[count].compile_seconds:.1f}",
+            }
             for clock, times in (("cpu", cpu), ("wall", wall)):
                 row |= {f"{clock}_us_best": f"{min(times[count]):.2f}"}
                 row |= {f"{clock}_us_median": f"{statistics.median(times[count]):.2f}"}

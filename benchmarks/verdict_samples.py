@@ -47,8 +47,15 @@ def sample(section: Section, group: str) -> Sample:
     """Return the numbers of a group.
 
     Raises:
-        ValueError: it is not written as a group is, or names no file, row or column.
+        ValueError: it is not written as a group is, names no file, row or column, or has a number that is not finite.
     """
+    found = _sample(section, group)
+    if not np.isfinite(found.values).all():
+        raise ValueError(f"{group!r}: not all numbers are finite: {found.values.tolist()}")
+    return found
+
+
+def _sample(section: Section, group: str) -> Sample:
     short, _, variant = group.partition("/")
     match = _GROUP.fullmatch(section.short[short].replace("{}", variant) if short in section.short else group)
     if match is None:
@@ -70,7 +77,7 @@ def sample(section: Section, group: str) -> Sample:
         curve = _curves(chosen[0], metric)[1].mean(0)
         return Sample(group, np.array([curve.min() if what == "lowest" else curve.max()]), True, percent, name)
     values = _at(chosen[0], metric, when or "last")
-    return Sample(group, values, values.size == 1, percent, name)
+    return Sample(group, values, False, percent, name)
 
 
 @cache

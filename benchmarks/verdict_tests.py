@@ -88,36 +88,44 @@ def _compare(a: Sample, sign: str, b: Sample) -> Judgement:
     if sign == "~":
         right = abs(difference) <= ABOUT * abs(float(b.values.mean()))
         return Judgement(sides, label, "", "holds" if right else "reversed")
+    for side in (a, b):
+        if not side.exact and side.values.size < 2:
+            raise ValueError(f"{side.label!r} has one seed, which can be ~ something and nothing else")
     if a.exact and b.exact:
         right = difference > 0 if sign == ">" else difference < 0 if sign == "<" else difference == 0
         return Judgement(sides, label, "", "holds" if right else "reversed")
-    name, p = _test(a, b)
+    name, p, direction = _test(a, b)
     if sign == "=":
         verdict = "overlaps" if p >= LEVEL else "reversed"
     elif p >= LEVEL:
         verdict = "overlaps"
     else:
-        verdict = "holds" if (difference > 0) == (sign == ">") else "reversed"
+        verdict = "holds" if (direction > 0) == (sign == ">") else "reversed"
     return Judgement(sides, f"{label}: {_p(p)}", name, verdict)
 
 
-def _test(a: Sample, b: Sample) -> tuple[str, float]:
-    """Name and two-sided p of the test that fits."""
+def _test(a: Sample, b: Sample) -> tuple[str, float, float]:
+    """Name and two-sided p of the test that fits, and a number of the sign that it finds `a` minus `b` to have.
+
+    Ranks may point the other way than means do.
+    """
     x, y = a.values, b.values
     if a.exact or b.exact:
         many, one = (y, x) if a.exact else (x, y)
-        return "t-test, one sample", _one_sample(many, float(one[0]))
+        return "t-test, one sample", _one_sample(many, float(one[0])), x.mean() - y.mean()
     few = min(x.size, y.size) < FEW_SEEDS
     if a.networks == b.networks:
         if x.size < FEWEST_OF_WILCOXON:
-            return "paired t-test", _one_sample(x - y, 0.0)
-        return "Wilcoxon", float(stats.wilcoxon(x, y).pvalue)
+            return "paired t-test", _one_sample(x - y, 0.0), (x - y).mean()
+        signed = np.sign(x - y) * stats.rankdata(np.abs(x - y))
+        return "Wilcoxon", float(stats.wilcoxon(x, y).pvalue), signed.sum()
     if not few:
-        return "Mann-Whitney", float(stats.mannwhitneyu(x, y).pvalue)
+        found = stats.mannwhitneyu(x, y)
+        return "Mann-Whitney", float(found.pvalue), found.statistic - x.size * y.size / 2
     for fixed, other in ((x, y), (y, x)):  # Welch's test of a group without variance is that of the other one alone
         if np.ptp(fixed) == 0:
-            return "Welch", _one_sample(other, float(fixed[0]))
-    return "Welch", float(stats.ttest_ind(x, y, equal_var=False).pvalue)
+            return "Welch", _one_sample(other, float(fixed[0])), x.mean() - y.mean()
+    return "Welch", float(stats.ttest_ind(x, y, equal_var=False).pvalue), x.mean() - y.mean()
 
 
 def _one_sample(values: np.ndarray, expected: float) -> float:
@@ -135,7 +143,7 @@ def _shown(side: Sample) -> str:
     mean, interval = (scale * value for value in estimate(side.values.tolist()))
     digits = 1 if side.percent or abs(mean) >= 10 else 2 if abs(mean) >= 1 else 3
     unit = "\u00a0%" if side.percent else ""
-    if side.exact:
+    if side.values.size == 1:
         return f"`{side.label}` {mean:.{digits}f}{unit}"
     shown = f"{mean:.{digits}f}\u00a0±\u00a0{interval:.{digits}f}"
     if side.values.size >= FEW_SEEDS:

@@ -26,6 +26,8 @@ def judged(verdicts, tmp_path, monkeypatch):
     samples = sys.modules["verdict_samples"]
     monkeypatch.setattr(samples, "ROOT", tmp_path)
     groups = {"low": range(3), "high": range(10, 13), "near": (0.5, 1.5, 2.4), "many": range(8), "more": range(20, 28)}
+    groups |= {"skewed": (*range(1, 8), 100), "above": range(8, 16), "one": (9,), "gap": (1, 2, float("nan"))}
+    groups |= {"wide": (50, *(0.3 * index for index in range(11)))}
     for name, values in groups.items():
         rows = [f"{step},{seed},{value * step / 2},{9 - value}" for step in (0, 2) for seed, value in enumerate(values)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["step,seed,score,other", *rows]))
@@ -77,6 +79,11 @@ def test_a_claim_is_decided_or_says_why_not(verdicts):
         ("time/slow / time/fast ~ 8.5", "holds", ""),
         ("time/slow / time/fast ~ 20", "reversed", ""),
         ("spread h*@last > 0", "holds", "t-test, one sample"),
+        ("skewed < above", "holds", "Mann-Whitney"),  # by ranks; one of eight makes its mean the greater one
+        ("above < skewed", "reversed", "Mann-Whitney"),
+        ("wide < wide:other", "holds", "Wilcoxon"),  # likewise, one of twelve
+        ("wide > wide:other", "reversed", "Wilcoxon"),
+        ("one ~ 9", "holds", ""),
     ],
 )
 def test_a_comparison_comes_to(judged, test, verdict, name):
@@ -88,9 +95,13 @@ def test_only_enough_seeds_are_compared_by_ranks(judged):
 
 
 @pytest.mark.parametrize(
-    "test", ["high", "none > low", "high:nothing > 0", "time/medium > 0", "high / low ~ 2", "a b > 0"]
+    "test",
+    [
+        *("high", "none > low", "high:nothing > 0", "time/medium > 0", "high / low ~ 2", "a b > 0"),
+        *("one > low", "low > one", "one > 8", "gap < high", "gap ~ 2"),  # a single seed; a number that is none
+    ],
 )
-def test_what_names_nothing_is_refused(judged, test):
+def test_what_names_nothing_or_cannot_be_compared_is_refused(judged, test):
     with pytest.raises(ValueError, match=r"."):
         judged(test)
 

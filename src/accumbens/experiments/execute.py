@@ -9,7 +9,7 @@ from typing import NamedTuple
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import PlannedRun, Program
 from accumbens.experiments.reporter import ExperimentReporter, OneProgram
-from accumbens.runs.directory import OtherSettingsError, require_same
+from accumbens.runs.continuing import OtherSettingsError, require_same
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.launch import start_or_resume_together
 from accumbens.runs.origin import Origin

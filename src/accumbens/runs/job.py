@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from accumbens.errors import AccumbensError
-from accumbens.runs.directory import RunDirectory, newest_common_step, restore_newest
+from accumbens.runs.continuing import newest_common_step, restore_newest
+from accumbens.runs.directory import RunDirectory
 
 S = TypeVar("S")
 

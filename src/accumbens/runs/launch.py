@@ -8,13 +8,8 @@ from typing import Any
 from accumbens.errors import AccumbensError
 from accumbens.generator import pinned_generator
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import (
-    RunDirectory,
-    newest_common_step,
-    require_generator,
-    require_goes_on,
-    require_same,
-)
+from accumbens.runs.continuing import newest_common_step, require_generator, require_goes_on, require_same
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, checked_origin

@@ -8,7 +8,8 @@ from typing import Any
 from accumbens.errors import EnvironmentFailedError
 from accumbens.runs import checkpoints
 from accumbens.runs.compiling import compile_seconds, told_of_waiting
-from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint, require_goes_on
+from accumbens.runs.continuing import require_goes_on
+from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import no_interrupt_lost, run_chunks
 from accumbens.runs.job import Job

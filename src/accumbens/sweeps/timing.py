@@ -8,6 +8,8 @@ import time
 from contextlib import closing
 from typing import Any, NamedTuple
 
+import jax
+
 from accumbens.experiments.plan import Program
 from accumbens.generator import pinned_generator
 from accumbens.runs.compiling import compile_seconds
@@ -48,8 +50,9 @@ def timed(program: Program) -> Timing:
         steps_per_second = job.prepare()
         if not steps_per_second:  # a chunk is to tell; the first one compiles
             job.advance(job.init(), 0, unheard)
+            state = jax.block_until_ready(job.init())
             begin = time.perf_counter()
-            state, _, _ = job.advance(job.init(), 0, unheard)
+            state, _, _ = job.advance(state, 0, unheard)
             steps_per_second = job.step_of(state) / (time.perf_counter() - begin)
         seconds = job.total / steps_per_second + evaluations(job) * evaluation_seconds(job)
         return Timing(compile_seconds() - before, program[0].size * len(job.seeds) / seconds)

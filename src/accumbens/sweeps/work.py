@@ -12,7 +12,8 @@ from accumbens.experiments.execute import Outcome, Pace, done
 from accumbens.experiments.plan import PlannedRun, Program, alone
 from accumbens.experiments.reporter import ExperimentReporter
 from accumbens.runs import checkpoints
-from accumbens.runs.directory import RunDirectory, newest_common_step, require_goes_on
+from accumbens.runs.continuing import newest_common_step, require_goes_on
+from accumbens.runs.directory import RunDirectory
 from accumbens.runs.lock import NAME, locked
 from accumbens.sweeps.diverged import read_diverged, require_same_diverged, write_diverged
 from accumbens.sweeps.plan import Sweep

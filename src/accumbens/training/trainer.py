@@ -210,7 +210,7 @@ class Trainer(SideBySide[RunState], MeasuredJob[RunState]):
 
         Environments on the host have moved on afterwards; `init` and `restore` begin their episodes anew.
         """
-        late = self._late()
+        late = jax.block_until_ready(self._late())  # on the device, filling replay memory takes longer than some blocks
         begin = time.perf_counter()
         late, _ = self.chunk(late, MEASURED_BLOCKS)
         jax.block_until_ready(late)

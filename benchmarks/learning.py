@@ -1,0 +1,34 @@
+"""Learning alone, for the benchmarks that time it."""
+
+import time
+
+import jax
+import jax.numpy as jnp
+
+from accumbens.training.trainer import Trainer
+
+
+class Learning:
+    """A run that learns, from half way through on; everything is compiled, and a first block has been learned.
+
+    Attributes:
+        trainer: of the run.
+        compile_seconds: what compiling took.
+    """
+
+    def __init__(self, trainer: Trainer):
+        """Compile, and learn a block."""
+        self.trainer = trainer
+        begin = time.perf_counter()
+        trainer.compile()
+        self.compile_seconds = time.perf_counter() - begin
+        # Replay memory is filled with zeros when it is first used: before anything is timed.
+        self._state = jax.block_until_ready(trainer.init()._replace(iteration=jnp.int32(trainer.plan.blocks // 2)))
+        self.learn(trainer.plan.steps_per_block)
+
+    def learn(self, steps: int) -> int:
+        """Learn from about so many steps of each seed, a whole number of blocks; return the steps of all seeds."""
+        blocks = max(1, round(steps / self.trainer.plan.steps_per_block))
+        self._state, metrics = self.trainer.chunk(self._state, blocks)
+        jax.block_until_ready((self._state, metrics))
+        return blocks * self.trainer.plan.steps_per_block * self.trainer.config.seeds
