@@ -5,7 +5,8 @@
 Both are commands as a user gives them, processes of their own from start to end: `accumbens sweep` with 8 learning
 rates and 8 trace decays, one seed each, and `accumbens train` with the settings of single points, half of the runs
 before the sweep and half after it, so that other programs on the machine slow both alike. Counted are the seconds of
-the processor and of the clock, with programs that were compiled before. Without `--all` only some of the 64 runs are
+the processor and of the clock. What all runs share was compiled before; in a single run the rate and the decay are
+constants of the program, which every point compiles anew. Without `--all` only some of the 64 runs are
 measured, spread over the grid: `measured` says how many, and what is said of 64 is 64 times the best, or the median, of
 these; with it, 64 runs are their sum, whatever the column. `results/sweep_speed.csv` has a row for every length.
 """
@@ -32,7 +33,7 @@ RATES = [f"{value:.4g}" for value in np.geomspace(1e-4, 1e-2, 8)]
 DECAYS = [f"{value:.4g}" for value in np.linspace(0.0, 0.95, 8)]
 POINTS = list(itertools.product(RATES, DECAYS))
 BRIEF = 2048
-"""Steps of the runs that compile."""
+"""Steps of the runs that compile what all share."""
 
 
 class Cost(NamedTuple):

@@ -39,14 +39,21 @@ def test_a_callback_is_told_of_every_chunk(run, told):
     np.testing.assert_equal([progress.score for progress in told], np.nanmean(run.curve().values, axis=0).tolist())
 
 
-def test_what_a_callback_raises_ends_the_run(tmp_path):
+@pytest.mark.parametrize("raised", [StopIteration, SystemExit])
+def test_what_a_callback_raises_ends_the_run_and_loses_nothing(run, tmp_path, raised):
     def enough(progress):
         if progress.step >= 320:
-            raise StopIteration(progress.step)
+            raise raised(progress.step)
 
-    with pytest.raises(StopIteration, match="320"):
-        accumbens.train("CartPole-v1", out=tmp_path, name="a", callback=enough, checkpoint_seconds=0.0, **SIZES, **TINY)
-    assert accumbens.open_run(tmp_path / "CartPole-v1/ad_pqn/a").resume().result.steps == 640
+    with pytest.raises(raised, match="320"):
+        accumbens.train("CartPole-v1", out=tmp_path, name="a", callback=enough, **SIZES, **TINY)
+    stopped = accumbens.open_run(tmp_path / "CartPole-v1/ad_pqn/a")
+    assert stopped.load().step == 320
+    assert stopped.curve("mean_return")[0][-1] == 320
+    assert stopped.resume().result.steps == 640
+    mine, others = stopped.metrics(), run.metrics()
+    for name in set(others) - {"wall_seconds"}:
+        np.testing.assert_array_equal(mine[name], others[name])
 
 
 def test_a_frame_is_the_file(run):

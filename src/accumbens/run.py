@@ -186,7 +186,7 @@ class Run:
         Args:
             length: environment steps of an agent, or epochs of a fit, that the run shall have now; None leaves it.
             progress: show it on standard error; None does so on a terminal.
-            callback: called with a `Progress` after every chunk; what it raises ends the run at its last checkpoint.
+            callback: called with a `Progress` after every chunk; what it raises ends the run, which is saved first.
             checkpoint_seconds: seconds between checkpoints.
 
         Raises:

@@ -118,6 +118,7 @@ def test_files_are_found_by_what_they_hold(runs, cli):
         ([], "no RUN is given: expected the directory of at least one run"),
         (["RUN", "RUN"], "RUN is given twice"),
         (["RUN", "nowhere"], "there is no run at nowhere"),
+        (["nowhere", "--target-return", "3"], "there is no run at nowhere"),
         (["RUN", "--epsilon", "0,0"], "epsilon=0.0,0.0 cannot be used: expected different numbers"),
         (["RUN", "--epsilon", "0,2"], "epsilon=2.0 cannot be used: it must be from 0 to 1"),
         (["RUN", "--epsilon", "0,"], "epsilon='' cannot be used: expected a number"),

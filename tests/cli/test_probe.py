@@ -20,6 +20,16 @@ def probe(cli, tmp_path_factory, monkeypatch):
     return lambda *words: cli("watch", *words)
 
 
+def test_a_folder_of_the_name_of_a_preset_is_not_taken_for_a_run(probe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("ad_pqn", "mine"):
+        (tmp_path / name).mkdir()
+    preset = probe("ad_pqn", "--probe", "reward-omission", *SMALL, "--set", "rank=none")
+    assert "rank='none' cannot be used" in preset.err
+    mine = probe("mine", "--probe", "reward-omission", *SMALL)
+    assert (mine.code, mine.err) == (2, "error: mine/config.toml does not exist: not a run directory\n")
+
+
 def test_it_trains_once_and_leaves_figure_tables_and_verdicts(probe):
     first = probe("ad_pqn", "--probe", "reward-omission", *SMALL, "--json")
     assert first.code == 0, first.err

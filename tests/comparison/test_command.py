@@ -4,6 +4,7 @@ import io
 import json
 import re
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,15 @@ def test_several_environments_have_a_table_each_before_all_together(make, cli):
     assert found["normalised"]
     assert found["environments"]["CartPole-v1"][0]["mean"] == [55.0, 50.0, 60.0]
     assert found["environments"]["CartPole-v1"][0]["scores"] == [50.0, 60.0]
+
+
+def test_runs_by_relative_and_absolute_paths_are_drawn(make, cli, tmp_path, monkeypatch):
+    runs = [make("one", [50.0, 60.0]), make("two", [52.0, 60.0])]
+    monkeypatch.chdir(Path(runs[0]).parent)
+    mixed = [Path(runs[0]).name, Path(runs[1]).absolute()]
+    code, _, err = cli(*mixed, "--by", "run", "--figure", tmp_path / "drawn.png", "-o", tmp_path / "drawn.csv")
+    assert (code, "Traceback" in err) == (0, False)
+    assert (tmp_path / "drawn.png").is_file()
 
 
 def test_numbers_are_not_broken_in_narrow_terminals(make, cli, monkeypatch):

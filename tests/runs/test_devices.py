@@ -26,8 +26,13 @@ from accumbens.training.kind import AGENTS
 
 
 class Quiet:
+    said = []
+
     def preparing(self, *_): ...
-    projected = start = progress = evaluated = message = preparing
+    projected = start = progress = evaluated = preparing
+
+    def message(self, text):
+        self.said.append(text)
 
 
 out, places = Path(sys.argv[1]), []
@@ -57,6 +62,11 @@ for kind, place, method, numbers, sizes in work:
     job = kind.make_jobs([plain])
     leaf = jax.tree.leaves(job.init().seeds)[0]
     places.append(len(leaf.sharding.device_set))
+idle = [text for text in Quiet.said if "devices" in text]
+three = AGENTS.resolve(*work[0][1:3], work[0][3] | {"seeds": 3}, work[0][4])
+launch.start_or_resume(AGENTS, three, Quiet(), out=out, name="three")
+print("|".join([text for text in Quiet.said if "devices" in text]), file=sys.stderr)
+assert all(text.startswith("4 seeds") for text in idle), idle  # the runs side by side
 print(*[len(devices_for(seeds)) for seeds in (1, 3, 4, 6, 8, 12)], *places)
 """
 
@@ -71,6 +81,9 @@ def folders(tmp_path_factory):
         command = [sys.executable, "-c", SCRIPT, str(found[devices])]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
+        said = "" if devices == 1 else "3 seeds learn on 3 of 8 devices, all of which a multiple of 8 would use"
+        assert said in done.stderr
+        assert (" devices" in done.stderr) == (devices > 1)
         shared_out = [int(word) for word in done.stdout.split()]
         assert shared_out[:6] == ([1] * 6 if devices == 1 else [1, 3, 4, 6, 8, 6])
         assert shared_out[6:] == [devices] * 3

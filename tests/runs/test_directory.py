@@ -155,7 +155,7 @@ def test_of_two_that_want_a_name_at_once_one_gets_it(tmp_path, config):
     assert {path.name for path in place.iterdir()} == set(names), "nothing is left over"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../up", "/etc"])
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../up", "/etc"])
 def test_a_name_is_a_single_folder(tmp_path, config, name):
     with pytest.raises(AccumbensError, match="it must be a single folder name"):
         AGENTS.create(config, tmp_path, name)

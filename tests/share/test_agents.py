@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import accumbens
 from accumbens.cli.main import main
 from accumbens.errors import AccumbensError
 from accumbens.share.agents import is_export, open_agent
@@ -28,6 +29,24 @@ def test_an_export_plays_as_its_run_does(run, exported, capsys, tmp_path, monkey
     assert of_export["file"] is None
     assert contents(exported) == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exported_language_agent_plays_as_its_run_does(tmp_path, capsys):
+    sizes = {"width": 8, "heads": 1, "blocks": 1, "critic_layers": [4], "num_envs": 2, "rollout_length": 4}
+    sizes |= {"epochs": 1, "num_minibatches": 1, "num_eval_episodes": 1}
+    run = accumbens.train("text/microwave", "poad", out=tmp_path, name="a", total_timesteps=16, seeds=2, **sizes)
+    run.export(tmp_path / "exported", seed=1)
+    found = []
+    for path in (run.path, tmp_path / "exported"):
+        with pytest.raises(SystemExit) as end:
+            main(["evaluate", str(path), "--num-episodes", "2", "--epsilon", "0", "--json"])
+        out, err = capsys.readouterr()
+        assert end.value.code == 0, err
+        found.append(json.loads(out))
+    of_run, of_export = found
+    (row,) = of_export["evaluation"]
+    assert row["seed"] == 1
+    assert row in of_run["evaluation"]
 
 
 def test_a_video_of_an_export_goes_where_one_is(exported, capsys, tmp_path, monkeypatch):

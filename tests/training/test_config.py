@@ -273,6 +273,9 @@ def test_an_alias_is_resolved_and_ten_evaluations_are_the_default():
         (float | None, "None", None),
         (float | None, "0.5", 0.5),
         (typing.Optional[float], "off", None),  # noqa: UP045
+        (bool | None, "off", False),
+        (bool | None, "on", True),
+        (bool | None, "none", None),
         (tuple[int, ...], "128,96", (128, 96)),
         (tuple[int, ...], "(128, 96)", (128, 96)),
         (tuple[int, ...], "[64,]", (64,)),

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from accumbens.agents import network
+from accumbens.training.acting import ActingAgent
 from accumbens.training.config import resolve_config
+from accumbens.training.facts import facts_of
 from accumbens.training.plan import environment_facts, make_agent_and_plan
 from accumbens.training.play import DeviceArena, Mind, make_arena, play
 from accumbens.training.trained import Trained
@@ -99,6 +101,25 @@ def test_a_truncated_step_bootstraps_from_the_true_final_observation():
     values, _ = jax.vmap(stack)(encode(jnp.asarray(arena.final)), last.hidden)
     bootstrap = trained.settings.discount * values.max(axis=-1)
     np.testing.assert_allclose(last.td_error, without + bootstrap, rtol=1e-4)
+
+
+def test_epsilon_is_the_share_of_random_actions_also_of_agents_that_repeat_them():
+    trained = untrained("MountainCar-v0", "ad_pqn", {"duration_exponent": "1.5"}, seeds=1)
+    acting = ActingAgent(trained.config, facts_of(trained.config), trained.network(0), 0, 0)
+    mind, stack = Mind(trained, epsilon=0.1), trained.network(0)
+    num_envs, memory, shares = 400, trained.agent.init_memory(400), {"mind": [], "agent": []}
+    observation = np.tile(np.float32([[-0.5, 0.01]]), (num_envs, 1))
+    for time in range(25):
+        greedy = acting.values(observation).mean(axis=1).argmax(axis=1)
+        shares["agent"].append(acting.act(observation, epsilon=0.1) != greedy)
+        thought = mind.decide(stack, memory, jnp.asarray(observation), jnp.int32(time))
+        memory = thought.memory
+        shares["mind"].append(np.asarray(thought.action) != np.asarray(thought.values).mean(axis=1).argmax(axis=1))
+    for share in shares.values():  # of 10,000: a third of what is drawn at random is the greedy action
+        np.testing.assert_allclose(np.mean(share), 0.1 * 2 / 3, atol=0.01)
+    acting.act(observation, epsilon=1.0)
+    greedy = acting.values(observation).mean(axis=1).argmax(axis=1)
+    np.testing.assert_array_equal(acting.act(observation), greedy)
 
 
 def test_it_is_the_same_every_time_and_seeds_differ():

@@ -8,12 +8,12 @@ import numpy as np
 
 from accumbens.cli.run_view import heading
 from accumbens.runs.evaluating import Asked, Evaluated, Evaluating, EvaluationReporter
-from accumbens.share.agents import is_export, open_agent
+from accumbens.share.agents import is_export, open_export
 from accumbens.training.config import RunConfig
 from accumbens.training.episode_files import write_episodes
 from accumbens.training.evaluate import LONGEST_EPISODE, Evaluation
-from accumbens.training.evaluation import evaluate_run, evaluate_trained, require_evaluation
-from accumbens.training.job import evaluation_rows
+from accumbens.training.evaluation import evaluate_networks, evaluate_run, require_evaluation
+from accumbens.training.job import evaluation_rows, make_job
 from accumbens.training.kind import AGENTS
 
 _EPSILONS = (0.0, 0.05)
@@ -27,20 +27,20 @@ class AgentEvaluating(Evaluating):
 
     def check(self, path: Path, asked: Asked) -> None:
         """Refuse what cannot be evaluated, before anything is played."""
+        exported = open_export(path) if is_export(path) else None
+        if exported is None:
+            AGENTS.open(path)  # what is none is no agent, whatever is asked
         super().check(path, asked)
         require_evaluation(asked.num_episodes, _epsilons(asked))
-        if is_export(path):
-            open_agent(path)
-        else:
-            AGENTS.open(path)
+        if exported is not None:
+            make_job(exported.config).close()  # its environment may not be here
 
     def evaluate(self, path: Path, asked: Asked, reporter: EvaluationReporter) -> Evaluated:
         """Play with every prefix of cells and every ε."""
         epsilons, exported = _epsilons(asked), is_export(path)
         if exported:
-            agent = open_agent(path)
-            config, step = agent.config, agent.step
-            evaluations = evaluate_trained(agent, asked.num_episodes, epsilons)
+            config, _, networks, step = open_export(path)
+            evaluations = evaluate_networks(config, networks, asked.num_episodes, epsilons)
         else:
             config, step, evaluations = evaluate_run(path, asked.num_episodes, epsilons, reporter.message)
         documents: list[dict[str, Any]] = []

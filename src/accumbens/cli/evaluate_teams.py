@@ -28,7 +28,7 @@ class TeamEvaluating(Evaluating):
     def check(self, path: Path, asked: Asked) -> None:
         """Refuse what cannot be evaluated, before anything is played."""
         super().check(path, asked)
-        run, config = TEAMS.open(path)
+        run, config = open_run_of_team(path)
         targets = asked.options["--target-return"]
         if targets is not None:
             require_targets(targets)

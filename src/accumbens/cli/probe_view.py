@@ -84,7 +84,7 @@ def run_probe(request: ProbeRequest) -> dict[str, Any] | None:
 def _run_of(request: ProbeRequest) -> Path | None:
     """The run to look at: `source` itself if it is of the task, else one that is trained, or was with this command."""
     source = Path(request.source)
-    if source.is_dir() and AGENTS.open(source)[1].env == conditioning.TASK:
+    if conditioning.is_run(request.source) and AGENTS.open(source)[1].env == conditioning.TASK:
         given = {
             "--seeds": request.seeds,
             "--credit": request.credit,

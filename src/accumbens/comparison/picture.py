@@ -64,8 +64,9 @@ def _names(comparison: Comparison) -> dict[str, str]:
     names = [group.name for group in comparison.groups]
     if list(comparison.by) != ["run"]:
         return {name: name for name in names}
-    shared = os.path.commonpath([Path(name).parent for name in names])
-    return {name: os.path.relpath(name, shared or ".") for name in names}
+    paths = {name: Path(name).absolute() for name in names}
+    shared = os.path.commonpath([path.parent for path in paths.values()])
+    return {name: os.path.relpath(path, shared) for name, path in paths.items()}
 
 
 def _label_rows(axes: Axes, groups: Sequence[Group], names: Mapping[str, str]) -> None:

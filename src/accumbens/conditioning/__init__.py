@@ -10,6 +10,7 @@ from accumbens.conditioning.study import (
     conditioning_config,
     document,
     find_probe,
+    is_run,
     run_name,
     study_run,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "document",
     "find_probe",
     "free_figure",
+    "is_run",
     "require_free",
     "run_name",
     "study_run",

@@ -172,6 +172,12 @@ def find_probe(name: str) -> Probe:
     return PROBES[name]
 
 
+def is_run(source: str) -> bool:
+    """Return whether the directory of a run is meant, and not an algorithm, of whose name there may be a folder."""
+    folder = Path(source)
+    return (folder / "config.toml").is_file() or (folder.is_dir() and source not in AGENTS.methods().known)
+
+
 def conditioning_config(
     source: str,
     *,
@@ -193,7 +199,7 @@ def conditioning_config(
         UnknownNameError: `source` is neither, or a setting is unknown.
         AccumbensError: a value cannot be used, or the agent is not made of cells.
     """
-    found = AGENTS.open(Path(source))[1] if Path(source).is_dir() else None
+    found = AGENTS.open(Path(source))[1] if is_run(source) else None
     preset = resolve_config(TASK, found.algo if found else source, seeds=seeds, total_timesteps=total_timesteps)
     changes = dict(changes or {}) | ({"credit": credit} if credit is not None else {})
     settings = apply_changes(found.settings if found else preset.settings, changes)

@@ -102,10 +102,23 @@ class FittedNetwork:
     def prepare(self, x: Any) -> Float32[np.ndarray, "..."]:
         """Return inputs as the task makes them of the data's own numbers: pixels or features as they were published.
 
+        Where the task puts the steps of the data into another order, as that of permuted pixels does, so does this.
+
         Raises:
-            AccumbensError: there are more or fewer numbers than inputs.
+            AccumbensError: there are more or fewer numbers than inputs, or steps than the task has an order of; or the
+                fit has another order of steps than the data, and is older than the record of it.
         """
         rows, scale = self._rows(x, self.facts.inputs, "inputs"), self._scale(self._task.input_scale)
+        if order := list(self._task.order):
+            if rows.shape[-2] != len(order):
+                ordered = f"{self.config.task} is of {len(order)} steps, in an order of its own"
+                raise AccumbensError(f"inputs of {rows.shape[-2]} steps cannot be used: {ordered}")
+            rows = rows[..., order, :]
+        elif getattr(self.config.task_settings, "permuted", False):
+            raise AccumbensError(
+                f"prepare cannot be used: the steps of {self.config.task} are in an order of their own, of which this "
+                "fit has no record, as it was made by an earlier version"
+            )
         return ((rows - scale.shift) / scale.deviation).astype(np.float32)
 
     def restore(self, outputs: Any) -> Float[np.ndarray, "..."]:

@@ -33,6 +33,8 @@ CHUNK_SECONDS = 1.0
 class Fitting(SideBySide[FitState]):
     """The compiled pieces of one fit, or of several side by side."""
 
+    shares_out = True
+
     def __init__(self, config: FitConfig, *beside: FitConfig):
         """Load the data and build the program; nothing is compiled yet.
 

@@ -152,14 +152,13 @@ def _inputs(task: Description) -> str:
     facts = task.facts
     text = f"An example is a row of {facts.inputs} numbers as the data have them"
     if facts.steps is not None:
-        text = f"An example is a sequence, [steps, {facts.inputs}], of as many steps as you like, as the data have them"
+        many = f"{facts.steps} steps" if task.order else "as many steps as you like"
+        text = f"An example is a sequence, [steps, {facts.inputs}], of {many}, as the data have them"
     if facts.image_shape:
         text += " (an image, {} × {} × {}: channels, height, width)".format(*facts.image_shape)
-    text += "; `prepare` " + (
-        "changes nothing about them."
-        if task.input_scale is None
-        else "shifts and scales them to what the network met in training."
-    )
+    does = ["puts the steps into the order of the task"] if task.order else []
+    does += [] if task.input_scale is None else ["shifts and scales them to what the network met in training"]
+    text += f"; `prepare` {' and '.join(does) or 'changes nothing about them'}."
     if facts.kind == "classification":
         where = "" if facts.steps is None else ", at every step"
         return (

@@ -112,8 +112,7 @@ def read(path: Path) -> dict[str, Any]:
         for name, budget in document["budgets"].items():
             check_keys(f"key of budget {name}", budget, run_keys(form))
         for name in document["variants"]:
-            if name in ("", ".", "..") or Path(name).name != name:
-                raise AccumbensError(f"variant {name!r} cannot be used: it must be a single folder name")
+            require_folder_name(f"variant {name!r}", name)
         check_keys("key of published", document.get("published", {}), form.published, prefix="published.")
     except AccumbensError as error:
         raise AccumbensError(f"{path}: {error}") from error

@@ -23,6 +23,15 @@ def devices_for(seeds: int) -> list[Any]:
     return devices[:count]
 
 
+def idle_note(seeds: int) -> list[str]:
+    """Return what a user should know of devices that so many seeds leave idle; nothing if there are none."""
+    used, there = len(devices_for(seeds)), jax.local_device_count()
+    if used == there:
+        return []
+    many = "1 seed learns" if seeds == 1 else f"{seeds} seeds learn"
+    return [f"{many} on {used} of {there} devices, all of which a multiple of {there} would use"]
+
+
 def over_devices(function: Callable, seeds: int, takes: Any, returns: Any) -> Callable:
     """Return a function of arrays of so many seeds that works on several devices, if there are.
 

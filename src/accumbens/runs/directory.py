@@ -23,6 +23,7 @@ from typing import Any
 from accumbens.errors import AccumbensError
 from accumbens.generator import GENERATOR
 from accumbens.runs.lock import at_work, locked
+from accumbens.runs.names import require_folder_name
 from accumbens.runs.settings import write_document
 from accumbens.runs.tables import read_table, to_json
 from accumbens.writing import write_atomically
@@ -135,8 +136,7 @@ def require_free_name(parent: Path, name: str) -> None:
     Raises:
         AccumbensError: it is no folder's name, or a run of that name exists already.
     """
-    if name in ("", ".", "..") or Path(name).name != name:
-        raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
+    require_folder_name(f"name={name!r}", name)
     if (parent / name).exists():
         raise _exists(parent / name)
 

@@ -25,6 +25,7 @@ class Job(ABC, Generic[S]):
             `metrics.csv`.
         notes: what the user should know before it begins.
         keeps_every_network: a snapshot is taken with every evaluation, not only at the start and the end.
+        shares_out: its seeds are shared out over the local devices.
         added_leaves: of a state, which checkpoints of earlier releases lack; see `checkpoints.restore`.
         leaves_of_any_length: of a state, which are as long as the checkpoint has them.
     """
@@ -36,6 +37,7 @@ class Job(ABC, Generic[S]):
     evaluation_columns: Sequence[str] = ()
     notes: Sequence[str] = ()
     keeps_every_network: bool = False
+    shares_out: bool = False
     added_leaves: tuple[str, ...] = ()
     leaves_of_any_length: tuple[str, ...] = ()
 

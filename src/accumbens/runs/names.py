@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 from accumbens.errors import AccumbensError, UnknownNameError
@@ -116,3 +117,17 @@ def unknown_setting(name: str, settings: Sequence[str], options: Sequence[str] =
 def option_of(name: str) -> str:
     """Return the option that gives a value of that name."""
     return f"--{name.replace('_', '-')}"
+
+
+def require_folder_name(said: str, name: str) -> None:
+    """Refuse a name that a folder of ours cannot have; one with a dot in front is that of a folder that is being made.
+
+    Args:
+        said: what the error says of it, such as `name='a/b'`.
+        name: to check.
+
+    Raises:
+        AccumbensError: it cannot be used.
+    """
+    if not name or name.startswith(".") or Path(name).name != name:
+        raise AccumbensError(f"{said} cannot be used: it must be a single folder name, without a dot in front")

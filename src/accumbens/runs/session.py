@@ -9,6 +9,7 @@ from accumbens.errors import EnvironmentFailedError
 from accumbens.runs import checkpoints
 from accumbens.runs.compiling import compile_seconds, told_of_waiting
 from accumbens.runs.continuing import require_goes_on
+from accumbens.runs.devices import idle_note
 from accumbens.runs.directory import RunDirectory, command_line, describe_machine, has_checkpoint
 from accumbens.runs.health import NotFiniteError
 from accumbens.runs.interrupt import no_interrupt_lost, run_chunks
@@ -79,6 +80,7 @@ class Session:
         self._saved: int | None = None
         self._begins = True
         self._evaluated = 0
+        self._raised: BaseException | None = None
 
     @no_interrupt_lost()
     def execute(self) -> list[Result]:
@@ -93,7 +95,7 @@ class Session:
         for book in self._books:
             report.preparing(self._kind, book.job.config, book.run.path)
             book.job.require_continues(book.run)
-        for note in job.notes:
+        for note in [*job.notes, *(idle_note(len(job.seeds)) if job.shares_out else [])]:
             report.message(note)
         with told_of_waiting(report.message):
             per_second = job.prepare()
@@ -116,7 +118,10 @@ class Session:
             for book in self._books:
                 if book.tracker:
                     book.tracker.close()
-        return self._finish(first, state)
+        results = self._finish(first, state)
+        if self._raised is not None:
+            raise self._raised
+        return results
 
     def _first_state(self) -> Any:
         job = self._job
@@ -168,7 +173,7 @@ class Session:
             state = self._evaluate(state)
         state = run_chunks(
             state,
-            unfinished=lambda state: job.step_of(state) < self._end,
+            unfinished=lambda state: job.step_of(state) < self._end and self._raised is None,
             chunk=self._chunk,
             checkpoint=self._checkpoint,
             checkpoint_seconds=self._checkpoint_seconds,
@@ -195,7 +200,10 @@ class Session:
         if rows:
             self._log("metrics", step, rows)
         per_second = (step - before) / seconds
-        self._report.progress(step, score, per_second * len(job.seeds))
+        try:
+            self._report.progress(step, score, per_second * len(job.seeds))
+        except (Exception, SystemExit) as error:  # of a callback: the run ends here, and what it was told of is kept
+            self._raised = error
         if not self._is_projected:
             self._project(step, per_second)
         if job.is_due(before, step):

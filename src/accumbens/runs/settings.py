@@ -56,7 +56,7 @@ def parse_value(key: str, kind: Any, text: str) -> Any:
     if arguments and typing.get_origin(arguments[0]) is Literal and str in arguments:  # our words, or a registered name
         return resolve_choice(key, text, typing.get_args(arguments[0]))
     if origin in (types.UnionType, typing.Union):  # a number or none
-        if text.lower() in (_NONE, "off"):
+        if text.lower() == _NONE or (text.lower() == "off" and bool not in arguments):
             return None
         return parse_value(key, next(argument for argument in arguments if argument is not type(None)), text)
     try:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from accumbens.errors import AccumbensError
 from accumbens.share.files import read_learned
 from accumbens.share.load import located
+from accumbens.training.config import RunConfig
 from accumbens.training.kind import AGENTS
 from accumbens.training.plan import make_agent_and_plan
 from accumbens.training.trained import Trained, open_trained
@@ -22,6 +23,38 @@ def is_export(path: Path) -> bool:
         AccumbensError: it cannot be fetched from the Hub.
     """
     return (located(path) / AGENTS.sharing.file).exists()
+
+
+class Exported(NamedTuple):
+    """An exported agent.
+
+    Attributes:
+        config: of the run of its one seed.
+        facts: of its environment.
+        networks: what had been learned, with a leading axis of seeds, of which there is one.
+        step: environment steps by then.
+    """
+
+    config: RunConfig
+    facts: Any
+    networks: Any
+    step: int
+
+
+def open_export(path: Path) -> Exported:
+    """Return what was exported of an agent; its environment need not be at hand.
+
+    Args:
+        path: a folder that `accumbens export` wrote, or `hf://user/repo`.
+
+    Raises:
+        AccumbensError: there is none at `path`, or a file is missing or damaged.
+    """
+    learned = read_learned(located(path), AGENTS)
+    networks = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], learned.network)
+    return Exported(
+        dataclasses.replace(learned.config, seed=learned.seed, seeds=1), learned.about, networks, learned.step
+    )
 
 
 def settings_of(path: Path) -> Any:
@@ -49,10 +82,8 @@ def open_agent(path: Path, step: int | None = None) -> Trained:
     """
     if not is_export(path):
         return open_trained(path, step)
-    learned = read_learned(located(path), AGENTS)
-    if step not in (None, learned.step):
-        raise AccumbensError(f"step={step} cannot be used: {path} is an exported agent, of step {learned.step}")
-    config = dataclasses.replace(learned.config, seed=learned.seed, seeds=1)
+    config, facts, networks, found = open_export(path)
+    if step not in (None, found):
+        raise AccumbensError(f"step={step} cannot be used: {path} is an exported agent, of step {found}")
     agent, _ = make_agent_and_plan(config)
-    networks = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], learned.network)
-    return Trained(config, config.settings, learned.about, [learned.seed], agent, networks, learned.step)
+    return Trained(config, config.settings, facts, config.seed_list(), agent, networks, found)

@@ -59,8 +59,14 @@ def located(path: str | Path) -> Path:
     text = str(path)
     address = re.sub("^hf:/+", "", text)  # a Path has lost the second slash
     folder = Path(path).expanduser()
-    if text.startswith("hf:/") or (re.fullmatch(HUB_NAME, text, re.ASCII) and not folder.parent.exists()):
-        from accumbens.share.hub import download
+    named = text.startswith("hf:/")
+    if not named and (not re.fullmatch(HUB_NAME, text, re.ASCII) or folder.parent.exists()):
+        return folder
+    from accumbens.share.hub import download
 
+    try:
         return download(address)
-    return folder
+    except AccumbensError as error:
+        if named:
+            raise
+        raise AccumbensError(f"there is no folder {path} here, and on the Hugging Face Hub: {error}") from error

@@ -38,7 +38,7 @@ from accumbens.experiments.plan import PlannedRun
 from accumbens.experiments.resolve import check_keys
 from accumbens.kinds import all_kinds
 from accumbens.runs.kind import Kind
-from accumbens.runs.names import option_of
+from accumbens.runs.names import option_of, require_folder_name
 from accumbens.runs.settings import hints_of, text_of
 from accumbens.sweeps.plan import Sweep
 from accumbens.sweeps.points import Point, fraction, grid, random
@@ -198,8 +198,7 @@ def resolve(name: str, document: Mapping[str, Any]) -> Sweep:
         UnknownNameError: an unknown key, environment, agent, setting, value or metric.
         AccumbensError: a value that cannot be used, a setting that is given twice, or a point that no run could use.
     """
-    if name in ("", ".", "..") or Path(name).name != name:
-        raise AccumbensError(f"name={name!r} cannot be used: it must be a single folder name")
+    require_folder_name(f"name={name!r}", name)
     kind = kind_of(document)
     check_keys("key", document, keys_of(kind))
     place, method = (document[word] for word in words_of(kind))

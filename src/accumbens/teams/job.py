@@ -79,6 +79,8 @@ def make_learner(config: TeamConfig, environment: TeamEnvironment | HostTeam, sc
 class Teaming(SideBySide[TeamState]):
     """The compiled pieces of one run of a team, or of several side by side."""
 
+    shares_out = True
+
     def __init__(
         self,
         config: TeamConfig,

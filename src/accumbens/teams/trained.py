@@ -72,6 +72,18 @@ class TrainedTeam(NamedTuple):
         release(self.environment)
 
 
+def open_run_of_team(path: Path) -> tuple[RunDirectory, TeamConfig]:
+    """Return a run of a team, and its configuration.
+
+    Raises:
+        AccumbensError: there is no such run at `path`, or it is an exported team.
+    """
+    run, config = TEAMS.open(path)
+    if not run.meta.exists():
+        raise AccumbensError(f"{path} is an exported team: accumbens.load makes it act; evaluate or watch its run")
+    return run, config
+
+
 def open_trained_team(path: Path, step: int | None = None) -> TrainedTeam:
     """Return what a run of a team had learned.
 
@@ -83,9 +95,7 @@ def open_trained_team(path: Path, step: int | None = None) -> TrainedTeam:
         AccumbensError: there is no run of a team at `path`, it has no snapshot or none of that step, the snapshot is
             damaged, or its environment cannot be made.
     """
-    run, config = TEAMS.open(path)
-    if not run.meta.exists():
-        raise AccumbensError(f"{path} is an exported team: accumbens.load makes it act; evaluate or watch its run")
+    run, config = open_run_of_team(path)
     file, scale = snapshot_path(run, step), scale_in(run)
     environment = make_team(config.env)
     try:

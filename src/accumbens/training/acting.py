@@ -14,6 +14,7 @@ from accumbens.errors import AccumbensError
 from accumbens.generator import pinned_generator
 from accumbens.runs.streams import Stream, stream_key
 from accumbens.training.config import RunConfig
+from accumbens.training.evaluate import forget_repeats
 from accumbens.training.facts import Facts
 
 
@@ -52,7 +53,9 @@ class ActingAgent:
         def decide(stack: Stack, memory: Memory, observation: Array, epsilon: Array, time: Array):
             key = stream_key(key_seed, Stream.EXPLORATION, time)
             decision = act(stack, memory, observation, epsilon, key)
-            return decision.action, layout.expected(decision.values), decision.memory
+            # Nothing is repeated: ε is the share of random actions for every agent, as in evaluations.
+            memory = forget_repeats(decision.memory, network.init_memory(settings, facts, len(observation)))
+            return decision.action, layout.expected(decision.values), memory
 
         self._decide = jax.jit(pinned_generator()(decide))  # traced when it first acts, wherever that is
         self._first_memory = lambda num_envs: network.init_memory(settings, facts, num_envs)

@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from accumbens.errors import AccumbensError
 from accumbens.training.config import RunConfig
 from accumbens.training.evaluate import Evaluation
 from accumbens.training.job import make_job
 from accumbens.training.kind import AGENTS
-from accumbens.training.trained import Trained
 
 
 def evaluate_run(
@@ -37,15 +37,17 @@ def evaluate_run(
         return config, job.step_of(state), [job.play(state, epsilon) for epsilon in epsilons]
 
 
-def evaluate_trained(trained: Trained, num_episodes: int, epsilons: Sequence[float]) -> list[Evaluation]:
-    """Evaluate what an agent had learned at a snapshot, or what was exported of it; see `evaluate_run`.
+def evaluate_networks(
+    config: RunConfig, networks: Any, num_episodes: int, epsilons: Sequence[float]
+) -> list[Evaluation]:
+    """Evaluate networks, with a leading axis of the seeds of `config`; see `evaluate_run`.
 
     Raises:
         AccumbensError: a number cannot be used, or the environment cannot be made.
     """
     require_evaluation(num_episodes, epsilons)
-    with closing(make_job(dataclasses.replace(trained.config, num_eval_episodes=num_episodes))) as job:
-        state = job.begin_from(job.init(), trained.networks)
+    with closing(make_job(dataclasses.replace(config, num_eval_episodes=num_episodes))) as job:
+        state = job.begin_from(job.init(), networks)
         return [job.play(state, epsilon) for epsilon in epsilons]
 
 

@@ -87,7 +87,7 @@ def make_agent_and_plan(config: RunConfig, checked: bool = False) -> tuple[Agent
         cell_parameters=[sum(leaf.size for leaf in jax.tree.leaves(cell)) for cell in stack.cells],
         replay_bytes=replay.num_bytes if replay else 0,
         replay_rows=replay.capacity if replay else 0,
-        notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts)],
+        notes=[*_no_updates(agent.updates_at(blocks)), *_scaled(settings, facts), *_discrete(config, facts)],
     )
     return agent, plan
 
@@ -138,6 +138,13 @@ def _scaled(settings: AgentSettings, facts: EnvironmentFacts) -> list[str]:
     if settings.scale_observations is not None or not has_bytes(facts):
         return []
     return ["observations are of 0 to 255, and divided by 255; --set scale_observations=false leaves them"]
+
+
+def _discrete(config: RunConfig, facts: EnvironmentFacts) -> list[str]:
+    settings = cast(AgentSettings, config.settings)
+    if settings.discretisation == "joint" or facts.action_dimensions is not None:
+        return []
+    return [f"discretisation={settings.discretisation} changes nothing: the actions of {config.env} are discrete"]
 
 
 def make_plan(config: RunConfig) -> Plan:

@@ -14,6 +14,7 @@ from accumbens.cells import Carry, Stack
 from accumbens.envs import registry
 from accumbens.envs.wrappers import auto_reset
 from accumbens.runs.streams import Stream, stream_key
+from accumbens.training.evaluate import forget_repeats
 from accumbens.training.trained import Trained
 
 
@@ -199,7 +200,9 @@ class Mind:
         def decide(stack: Stack, memory: Memory, observation: Array, time: Int[Array, ""]) -> Thought:
             key = stream_key(key_seed, Stream.EXPLORATION, time)
             decision = agent.act(stack, memory, observation, epsilon, key)
-            return Thought(layout.expected(decision.values), decision.action, decision.memory)
+            # Nothing is repeated: ε is the share of random actions for every agent, as in evaluations.
+            memory = forget_repeats(decision.memory, agent.init_memory(len(observation)))
+            return Thought(layout.expected(decision.values), decision.action, memory)
 
         def td_error(stack: Stack, thought: Thought, outcome: Outcome) -> tuple[Array, Array]:
             next_values, _ = q_function.all(stack, encode(jnp.asarray(outcome.final_observation)), thought.memory.carry)

@@ -65,6 +65,7 @@ class Trainer(SideBySide[RunState], MeasuredJob[RunState]):
                 len(self.seeds),
                 cast(Any, RunState)(SEEDS, ALL),
             )
+            self.shares_out = True
             init = jax.jit(over_devices(loop.init, count, (SEEDS, SEEDS), whole))
             self._init = lambda seeds: init(seeds, self._values)
             chunk = over_devices(loop.chunk, count, (whole, ALL, SEEDS), (whole, SEEDS))

@@ -1,12 +1,17 @@
 """Tasks of sequences: what is shown and what is to be said, counted by hand."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from accumbens.credit.config import resolve_fit
+from accumbens.credit.fitted import FittedNetwork
+from accumbens.credit.registry import make_rule
+from accumbens.credit.tasks.description import describe, from_table, to_table
 from accumbens.credit.tasks.read_sequences import make_sequential_mnist, make_text
 from accumbens.credit.tasks.sequences import make_adding, make_copying
 from accumbens.credit.tasks.settings import AddingSettings, CopyingSettings, PixelSettings, TextSettings
@@ -61,6 +66,31 @@ def test_pixels_come_in_one_order_for_all(data):
     np.testing.assert_array_equal(task.test.x, plain.test.x[:, order])
     assert (task.test.y[:, :-1] == -1).all()
     np.testing.assert_array_equal(task.test.y[:, -1], plain.test.y[:, -1])
+
+
+def test_pixels_as_they_were_published_are_put_into_the_order(data):
+    task = make_sequential_mnist(PixelSettings(permutation_seed=3), 1, data)
+    plain = make_sequential_mnist(PixelSettings(permuted=False), 1, data)
+    scale = plain.input_scale
+    published = plain.test.x * scale.deviation + scale.shift
+    config = resolve_fit("sequential-mnist", "rtrl", layers=[4], changes={"permutation_seed": "3"})
+    cells = make_rule("rtrl", config.rule_settings, task.facts).init(jax.random.key(0))[0]
+    for about in (describe(task), from_table(json.loads(json.dumps(to_table(describe(task)))))):
+        network = FittedNetwork(config, about, cells, 0, 0)
+        np.testing.assert_allclose(network.prepare(published), task.test.x, atol=1e-6)
+        np.testing.assert_allclose(network.prepare(published[0]), task.test.x[0], atol=1e-6)
+        with pytest.raises(AccumbensError, match=r"inputs of 783 steps cannot be used: sequential-mnist is of 784"):
+            network.prepare(published[:, 1:])
+    earlier = FittedNetwork(config, describe(task)._replace(order=()), cells, 0, 0)
+    with pytest.raises(AccumbensError, match=r"prepare cannot be used: the steps of sequential-mnist are in an order"):
+        earlier.prepare(published)
+    config = resolve_fit("sequential-mnist", "rtrl", layers=[4], changes={"permuted": "false"})
+    np.testing.assert_allclose(
+        FittedNetwork(config, describe(plain), cells, 0, 0).prepare(published), plain.test.x, atol=1e-6
+    )
+    damaged = to_table(describe(task)) | {"order": [0, *range(783)]}
+    with pytest.raises(AccumbensError, match=r"the description of the task is damaged"):
+        from_table(damaged)
 
 
 def test_a_text_is_predicted_one_character_on(tmp_path):

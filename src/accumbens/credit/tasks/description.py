@@ -11,6 +11,7 @@ from accumbens.credit.tasks.protocol import Scale, Task
 from accumbens.errors import AccumbensError
 
 _SCALES = ("input_scale", "target_scale")
+_LISTS = ("labels", "order")
 
 
 class Description(NamedTuple):
@@ -21,11 +22,12 @@ class Description(NamedTuple):
     input_scale: Scale | None
     target_scale: Scale | None
     labels: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
 
 
 def describe(task: Task) -> Description:
     """Return what is to be kept of a task."""
-    return Description(task.facts, task.notes, task.input_scale, task.target_scale, task.labels)
+    return Description(task.facts, task.notes, task.input_scale, task.target_scale, task.labels, task.order)
 
 
 def to_table(description: Description) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def to_table(description: Description) -> dict[str, Any]:
     facts = {name: value for name, value in description.facts._asdict().items() if value != usual.get(name)}
     scales = {name: getattr(description, name) for name in _SCALES if getattr(description, name) is not None}
     table = facts | {"notes": list(description.notes)}
-    table |= {"labels": list(description.labels)} if description.labels else {}
+    table |= {name: list(getattr(description, name)) for name in _LISTS if getattr(description, name)}
     return table | {
         name: {part: value.tolist() for part, value in scale._asdict().items()} for name, scale in scales.items()
     }
@@ -51,12 +53,14 @@ def from_table(table: Mapping[str, Any]) -> Description:
         scales = {name: _scale(values.pop(name, None)) for name in _SCALES}
         notes = tuple(map(str, values.pop("notes")))
         labels = tuple(map(str, values.pop("labels", ())))
+        order = tuple(map(int, values.pop("order", ())))
         image_shape: Any = values.pop("image_shape", None)
         image_shape = None if image_shape is None else tuple(map(int, image_shape))
         facts = TaskFacts(**values, image_shape=image_shape)
         fits = facts.kind in ("classification", "regression") and facts.inputs >= 1 and facts.outputs >= 1
         fits &= not labels or (facts.kind == "classification" and len(labels) == facts.outputs)
         fits &= image_shape is None or (len(image_shape) == 3 and int(np.prod(image_shape)) == facts.inputs)
+        fits &= not order or sorted(order) == list(range(facts.steps or 0))
         for name, columns in (("input_scale", facts.inputs), ("target_scale", facts.outputs)):
             for numbers in scales[name] or ():
                 np.broadcast_to(numbers, (columns,))
@@ -64,7 +68,7 @@ def from_table(table: Mapping[str, Any]) -> Description:
         raise AccumbensError(f"the description of the task is damaged: {error!r}") from error
     if not fits:
         raise AccumbensError("the description of the task is damaged: its numbers do not fit one another")
-    return Description(facts, notes, **scales, labels=labels)
+    return Description(facts, notes, **scales, labels=labels, order=order)
 
 
 def _scale(table: Mapping[str, Any] | None) -> Scale | None:

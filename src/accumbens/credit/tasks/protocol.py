@@ -64,6 +64,7 @@ class Task(NamedTuple):
         input_scale: how the inputs were made of the data's own numbers; None: they are the data's own.
         target_scale: the same of numbers to predict.
         labels: what the classes are called, in the order of the outputs; none: they are called by their numbers.
+        order: which of the data's own steps every step is; none: they come as the data have them.
         more: further examples that are only reported, such as longer sequences, by what follows `test_` in their name.
     """
 
@@ -76,6 +77,7 @@ class Task(NamedTuple):
     input_scale: Scale | None = None
     target_scale: Scale | None = None
     labels: tuple[str, ...] = ()
+    order: tuple[int, ...] = ()
     more: Mapping[str, Examples] = MappingProxyType({})
 
 

@@ -42,7 +42,8 @@ def make_sequential_mnist(settings: PixelSettings, batch_size: int, data: Path |
     assert isinstance(task.train, Examples)
     facts = TaskFacts("classification", 1, task.facts.outputs, steps=pixels)
     parts = map(sequences, (task.train, task.valid, task.test))
-    return task_of_examples(facts, *parts, input_scale=task.input_scale, labels=task.labels)
+    made = task_of_examples(facts, *parts, input_scale=task.input_scale, labels=task.labels)
+    return made._replace(order=tuple(order.tolist()) if settings.permuted else ())
 
 
 def make_text(settings: TextSettings, batch_size: int, data: Path | None = None) -> Task:
