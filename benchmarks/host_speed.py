@@ -25,6 +25,7 @@ import jax
 import numpy as np
 import tyro
 from dm_control import suite
+from learning import Learning
 
 from accumbens.envs.bang_bang import BangBang
 from accumbens.envs.control_suite import ControlSuiteEnvironment

@@ -16,7 +16,7 @@ from accumbens.stats import estimate
 from accumbens.teams.evaluation import TeamEvaluation, evaluate_team, require_targets, write_team_episodes
 from accumbens.teams.kind import TEAMS
 from accumbens.teams.settings import PolicySettings
-from accumbens.teams.trained import TrainedTeam, open_trained_team
+from accumbens.teams.trained import TrainedTeam, open_run_of_team, open_trained_team
 
 
 class TeamEvaluating(Evaluating):

@@ -56,6 +56,7 @@ from typing import Any
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.experiments.plan import Experiment
 from accumbens.experiments.resolve import FILE_KEYS, check_keys, kind_of, resolve, run_keys
+from accumbens.runs.names import require_folder_name
 
 
 def committed() -> dict[str, Path]:

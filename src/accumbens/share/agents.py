@@ -86,4 +86,5 @@ def open_agent(path: Path, step: int | None = None) -> Trained:
     if step not in (None, found):
         raise AccumbensError(f"step={step} cannot be used: {path} is an exported agent, of step {found}")
     agent, _ = make_agent_and_plan(config)
-    return Trained(config, config.settings, facts, config.seed_list(), agent, networks, found)
+    settings: Any = config.settings  # of one that is made of cells, for there is an agent
+    return Trained(config, settings, facts, config.seed_list(), agent, networks, found)
