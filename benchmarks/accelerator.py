@@ -86,7 +86,7 @@ def smaller(item: Item) -> Item:
     return item._replace(seeds=SMOKE_SEEDS[item.seeds], settings=SMOKE[item.algo] | item.settings)
 
 
-def repeated(run: Callable[[int], None], least_seconds: float) -> float:
+def repeated(run: Callable[[int], object], least_seconds: float) -> float:
     """Return the seconds of one of the many that `run(count)` does: of the last of ever larger counts."""
     count = 1
     while True:
@@ -127,29 +127,17 @@ def driver(device: Any) -> str:
 
 
 def measure_training(config: Any, least_seconds: float, report: Report) -> None:
-    import jax
-    import jax.numpy as jnp
+    from learning import Learning
 
     from accumbens.training.trainer import Trainer
 
     trainer = Trainer(config)
     plan = trainer.plan
     report(replay_bytes=plan.replay_bytes * config.seeds)
-    begin = time.perf_counter()
-    trainer.compile()
-    report(compile_seconds=round(time.perf_counter() - begin, 1))
-    # Where it learns: half way. Of a replay not one step is filled, which costs the same.
-    state = jax.block_until_ready(trainer.init()._replace(iteration=jnp.int32(plan.blocks // 2)))
-
-    def run(blocks: int) -> None:
-        nonlocal state
-        state, metrics = trainer.chunk(state, blocks)
-        jax.block_until_ready((state, metrics))
-        if (metrics.first_bad_block >= 0).any():
-            raise SystemExit("stopped being finite")
-
-    run(1)
-    per_seed = plan.steps_per_block / repeated(run, least_seconds)
+    program = Learning(trainer)
+    report(compile_seconds=round(program.compile_seconds, 1))
+    seconds = repeated(lambda blocks: program.learn(blocks * plan.steps_per_block), least_seconds)
+    per_seed = plan.steps_per_block / seconds
     report(
         steps_per_second=round(per_seed * config.seeds),
         seconds_per_seed=round(config.total_timesteps / per_seed / config.seeds, 2),

