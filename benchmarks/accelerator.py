@@ -136,6 +136,7 @@ def measure_training(config: Any, least_seconds: float, report: Report) -> None:
     report(replay_bytes=plan.replay_bytes * config.seeds)
     program = Learning(trainer)
     report(compile_seconds=round(program.compile_seconds, 1))
+    program.begin()
     seconds = repeated(lambda blocks: program.learn(blocks * plan.steps_per_block), least_seconds)
     per_seed = plan.steps_per_block / seconds
     report(

@@ -10,7 +10,7 @@ Usage: `python benchmarks/environment_speed.py --envs minatar/breakout minatar/f
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from accumbens.envs import registry
 from accumbens.envs.protocol import Environment
 from accumbens.envs.wrappers import auto_reset
 from accumbens.generator import make_key
-from accumbens.runs.tables import write_table
+from accumbens.runs.tables import read_table, write_table
 
 RESULTS = Path(__file__).parent / "results" / "environment_speed.csv"
 
@@ -133,7 +133,7 @@ def main(
     original_steps: int = 5_000,
     repeats: int = 7,
 ) -> None:
-    """Print a table and write it to `results/environment_speed.csv` beside this file.
+    """Print a table and write it to `results/environment_speed.csv` beside this file, in the place of these rows.
 
     Args:
         envs: names of environments on the device that have an original; all of them if none is given.
@@ -142,36 +142,35 @@ def main(
         original_steps: steps of the original in one repeat.
         repeats: how often each is timed; the median counts.
     """
-    rows = []
+    before = read_table(RESULTS) if RESULTS.exists() else []
+    rows: dict[str, Mapping[str, object]] = {row["environment"]: row for row in before}
     for name in envs or originals():
         ours, compile_seconds = device_speed(registry.make(name), num_envs, num_steps, repeats)
         original = original_speed(name, original_steps, repeats)
-        rows.append(
-            {
-                "environment": name,
-                "num_envs": num_envs,
-                "median_steps_per_second": round(ours.median),
-                "best_steps_per_second": round(ours.best),
-                "steps_per_cpu_second": round(ours.per_core),
-                "compile_cpu_seconds": round(compile_seconds, 2),
-                "original_median_steps_per_second": round(original.median),
-                "original_best_steps_per_second": round(original.best),
-                "original_steps_per_cpu_second": round(original.per_core),
-                "ratio_of_medians": round(ours.median / original.median, 1),
-                "ratio_per_cpu_second": round(ours.per_core / original.per_core, 1),
-                "repeats": repeats,
-                "device": jax.devices()[0].device_kind,
-                "cores": os.cpu_count(),
-                "jax": jax.__version__,
-            }
-        )
+        rows[name] = {
+            "environment": name,
+            "num_envs": num_envs,
+            "median_steps_per_second": round(ours.median),
+            "best_steps_per_second": round(ours.best),
+            "steps_per_cpu_second": round(ours.per_core),
+            "compile_cpu_seconds": round(compile_seconds, 2),
+            "original_median_steps_per_second": round(original.median),
+            "original_best_steps_per_second": round(original.best),
+            "original_steps_per_cpu_second": round(original.per_core),
+            "ratio_of_medians": round(ours.median / original.median, 1),
+            "ratio_per_cpu_second": round(ours.per_core / original.per_core, 1),
+            "repeats": repeats,
+            "device": jax.devices()[0].device_kind,
+            "cores": os.cpu_count(),
+            "jax": jax.__version__,
+        }
         print(
             f"{name:24} {ours.median:11,.0f} steps/s (best {ours.best:,.0f}, per CPU second {ours.per_core:,.0f}); "
             f"original {original.median:7,.0f} (best {original.best:,.0f}); "
             f"ratio {ours.median / original.median:.1f}; compiled in {compile_seconds:.1f} s",
             flush=True,
         )
-        write_table(RESULTS, rows)
+        write_table(RESULTS, list(rows.values()))
 
 
 if __name__ == "__main__":

@@ -128,8 +128,8 @@ def main(
                 "one_process": copies(here),
                 "threads": threads(name, here.spec, num_envs, pool),
                 "processes": copies(there),
-                "agent": Learning(in_turns).learn,
-                "overlap": Learning(overlapping).learn,
+                "agent": Learning(in_turns).begin().learn,
+                "overlap": Learning(overlapping).begin().learn,
             }
             speeds: dict[str, list[float]] = {kind: [] for kind in plays}
             for _ in range(repeats):

@@ -37,7 +37,7 @@ def main(
     """
     programs = {}
     for algo in algos:
-        program = Learning(Trainer(resolve_config(env, algo)))
+        program = Learning(Trainer(resolve_config(env, algo))).begin()
         plan = program.trainer.plan
         begin, steps = time.perf_counter(), program.learn(2 * plan.steps_per_block)
         programs[algo] = program, round(seconds * steps / (time.perf_counter() - begin))

@@ -9,7 +9,7 @@ from accumbens.training.trainer import Trainer
 
 
 class Learning:
-    """A run that learns, from half way through on; everything is compiled, and a first block has been learned.
+    """A run that learns, from half way through on, once it has begun; everything is compiled.
 
     Attributes:
         trainer: of the run.
@@ -17,14 +17,19 @@ class Learning:
     """
 
     def __init__(self, trainer: Trainer):
-        """Compile, and learn a block."""
+        """Compile."""
         self.trainer = trainer
         begin = time.perf_counter()
         trainer.compile()
         self.compile_seconds = time.perf_counter() - begin
+
+    def begin(self) -> "Learning":
+        """Learn a first block, and return itself."""
+        trainer = self.trainer
         # Of a replay not one step is played: it is zeros, which costs about as much (ad_dqn on hopper-hop: 7 % less).
         self._state = jax.block_until_ready(trainer.init()._replace(iteration=jnp.int32(trainer.plan.blocks // 2)))
         self.learn(trainer.plan.steps_per_block)
+        return self
 
     def learn(self, steps: int) -> int:
         """Learn from about so many steps of each seed, a whole number of blocks; return the steps of all seeds."""

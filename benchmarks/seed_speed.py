@@ -8,12 +8,13 @@ Usage: `python benchmarks/seed_speed.py`
 
 import statistics
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import tyro
 from learning import Learning
 
-from accumbens.runs.tables import write_table
+from accumbens.runs.tables import read_table, write_table
 from accumbens.training.config import resolve_config
 from accumbens.training.trainer import Trainer
 
@@ -27,7 +28,7 @@ def main(
     steps: int = 131_072,
     repeats: int = 5,
 ) -> None:
-    """Print a table and write it to `results/seed_speed.csv` beside this file.
+    """Print a table and write it to `results/seed_speed.csv` beside this file, in the place of these agents' rows.
 
     Args:
         algos: agents.
@@ -35,9 +36,10 @@ def main(
         steps: of all seeds together, in one repeat.
         repeats: how often each is timed.
     """
-    rows = []
+    before = read_table(RESULTS) if RESULTS.exists() else []
+    rows: list[Mapping[str, object]] = [row for row in before if row["algo"] not in algos]
     for algo in algos:
-        programs = {count: Learning(Trainer(resolve_config(ENV, algo, seeds=count))) for count in seeds}
+        programs = {count: Learning(Trainer(resolve_config(ENV, algo, seeds=count))).begin() for count in seeds}
         cpu: dict[int, list[float]] = {count: [] for count in seeds}
         wall: dict[int, list[float]] = {count: [] for count in seeds}
         for _ in range(repeats):
@@ -47,7 +49,7 @@ def main(
                 cpu[count].append(1e6 * (time.process_time() - begin[0]) / learned)
                 wall[count].append(1e6 * (time.perf_counter() - begin[1]) / learned)
         for count in seeds:
-            row = {
+            row: dict[str, object] = {
                 "env": ENV,
                 "algo": algo,
                 "seeds": count,

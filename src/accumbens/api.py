@@ -71,7 +71,7 @@ def train(
         out: folder that runs are kept in.
         name: of the run; None makes one of date and time.
         progress: show it on standard error; None does so on a terminal.
-        callback: called with a `Progress` after every chunk; what it raises ends the run, which is saved first.
+        callback: called with a `Progress` after every chunk; an exception ends the run, which is saved first.
         track: `tensorboard` or `wandb` beside the CSV files.
         checkpoint_seconds: seconds between checkpoints.
         settings: of the preset, to be changed: `learning_rate=1e-3, cell="dot"`, every one that `--set` takes.
@@ -141,7 +141,7 @@ def fit(
         out: folder that runs are kept in.
         name: of the run; None makes one of date and time.
         progress: show it on standard error; None does so on a terminal.
-        callback: called with a `Progress` after every chunk; what it raises ends the run, which is saved first.
+        callback: called with a `Progress` after every chunk; an exception ends the run, which is saved first.
         track: `tensorboard` or `wandb` beside the CSV files.
         checkpoint_seconds: seconds between checkpoints.
         settings: of the rule or the task, to be changed: `learning_rate=1e-3, sigma=2`, every one that `--set` takes.

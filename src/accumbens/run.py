@@ -13,6 +13,7 @@ from accumbens.cli.run_view import RunView
 from accumbens.errors import AccumbensError, UnknownNameError
 from accumbens.generator import pinned_generator
 from accumbens.runs import launch
+from accumbens.runs.reporter import EndedError
 from accumbens.runs.tables import read_table
 from accumbens.typed import checked, checked_or_none, is_shown
 
@@ -186,7 +187,7 @@ class Run:
         Args:
             length: environment steps of an agent, or epochs of a fit, that the run shall have now; None leaves it.
             progress: show it on standard error; None does so on a terminal.
-            callback: called with a `Progress` after every chunk; what it raises ends the run, which is saved first.
+            callback: called with a `Progress` after every chunk; an exception ends the run, which is saved first.
             checkpoint_seconds: seconds between checkpoints.
 
         Raises:
@@ -389,7 +390,12 @@ class _Told(RunView):
 
     def progress(self, step: int, score: float, per_second: float) -> None:
         super().progress(step, score, per_second)
-        self._callback(Progress(Run(self._path), step, self._total, score))
+        try:
+            self._callback(Progress(Run(self._path), step, self._total, score))
+        except KeyboardInterrupt:  # a second Ctrl-C, which does not wait
+            raise
+        except BaseException as error:
+            raise EndedError(error) from None
 
 
 def shown(progress: bool | None, callback: Callable[[Progress], object] | None = None) -> RunView:

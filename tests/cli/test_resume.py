@@ -104,14 +104,12 @@ def test_a_reader_that_leaves_stops_a_run_and_loses_nothing(learner, whole, comm
             self.left = True
         evaluated(self, step, rows)
 
-    monkeypatch.setattr(RunView, "left", False, raising=False)
-    monkeypatch.setattr(RunView, "evaluated", leave_and_print)
-    stream = "stderr" if option else "stdout"
-    with os.fdopen(writer, "w") as file:
-        monkeypatch.setattr(sys, stream, file)
+    with os.fdopen(writer, "w") as file, monkeypatch.context() as patch:
+        patch.setattr(RunView, "left", False, raising=False)
+        patch.setattr(RunView, "evaluated", leave_and_print)
+        patch.setattr(sys, "stderr" if option else "stdout", file)
         with pytest.raises(SystemExit) as stop:
             main([*map(str, command), *option])
-        monkeypatch.undo()
     assert stop.value.code == 130
     assert 0 < newest(path) < newest(whole)
     assert read_table(path / "metrics.csv")[-1]["step"] == str(newest(path))

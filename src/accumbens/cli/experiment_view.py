@@ -62,6 +62,7 @@ class ExperimentView:
 
     def __enter__(self) -> "ExperimentView":
         """Show the bars."""
+        self._console.at_work = True
         if not self._quiet:
             self._progress.start()
         self._show_all()
@@ -69,6 +70,7 @@ class ExperimentView:
 
     def __exit__(self, *_: object) -> None:
         """Leave the bar of all runs as it is."""
+        self._console.at_work = False
         for own in self._at_work.values():
             self._progress.remove_task(own.bar)
         self._at_work.clear()

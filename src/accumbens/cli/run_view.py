@@ -39,10 +39,12 @@ class RunView:
 
     def __enter__(self) -> "RunView":
         """Nothing appears yet."""
+        self._console.at_work = True
         return self
 
     def __exit__(self, *_: object) -> None:
         """Leave the bar as it is."""
+        self._console.at_work = False
         if self._progress.live.is_started:
             self._progress.stop()
 

@@ -29,7 +29,7 @@ def idle_note(seeds: int) -> list[str]:
     if used == there:
         return []
     many = "1 seed learns" if seeds == 1 else f"{seeds} seeds learn"
-    return [f"{many} on {used} of {there} devices, all of which a multiple of {there} would use"]
+    return [f"{many} on {used} of {there} devices, and a number of seeds that is a multiple of {there} on all"]
 
 
 def over_devices(function: Callable, seeds: int, takes: Any, returns: Any) -> Callable:

@@ -7,6 +7,15 @@ from typing import Any, Protocol, runtime_checkable
 from accumbens.runs.kind import Kind
 
 
+class EndedError(Exception):
+    """Raised by a reporter's `progress` to end the run: what it was told of is saved, and then `error` is raised."""
+
+    def __init__(self, error: BaseException):
+        """End the run with this error."""
+        super().__init__(str(error))
+        self.error = error
+
+
 @runtime_checkable
 class Reporter(Protocol):
     """Whoever shows a run to a person; every method may do nothing."""

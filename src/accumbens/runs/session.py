@@ -16,7 +16,7 @@ from accumbens.runs.interrupt import no_interrupt_lost, run_chunks
 from accumbens.runs.job import Job
 from accumbens.runs.kind import Kind
 from accumbens.runs.origin import Origin, first_networks
-from accumbens.runs.reporter import Reporter
+from accumbens.runs.reporter import EndedError, Reporter
 from accumbens.runs.result import Result
 from accumbens.runs.snapshots import forget_snapshots_after, save_snapshot
 from accumbens.runs.tables import Table, read_table
@@ -202,8 +202,8 @@ class Session:
         per_second = (step - before) / seconds
         try:
             self._report.progress(step, score, per_second * len(job.seeds))
-        except (Exception, SystemExit) as error:  # of a callback: the run ends here, and what it was told of is kept
-            self._raised = error
+        except EndedError as ended:
+            self._raised = ended.error
         if not self._is_projected:
             self._project(step, per_second)
         if job.is_due(before, step):

@@ -69,4 +69,6 @@ def located(path: str | Path) -> Path:
     except AccumbensError as error:
         if named:
             raise
-        raise AccumbensError(f"there is no folder {path} here, and on the Hugging Face Hub: {error}") from error
+        raise AccumbensError(
+            f"there is no folder {path} here, nor one that can be fetched from the Hugging Face Hub: {error}"
+        ) from error
