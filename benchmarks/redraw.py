@@ -57,12 +57,15 @@ def redraw(folder: Path, experiment: Experiment) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Draw the figures of the folders that are named, or of all."""
-    for folder in [Path(word) for word in words] or sorted(RESULTS.iterdir()):
-        experiment = experiment_of(folder) if (folder / "curves.png").exists() else None
+    """Draw the figures of the folders that are named, or of all that have one."""
+    folders = [Path(word) for word in words] or [path.parent for path in sorted(RESULTS.glob("*/curves.png"))]
+    for folder in folders:
+        experiment = experiment_of(folder)
         if experiment is not None:
             redraw(folder, experiment)
             print(folder)
+        elif words:
+            sys.exit(f"{folder} has no command.txt of an experiment: nothing is drawn")
 
 
 if __name__ == "__main__":
