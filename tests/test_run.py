@@ -3,6 +3,7 @@
 import csv
 import importlib
 import inspect
+import json
 import sys
 from contextlib import closing
 
@@ -12,9 +13,13 @@ import pytest
 
 import accumbens
 from accumbens.cli.main import main
+from accumbens.cli.run_view import RunView
 from accumbens.envs.factory import register_factory
 from accumbens.envs.gymnasium import HostEnvironments
 from accumbens.errors import AccumbensError
+from accumbens.runs import launch
+from accumbens.training.config import resolve_config
+from accumbens.training.kind import AGENTS
 
 TINY = {"net_arch": [6, 5], "num_envs": 2, "rollout_length": 16, "num_minibatches": 2, "epochs": 1}
 SIZES = {"total_timesteps": 640, "seeds": 2, "num_eval_episodes": 2}
@@ -54,6 +59,22 @@ def test_what_a_callback_raises_ends_the_run_and_loses_nothing(run, tmp_path, ra
     mine, others = stopped.metrics(), run.metrics()
     for name in set(others) - {"wall_seconds"}:
         np.testing.assert_array_equal(mine[name], others[name])
+
+
+def test_what_another_reporter_raises_ends_the_run_at_once(tmp_path):
+    """As that of a worker whose run another one has taken over, and which must write nothing more."""
+
+    class Overtaken(RunView):
+        def progress(self, step, score, per_second):
+            raise AccumbensError("another worker has taken over")
+
+    changes = {name: str(value).strip("[]") for name, value in TINY.items()}
+    config = resolve_config("CartPole-v1", "ad_pqn", total_timesteps=640, changes=changes)
+    with pytest.raises(AccumbensError, match="another worker has taken over"):
+        launch.start(AGENTS, config, Overtaken(json=True, quiet=True), out=tmp_path, name="a")
+    left = tmp_path / "CartPole-v1" / "ad_pqn" / "a"
+    assert not list((left / "checkpoints").iterdir())
+    assert json.loads((left / "meta.json").read_text()).get("result") is None
 
 
 def test_a_frame_is_the_file(run):

@@ -2,11 +2,14 @@
 
 import dataclasses
 import math
+import os
 
 import pytest
+from rich.table import Table
 
 from accumbens.agents.settings import ReplaySettings
 from accumbens.cli.run_view import RunView
+from accumbens.cli.terminal import WorkConsole, print_whole
 from accumbens.presets import PRESETS
 from accumbens.runs.reporter import Reporter
 from accumbens.training.config import resolve_config
@@ -107,3 +110,32 @@ def test_a_summary_can_be_copied(capsys):
 def test_quiet_shows_no_summary(capsys):
     RunView(json=False, quiet=True).summary(AGENTS, RESULT)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.fixture
+def nobody():
+    """A file that is a pipe without a reader."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as file:
+        yield file
+
+
+def test_who_reads_no_more_stops_what_is_at_work(nobody, capsys):
+    console = WorkConsole(file=nobody)
+    console.at_work = True
+    with pytest.raises(KeyboardInterrupt):
+        console.print("so far")
+    console.print("and this is said to nobody")
+    assert capsys.readouterr().err == "note: nobody reads the output any more: stopping, and saving\n"
+
+
+def test_who_reads_no_more_stops_nothing_else(nobody, capsys):
+    table = Table("a")
+    table.add_row("b")
+    console = WorkConsole(file=nobody)
+    console.print("done")
+    print_whole(WorkConsole(file=nobody), table)
+    assert console.quiet
+    print("the result")
+    assert capsys.readouterr() == ("the result\n", "")
