@@ -101,7 +101,7 @@ class Broken(Plain):
 
 class Unnamed(Plain):
     def hidden(self, x):
-        return x @ no_such_name
+        return x @ no_such_name  # noqa: F821
 
 
 BROKEN = {

@@ -60,7 +60,7 @@ BROKEN = {
         r"the rule does not work: AttributeError: .*nothing.*\n.*test_checker.py, line \d+, in <lambda>\n.*u.nothing",
     ),
     "unknown name": (
-        lambda: make(lambda u: u._replace(loss=no_such_name)),
+        lambda: make(lambda u: u._replace(loss=no_such_name)),  # noqa: F821
         r"the rule does not work: NameError: .*\n.*test_checker.py, line \d+, in <lambda>\n.*no_such_name",
     ),
 }

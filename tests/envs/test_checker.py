@@ -88,7 +88,7 @@ BROKEN = {
     "state dtype": (stepping(lambda key, state, out: (state._replace(elapsed=1.0), out)), "the state changes its type"),
     "Python if": (stepping(branching), r"JAX cannot compile step: (?s:.*), in branching\n    if out.reward > 0:"),
     "error in reset": (
-        walk()._replace(reset=lambda key: no_such_name),
+        walk()._replace(reset=lambda key: no_such_name),  # noqa: F821
         "JAX cannot compile reset: NameError: .*no_such_n",
     ),
     "no pair": (
