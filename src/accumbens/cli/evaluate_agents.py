@@ -27,11 +27,11 @@ class AgentEvaluating(Evaluating):
 
     def check(self, path: Path, asked: Asked) -> None:
         """Refuse what cannot be evaluated, before anything is played."""
+        require_evaluation(asked.num_episodes, _epsilons(asked))
         exported = open_export(path) if is_export(path) else None
         if exported is None:
-            AGENTS.open(path)  # what is none is no agent, whatever is asked
+            AGENTS.open(path)  # what is none is no agent, whatever options are given
         super().check(path, asked)
-        require_evaluation(asked.num_episodes, _epsilons(asked))
         if exported is not None:
             make_job(exported.config).close()  # its environment may not be here
 
